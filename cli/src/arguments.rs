@@ -1,0 +1,288 @@
+//! What can be written behind `mailbearer`.
+
+use std::ffi::OsString;
+use std::path::PathBuf;
+use std::time::Duration;
+
+use clap::{Args, Parser, Subcommand, ValueEnum};
+use mailbearer::config::{Partial, parse_duration};
+
+/// Send mail through Microsoft 365, Gmail and others with OAuth2 tokens.
+#[derive(Debug, Parser)]
+#[command(name = "mailbearer", version, disable_help_subcommand = true, after_help = EXIT_CODES)]
+pub(crate) struct Arguments {
+    #[command(flatten)]
+    pub(crate) global: Global,
+    #[command(subcommand)]
+    pub(crate) command: Command,
+}
+
+/// For every command, before or behind its name.
+#[derive(Args, Clone, Debug)]
+pub(crate) struct Global {
+    /// Configuration file [default: $MAILBEARER_CONFIG, ~/.config/mailbearer/config.toml, /etc/mailbearer/config.toml]
+    #[arg(long, global = true, value_name = "FILE")]
+    pub(crate) config: Option<PathBuf>,
+    /// Profile in that file [default: $MAILBEARER_PROFILE]
+    #[arg(long, global = true, value_name = "NAME")]
+    pub(crate) profile: Option<String>,
+    /// Write results and errors as JSON
+    #[arg(long, global = true)]
+    pub(crate) json: bool,
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum Command {
+    /// Sign a person in, and keep the sign-in for later
+    Login(Login),
+    /// Forget a sign-in
+    Logout(Logout),
+    /// Print an access token, for programs that speak SMTP or IMAP themselves
+    Token(Token),
+    /// Send one message, or many from a file
+    Send(Box<Send>),
+    /// Send a message from standard input, as /usr/sbin/sendmail does
+    #[command(disable_help_flag = true)]
+    Sendmail(Sendmail),
+    /// Check the whole way to the mail server, and say what is wrong
+    Verify(Verify),
+    /// Stand in for the sign-in service and the mail server, for tests
+    Emulator(Emulator),
+}
+
+/// Options of the mailer on the command line; they win over environment and file.
+#[derive(Args, Clone, Debug, Default)]
+pub(crate) struct Options {
+    /// microsoft365, outlook, gmail, …
+    #[arg(long)]
+    pub(crate) provider: Option<String>,
+    /// The mailbox that authenticates
+    #[arg(long, value_name = "ADDRESS")]
+    pub(crate) username: Option<String>,
+    /// The sender [default: the username]
+    #[arg(long, value_name = "MAILBOX")]
+    pub(crate) from: Option<String>,
+    /// Any option by its dotted name, such as auth.tenant=contoso.com; a secret only as {"env": "NAME"}, {"file": "PATH"} or {"command": […]}
+    #[arg(long, value_name = "KEY=VALUE")]
+    pub(crate) set: Vec<String>,
+}
+
+#[derive(Args, Debug)]
+pub(crate) struct Login {
+    #[command(flatten)]
+    pub(crate) options: Options,
+    /// Sign in on another device, with a code
+    #[arg(long)]
+    pub(crate) device: bool,
+    /// Do not open a browser
+    #[arg(long)]
+    pub(crate) no_browser: bool,
+    /// The application's own redirect URI; then paste the address that the browser ends at
+    #[arg(long, value_name = "URI", conflicts_with = "device")]
+    pub(crate) redirect_uri: Option<String>,
+    /// Give up after this long, such as 5m
+    #[arg(long, value_parser = duration)]
+    pub(crate) timeout: Option<Duration>,
+}
+
+#[derive(Args, Debug)]
+pub(crate) struct Logout {
+    #[command(flatten)]
+    pub(crate) options: Options,
+}
+
+#[derive(Args, Debug)]
+pub(crate) struct Token {
+    #[command(flatten)]
+    pub(crate) options: Options,
+    /// Say who is signed in and until when, without any secret
+    #[arg(long, conflicts_with_all = ["format", "force"])]
+    pub(crate) status: bool,
+    /// token, xoauth2 (base64, as AUTH XOAUTH2 wants it) or json [default: token, or json with --json]
+    #[arg(long, value_enum)]
+    pub(crate) format: Option<TokenFormat>,
+    /// Get a new one even if the old one is still good
+    #[arg(long)]
+    pub(crate) force: bool,
+    /// Give up after this long, such as 30s
+    #[arg(long, value_parser = duration)]
+    pub(crate) timeout: Option<Duration>,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub(crate) enum TokenFormat {
+    /// The access token alone
+    Token,
+    /// The XOAUTH2 response in base64
+    Xoauth2,
+    /// The token with its expiry, scopes and mailbox
+    Json,
+}
+
+#[derive(Args, Debug)]
+pub(crate) struct Send {
+    #[command(flatten)]
+    pub(crate) options: Options,
+    #[command(flatten)]
+    pub(crate) message: MessageArguments,
+    #[command(flatten)]
+    pub(crate) bulk: BulkArguments,
+    /// Give up on a message after this long, such as 2m
+    #[arg(long, value_parser = duration)]
+    pub(crate) timeout: Option<Duration>,
+    /// When some recipients are refused: deliver to the others, or refuse to send
+    #[arg(long, value_enum)]
+    pub(crate) partial: Option<PartialArgument>,
+}
+
+/// One message.
+#[derive(Args, Debug)]
+pub(crate) struct MessageArguments {
+    /// Recipient; may be repeated
+    #[arg(long, value_name = "MAILBOX")]
+    pub(crate) to: Vec<String>,
+    /// Recipient of a copy; may be repeated
+    #[arg(long, value_name = "MAILBOX")]
+    pub(crate) cc: Vec<String>,
+    /// Recipient whom the others do not see; may be repeated
+    #[arg(long, value_name = "MAILBOX")]
+    pub(crate) bcc: Vec<String>,
+    /// Where answers go; may be repeated
+    #[arg(long, value_name = "MAILBOX")]
+    pub(crate) reply_to: Vec<String>,
+    /// The subject
+    #[arg(long)]
+    pub(crate) subject: Option<String>,
+    /// The text
+    #[arg(long, conflicts_with = "text_file")]
+    pub(crate) text: Option<String>,
+    /// The text from a file, - for standard input
+    #[arg(long, value_name = "FILE")]
+    pub(crate) text_file: Option<PathBuf>,
+    /// The HTML
+    #[arg(long, conflicts_with = "html_file")]
+    pub(crate) html: Option<String>,
+    /// The HTML from a file, - for standard input
+    #[arg(long, value_name = "FILE")]
+    pub(crate) html_file: Option<PathBuf>,
+    /// File to attach; may be repeated
+    #[arg(long, value_name = "PATH")]
+    pub(crate) attach: Vec<PathBuf>,
+    /// Header to add, as 'Name: value'; may be repeated
+    #[arg(long, value_name = "HEADER")]
+    pub(crate) header: Vec<String>,
+    /// The reverse-path, where it is not the sender
+    #[arg(long, value_name = "ADDRESS")]
+    pub(crate) envelope_from: Option<String>,
+    /// Your own string for the message; it comes back in the receipt
+    #[arg(long)]
+    pub(crate) tag: Option<String>,
+}
+
+/// Many messages.
+#[derive(Args, Debug)]
+#[command(next_help_heading = "Many messages")]
+pub(crate) struct BulkArguments {
+    /// One message a line as a JSON object: to, subject, text, html, …; - for standard input
+    #[arg(long, value_name = "FILE", conflicts_with_all = [
+        "to", "cc", "bcc", "reply_to", "subject", "text", "text_file", "html", "html_file", "attach", "header",
+        "envelope_from", "tag",
+    ])]
+    pub(crate) from_jsonl: Option<PathBuf>,
+    /// Where the results go, one line a message, as they come [default: -, standard output]
+    #[arg(long, value_name = "FILE", requires = "from_jsonl")]
+    pub(crate) results: Option<PathBuf>,
+    /// Local files that the messages may attach: deny, allow, or a folder; folders may be repeated [default: deny]
+    #[arg(long, value_name = "WHICH", requires = "from_jsonl")]
+    pub(crate) files: Vec<String>,
+    /// No progress bar
+    #[arg(long, requires = "from_jsonl")]
+    pub(crate) quiet: bool,
+}
+
+#[derive(Clone, Copy, Debug, ValueEnum)]
+pub(crate) enum PartialArgument {
+    /// Send to those whom the server takes
+    Deliver,
+    /// Send to nobody if anybody is refused
+    Refuse,
+}
+
+impl From<PartialArgument> for Partial {
+    fn from(argument: PartialArgument) -> Self {
+        match argument {
+            PartialArgument::Deliver => Self::Deliver,
+            PartialArgument::Refuse => Self::Refuse,
+        }
+    }
+}
+
+/// Its words follow sendmail's own syntax, not ours: see `commands::sendmail`.
+#[derive(Args, Debug)]
+pub(crate) struct Sendmail {
+    #[arg(trailing_var_arg = true, allow_hyphen_values = true)]
+    pub(crate) words: Vec<OsString>,
+}
+
+#[derive(Args, Debug)]
+pub(crate) struct Verify {
+    #[command(flatten)]
+    pub(crate) options: Options,
+    /// Try again every 30 s until all is well, for at most this long, such as 1h
+    #[arg(long, value_name = "DURATION", value_parser = duration)]
+    pub(crate) wait: Option<Duration>,
+    /// Send one real message there: the only proof of SendAs, quota and a mailbox with room
+    #[arg(long, value_name = "ADDRESS")]
+    pub(crate) send_to: Option<String>,
+    /// Give up on one walk after this long [default: 2m]
+    #[arg(long, value_parser = duration)]
+    pub(crate) timeout: Option<Duration>,
+}
+
+#[derive(Args, Debug)]
+pub(crate) struct Emulator {
+    /// Whose services it plays
+    #[arg(long, value_enum, default_value = "microsoft")]
+    pub(crate) dialect: Dialect,
+    /// The grant that the printed options use [default: client_credentials; Google: refresh_token]
+    #[arg(long)]
+    pub(crate) grant: Option<String>,
+    /// The mailbox that the printed options use
+    #[arg(long, value_name = "ADDRESS", default_value = mailbearer_emulator::DEFAULT_USERNAME)]
+    pub(crate) username: String,
+    /// Print the options as lines for a shell to evaluate
+    #[arg(long, conflicts_with = "child")]
+    pub(crate) env: bool,
+    /// A program to run with the options in its environment; the emulator ends with it
+    #[arg(last = true, value_name = "COMMAND")]
+    pub(crate) child: Vec<OsString>,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub(crate) enum Dialect {
+    /// Entra ID and Exchange Online
+    Microsoft,
+    /// Google's sign-in and smtp.gmail.com
+    Google,
+}
+
+fn duration(text: &str) -> Result<Duration, String> {
+    parse_duration(text)
+}
+
+const EXIT_CODES: &str = "\
+Exit codes: 0 all accepted, 64 usage, 65 message bad, 66 input unreadable, 67 a recipient refused,
+69 refused or unavailable, 70 internal, 73 store or results not writable, 75 retry later,
+76 protocol or TLS, 77 sign-in or permission, 78 configuration, 79 delivery uncertain (never resend by
+script), 130 interrupted.";
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use clap::CommandFactory;
+
+    #[test]
+    fn the_grammar_is_sound() {
+        Arguments::command().debug_assert();
+    }
+}

@@ -1,0 +1,118 @@
+//! `mailbearer send`: one message, from the command line's own words.
+
+use std::io::{self, Read};
+use std::path::Path;
+
+use mailbearer::config::Spelling;
+use mailbearer::{Call, Cancel, Error, Message, Receipt};
+use serde_json::{Map, Value, json};
+
+use crate::arguments::{self, Global, MessageArguments};
+use crate::failure::{Failure, Result};
+use crate::output::Output;
+use crate::{envelope, exit, interrupt, options};
+
+pub(super) fn run(global: &Global, arguments: &arguments::Send, output: Output) -> Result<i32> {
+    let mailer = options::mailer(global, &arguments.options, output)?;
+    let message = message(&arguments.message)?;
+    let cancel = Cancel::default();
+    let call = Call {
+        timeout: arguments.timeout,
+        partial: arguments.partial.map(Into::into),
+        cancel: cancel.clone(),
+    };
+    let receipt = interrupt::block_on(&cancel, mailer.send(&message, call))?;
+    super::close(&mailer)?;
+    let receipt = receipt?;
+    output.receipt(&receipt)?;
+    Ok(of_receipt(&receipt))
+}
+
+/// The exit code of a message that somebody got.
+pub(super) fn of_receipt(receipt: &Receipt) -> i32 {
+    if receipt.rejected.is_empty() { exit::OK } else { exit::RECIPIENT }
+}
+
+fn message(arguments: &MessageArguments) -> Result<Message> {
+    let from_input = |path: &Option<std::path::PathBuf>| path.as_deref() == Some(Path::new("-"));
+    if from_input(&arguments.text_file) && from_input(&arguments.html_file) {
+        return Err(Failure::Usage("text and HTML cannot both come from standard input".into(), ""));
+    }
+    let text = body(&arguments.text, arguments.text_file.as_deref())?;
+    let html = body(&arguments.html, arguments.html_file.as_deref())?;
+    if text.is_none() && html.is_none() && arguments.attach.is_empty() {
+        return Err(Failure::Usage(
+            "the message has no content".into(),
+            "Give --text, --text-file, --html, --html-file or --attach; --text-file - reads standard input.",
+        ));
+    }
+    let mut fields = Map::new();
+    for (name, list) in [
+        ("to", &arguments.to),
+        ("cc", &arguments.cc),
+        ("bcc", &arguments.bcc),
+        ("reply_to", &arguments.reply_to),
+    ] {
+        if !list.is_empty() {
+            fields.insert(name.into(), json!(list));
+        }
+    }
+    for (name, value) in
+        [("subject", &arguments.subject), ("text", &text), ("html", &html), ("tag", &arguments.tag)]
+    {
+        if let Some(value) = value {
+            fields.insert(name.into(), json!(value));
+        }
+    }
+    if !arguments.attach.is_empty() {
+        let paths = arguments.attach.iter().map(|path| path_text(path)).collect::<Result<Vec<_>>>()?;
+        fields.insert("attachments".into(), json!(paths));
+    }
+    if !arguments.header.is_empty() {
+        fields.insert("headers".into(), headers(&arguments.header)?);
+    }
+    if let Some(from) = &arguments.envelope_from {
+        let all: Vec<_> =
+            [&arguments.to, &arguments.cc, &arguments.bcc].into_iter().flatten().cloned().collect();
+        let rcpt_to = if all.is_empty() { Vec::new() } else { envelope::recipients(&all)? };
+        fields.insert("envelope".into(), json!({ "mail_from": reverse_path(from), "rcpt_to": rcpt_to }));
+    }
+    Ok(Message::from_json(Value::Object(fields), Vec::new(), Spelling::Snake)?)
+}
+
+/// An address as `MAIL FROM` has it, with or without its angle brackets; `<>` is the null reverse-path.
+pub(super) fn reverse_path(text: &str) -> &str {
+    text.strip_prefix('<').and_then(|text| text.strip_suffix('>')).unwrap_or(text)
+}
+
+fn body(given: &Option<String>, file: Option<&Path>) -> Result<Option<String>> {
+    let Some(path) = file else { return Ok(given.clone()) };
+    let mut bytes = Vec::new();
+    let read = match path == Path::new("-") {
+        true => io::stdin().lock().read_to_end(&mut bytes).map(|_| ()),
+        false => std::fs::read(path).map(|content| bytes = content),
+    };
+    read.map_err(|e| Failure::input(path, &e))?;
+    String::from_utf8(bytes).map(Some).map_err(|_| {
+        let error = Error::invalid_message("text", format!("{} is not UTF-8", path.display()));
+        error.with_hint("Convert it, for instance with iconv, or attach it.").into()
+    })
+}
+
+fn path_text(path: &Path) -> Result<&str> {
+    path.to_str().ok_or_else(|| Failure::Input(format!("the path {} is not UTF-8", path.display())))
+}
+
+fn headers(lines: &[String]) -> Result<Value> {
+    let mut headers: Map<String, Value> = Map::new();
+    for line in lines {
+        let Some((name, value)) = line.split_once(':') else {
+            return Err(Failure::Usage(format!("`{line}` is not a header"), "Write 'Name: value'."));
+        };
+        let values = headers.entry(name.trim()).or_insert_with(|| json!([]));
+        if let Value::Array(values) = values {
+            values.push(json!(value.trim()));
+        }
+    }
+    Ok(Value::Object(headers))
+}

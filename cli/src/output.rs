@@ -1,0 +1,128 @@
+//! Where words go: data to standard output, the rest to standard error.
+
+use std::io::{self, Write};
+
+use mailbearer::{Event, EventSink, Receipt};
+use serde_json::{Value, json};
+
+use crate::failure::{Failure, Result};
+
+/// The two streams. A reader of standard output that went away is no failure: nobody is left to tell.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Output {
+    pub(crate) json: bool,
+}
+
+impl Output {
+    pub(crate) fn new(json: bool) -> Self {
+        Self { json }
+    }
+
+    /// A line, or several, of data for people.
+    pub(crate) fn data(&self, text: &str) -> Result<()> {
+        let mut stdout = io::stdout().lock();
+        forgiving(writeln!(stdout, "{}", printable(text)).and_then(|()| stdout.flush()))
+    }
+
+    /// One line of data for programs.
+    pub(crate) fn value(&self, value: &Value) -> Result<()> {
+        let mut stdout = io::stdout().lock();
+        forgiving(writeln!(stdout, "{value}").and_then(|()| stdout.flush()))
+    }
+
+    /// A line for whoever watches. Standard error that cannot be written is nobody's to report.
+    pub(crate) fn note(&self, text: &str) {
+        let _ = writeln!(io::stderr().lock(), "{}", printable(text));
+    }
+
+    /// One line for the program that watches.
+    pub(crate) fn note_value(&self, value: &Value) {
+        let _ = writeln!(io::stderr().lock(), "{value}");
+    }
+
+    /// Says why the command ended, and gives its exit code.
+    pub(crate) fn failure(&self, failure: &Failure) -> i32 {
+        if self.json {
+            self.note_value(&failure.to_json());
+            return failure.exit();
+        }
+        self.note(&format!("mailbearer: {}", failure.message()));
+        if let Failure::Core(error) = failure {
+            if let Some(reply) = error.smtp() {
+                let command = reply.command.as_deref().map(|c| format!(" (to {c})")).unwrap_or_default();
+                self.note(&format!("  the server said: {reply}{command}"));
+            }
+            for rejection in error.rejected() {
+                self.note(&format!("  refused {}: {}", rejection.address, rejection.reply));
+            }
+            if let Some(oauth) = error.oauth() {
+                let id = oauth.correlation_id.as_deref().map(|id| format!(" (correlation id {id})"));
+                self.note(&format!("  the sign-in service said: {}{}", oauth.error, id.unwrap_or_default()));
+            }
+            if let Some(id) = error.message_id().filter(|id| !id.is_empty()) {
+                self.note(&format!("  message: {id}"));
+            }
+        }
+        if let Some(hint) = failure.hint() {
+            self.note(&format!("  {hint}"));
+        }
+        failure.exit()
+    }
+
+    /// A receipt as data; refused recipients also where people look.
+    pub(crate) fn receipt(&self, receipt: &Receipt) -> Result<()> {
+        if self.json {
+            return self.value(&json!(receipt));
+        }
+        let count = receipt.accepted.len();
+        let recipients = if count == 1 { "1 recipient".to_owned() } else { format!("{count} recipients") };
+        self.data(&format!("sent {} to {recipients}: {}", receipt.message_id, receipt.reply))?;
+        self.refused(receipt);
+        Ok(())
+    }
+
+    /// Who was refused although others were not.
+    pub(crate) fn refused(&self, receipt: &Receipt) {
+        for rejection in &receipt.rejected {
+            self.note(&format!("mailbearer: refused {}: {}", rejection.address, rejection.reply));
+        }
+    }
+
+    /// Shows core's warnings; its other events are for programs.
+    pub(crate) fn events(self) -> EventSink {
+        EventSink::new(move |event: &Event| {
+            if event.name != "warning" {
+                return;
+            }
+            if self.json {
+                return self.note_value(&json!({ "event": event.name, "fields": event.fields }));
+            }
+            let text = ["text", "message"].iter().find_map(|key| event.fields.get(*key)?.as_str());
+            self.note(&format!("mailbearer: warning: {}", text.unwrap_or("unknown")));
+        })
+    }
+}
+
+/// Text from a server may hold what a terminal obeys.
+fn printable(text: &str) -> String {
+    text.chars().map(|c| if c.is_control() && !matches!(c, '\n' | '\t') { '\u{fffd}' } else { c }).collect()
+}
+
+fn forgiving(written: io::Result<()>) -> Result<()> {
+    match written {
+        Err(error) if error.kind() != io::ErrorKind::BrokenPipe => {
+            Err(Failure::output("standard output", &error))
+        }
+        _ => Ok(()),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_server_cannot_move_the_cursor() {
+        assert_eq!(printable("250 \u{1b}[2Jok\r\n\tüx"), "250 \u{fffd}[2Jok\u{fffd}\n\tüx");
+    }
+}

@@ -1,0 +1,147 @@
+//! The Rust face for `tests/conformance`: one JSON request a line, one JSON answer a line.
+
+#![allow(clippy::unwrap_used, reason = "a broken request ends the shim; the runner says which")]
+
+use std::io::{BufRead, Write};
+use std::time::Duration;
+
+use base64::Engine;
+use base64::engine::general_purpose::STANDARD;
+use mailbearer::config::{Partial, Spelling, parse_duration};
+use mailbearer::{Call, Error, GetToken, Host, Login, LoginRequest, Mailer, Message, VerifyRequest};
+use serde_json::{Value, json};
+
+#[tokio::main]
+async fn main() {
+    let mut shim = Shim::default();
+    for line in std::io::stdin().lock().lines() {
+        let request: Value = serde_json::from_str(&line.unwrap()).unwrap();
+        let answer = match shim.perform(&request).await {
+            Ok((ok, None)) => json!({ "ok": ok }),
+            Ok((ok, Some(fatal))) => json!({ "ok": ok, "error": fatal }),
+            Err(error) => json!({ "error": error }),
+        };
+        let mut out = std::io::stdout().lock();
+        writeln!(out, "{answer}").unwrap();
+        out.flush().unwrap();
+    }
+}
+
+#[derive(Default)]
+struct Shim {
+    mailer: Option<Mailer>,
+    flow: Option<Login>,
+}
+
+type Answer = Result<(Value, Option<Error>), Error>;
+
+impl Shim {
+    async fn perform(&mut self, request: &Value) -> Answer {
+        let op = request["op"].as_str().unwrap();
+        if op == "close" {
+            if let Some(mailer) = self.mailer.take() {
+                mailer.close(Duration::from_secs(1)).await;
+            }
+            return Ok((json!({}), None));
+        }
+        if let Some(options) = request.get("options") {
+            self.mailer = Some(Mailer::from_json(options.clone(), Host::default())?);
+        }
+        let mailer = self.mailer.clone().unwrap();
+        let text = |key: &str| request[key].as_str().map(str::to_owned);
+        let ok = match op {
+            "open" => json!({}),
+            "send" => json!(mailer.send(&message(&request["message"], request)?, call(request)).await?),
+            "send_raw" => {
+                let raw = STANDARD.decode(text("raw").unwrap()).unwrap();
+                let envelope = request.get("envelope").filter(|e| !e.is_null());
+                let envelope = envelope.map(|e| serde_json::from_value(e.clone()).unwrap());
+                json!(mailer.send(&Message::raw(raw, envelope, text("tag"))?, call(request)).await?)
+            }
+            "send_many" => return self.send_many(&mailer, request).await,
+            "token" => {
+                let force = request["force"].as_bool().unwrap_or(false);
+                let token = mailer.tokens()?.get(GetToken { force, ..GetToken::default() }).await?;
+                json!({"secret": token.secret(), "username": token.username(), "scopes": token.scopes()})
+            }
+            "login" => {
+                let login = LoginRequest {
+                    method: text("method"),
+                    redirect_uri: text("redirect_uri"),
+                    ..LoginRequest::default()
+                };
+                self.begun(mailer.login(login).await?)
+            }
+            "resume" => self.begun(mailer.resume_login(&text("saved").unwrap())?),
+            "wait" => json!(self.flow.as_ref().unwrap().wait(call(request)).await?),
+            "finish" => {
+                json!(self.flow.as_ref().unwrap().finish(&request["callback"], call(request)).await?)
+            }
+            "save" => json!({ "saved": self.flow.as_ref().unwrap().save()? }),
+            "logout" => {
+                mailer.tokens()?.logout().await?;
+                json!({})
+            }
+            "verify" => {
+                let request = VerifyRequest { send_to: text("send_to"), ..VerifyRequest::default() };
+                let report = mailer.verify(request).await?;
+                json!({"ok": report.ok, "text": report.to_string()})
+            }
+            other => panic!("unknown op {other}"),
+        };
+        Ok((ok, None))
+    }
+
+    fn begun(&mut self, flow: Login) -> Value {
+        let about = json!({
+            "method": flow.method(),
+            "url": flow.url(),
+            "user_code": flow.user_code(),
+            "message": flow.message(),
+            "state": flow.state(),
+        });
+        self.flow = Some(flow);
+        about
+    }
+
+    async fn send_many(&self, mailer: &Mailer, request: &Value) -> Answer {
+        let list = request["messages"].as_array().unwrap();
+        let repeat = request["repeat"].as_u64().unwrap_or(1);
+        let mut source = (0..repeat).flat_map(|_| list);
+        let mut bulk = mailer.bulk(call(request), tokio::runtime::Handle::current())?;
+        let mut results = Vec::new();
+        let fatal = loop {
+            while bulk.has_room() {
+                match source.next() {
+                    Some(fields) => bulk.push(message(fields, request)),
+                    None => bulk.finish(),
+                }
+            }
+            match bulk.next().await {
+                Some(Ok(result)) => results.push(json!(result)),
+                Some(Err(fatal)) => break Some(fatal),
+                None => break None,
+            }
+        };
+        Ok((json!({ "results": results }), fatal))
+    }
+}
+
+fn message(fields: &Value, request: &Value) -> Result<Message, Error> {
+    let blobs = request["blobs"].as_array().into_iter().flatten();
+    let blobs = blobs.map(|b| STANDARD.decode(b.as_str().unwrap()).unwrap().into()).collect();
+    Message::from_json(fields.clone(), blobs, Spelling::Snake)
+}
+
+fn call(request: &Value) -> Call {
+    let given = &request["call"];
+    Call {
+        timeout: given["timeout"].as_str().map(|t| parse_duration(t).unwrap()),
+        partial: match given["partial"].as_str() {
+            Some("refuse") => Some(Partial::Refuse),
+            Some(_) => Some(Partial::Deliver),
+            None => None,
+        },
+        ..Call::default()
+    }
+}

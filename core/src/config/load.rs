@@ -1,0 +1,162 @@
+//! Options from a TOML file with profiles, and from the environment.
+
+use std::path::{Path, PathBuf};
+
+use serde_json::{Map, Value};
+
+use crate::error::{Error, Result};
+
+/// Lays `over` on `base`: tables merge, anything else replaces.
+pub fn overlay(base: &mut Value, over: Value) {
+    match (base, over) {
+        (Value::Object(base), Value::Object(over)) => {
+            for (key, value) in over {
+                match base.get_mut(&key) {
+                    Some(below) => overlay(below, value),
+                    None => {
+                        base.insert(key, value);
+                    }
+                }
+            }
+        }
+        (base, over) => *base = over,
+    }
+}
+
+/// Where a configuration file is looked for: `$MAILBEARER_CONFIG`, the user's, the system's; never
+/// the working directory. The first that exists.
+pub fn search_path() -> Option<PathBuf> {
+    if let Some(path) = std::env::var_os("MAILBEARER_CONFIG") {
+        return Some(PathBuf::from(path));
+    }
+    let user = std::env::var_os("XDG_CONFIG_HOME")
+        .map(PathBuf::from)
+        .filter(|path| path.is_absolute())
+        .or_else(|| std::env::home_dir().map(|home| home.join(".config")))
+        .map(|dir| dir.join("mailbearer/config.toml"));
+    user.into_iter().chain([PathBuf::from("/etc/mailbearer/config.toml")]).find(|path| path.is_file())
+}
+
+/// Reads a file: its top level is the base, `[profiles.NAME]` overlays it. `profile` defaults to
+/// `$MAILBEARER_PROFILE`.
+///
+/// # Errors
+/// `config_invalid` naming the file, and the line where the TOML is wrong.
+pub fn from_file(path: &Path, profile: Option<&str>) -> Result<Value> {
+    let shown = path.display();
+    let text = std::fs::read_to_string(path).map_err(|e| {
+        Error::config("config", format!("cannot read the configuration file {shown}: {e}"))
+            .with_hint("Check the path and that the user running this program may read the file.")
+    })?;
+    let table: toml::Table = toml::from_str(&text).map_err(|e| {
+        // The error's own text quotes the line, which may hold a secret.
+        let line = e.span().map_or(0, |span| text[..span.start.min(text.len())].matches('\n').count() + 1);
+        Error::config("config", format!("{shown}, line {line}: {}", e.message()))
+    })?;
+    let mut base =
+        serde_json::to_value(table).map_err(|e| Error::config("config", format!("{shown}: {e}")))?;
+    let profiles = base.as_object_mut().and_then(|map| map.remove("profiles"));
+    let named = profile.map(str::to_owned).or_else(|| std::env::var("MAILBEARER_PROFILE").ok());
+    if let Some(name) = named {
+        let mut profiles = match profiles {
+            Some(Value::Object(map)) => map,
+            _ => Map::new(),
+        };
+        let Some(over) = profiles.remove(&name) else {
+            let known: Vec<_> = profiles.keys().cloned().collect();
+            return Err(Error::config("profile", format!("{shown} has no profile `{name}`"))
+                .with_hint(format!("It has: {}.", known.join(", "))));
+        };
+        overlay(&mut base, over);
+    }
+    Ok(base)
+}
+
+/// Reads the environment: `MAILBEARER_AUTH__CLIENT_ID` is `auth.client_id`; `__` is a dot; lists and
+/// tables are JSON. `MAILBEARER_CONFIG` and `MAILBEARER_PROFILE` are not options.
+pub fn from_env(prefix: &str) -> Value {
+    let mut out = Value::Object(Map::new());
+    let mut variables: Vec<(String, String)> = std::env::vars_os()
+        .filter_map(|(name, value)| Some((name.into_string().ok()?, value.into_string().ok()?)))
+        .filter(|(name, _)| name.len() > prefix.len() && name.starts_with(prefix))
+        .collect();
+    variables.sort();
+    for (name, text) in variables {
+        let path = name[prefix.len()..].to_ascii_lowercase();
+        if ["config", "profile"].contains(&path.as_str()) {
+            continue;
+        }
+        let nested = path
+            .rsplit("__")
+            .fold(scalar(&path, text), |inner, key| Value::Object(Map::from_iter([(key.to_owned(), inner)])));
+        overlay(&mut out, nested);
+    }
+    out
+}
+
+/// The option `path` from text, as C and the environment write it: JSON for what only JSON can say,
+/// numbers and booleans where the option wants them, else the text itself.
+pub fn scalar(path: &str, text: String) -> Value {
+    let looks = text.starts_with('{') || text.starts_with('[') || text == "null";
+    let typed = TYPED.iter().any(|name| path.ends_with(name));
+    if (looks || typed)
+        && let Ok(value) = serde_json::from_str(&text)
+    {
+        return value;
+    }
+    Value::String(text)
+}
+
+/// Options that are numbers or booleans; all others are text, even where the text is digits.
+const TYPED: &[&str] = &[
+    "smtp.port",
+    "smtp__port",
+    "max_connections",
+    "max_messages_per_connection",
+    "retry.attempts",
+    "retry__attempts",
+    "danger_token_to_host",
+];
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use serde_json::json;
+
+    #[test]
+    fn a_profile_overlays_the_base_table_by_table() {
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("config.toml");
+        std::fs::write(
+            &path,
+            "provider = 'gmail'\n[auth]\ngrant = 'device_code'\nclient_id = 'a'\n\
+             [profiles.work]\nprovider = 'microsoft365'\n[profiles.work.auth]\nclient_id = 'b'\n",
+        )
+        .unwrap();
+        assert_eq!(
+            from_file(&path, Some("work")).unwrap(),
+            json!({"provider": "microsoft365", "auth": {"grant": "device_code", "client_id": "b"}})
+        );
+        let error = from_file(&path, Some("home")).unwrap_err();
+        assert!(error.hint().unwrap().contains("work"), "{error}");
+    }
+
+    #[test]
+    fn a_broken_file_names_its_line_and_quotes_nothing() {
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("config.toml");
+        std::fs::write(&path, "provider = 'gmail'\nclient_secret = 'hunter2\n").unwrap();
+        let error = from_file(&path, None).unwrap_err();
+        assert!(error.message().contains("line 2"), "{error}");
+        assert!(!error.to_string().contains("hunter2"), "{error}");
+    }
+
+    #[test]
+    fn text_becomes_a_number_only_where_the_option_is_one() {
+        assert_eq!(scalar("smtp.port", "587".into()), json!(587));
+        assert_eq!(scalar("smtp__port", "587".into()), json!(587));
+        assert_eq!(scalar("auth.client_secret", "12345".into()), json!("12345"));
+        assert_eq!(scalar("auth.scopes", "[\"imap\"]".into()), json!(["imap"]));
+        assert_eq!(scalar("limits.max_connections", "null".into()), json!(null));
+    }
+}

@@ -1,0 +1,25 @@
+//! The options: plain data, its defaults, and the sentence for each mistake, once for every language.
+//!
+//! [`Options`] is what a caller writes; [`Settings`] is what the rest of the crate reads, checked and
+//! with the provider's preset applied. Nothing here touches the network.
+
+mod duration;
+mod load;
+mod mistake;
+mod options;
+mod secret;
+mod settings;
+mod spelling;
+
+pub use duration::parse_duration;
+pub use load::{from_env, from_file, overlay, scalar, search_path};
+pub(crate) use mistake::nearest;
+pub use options::{
+    AuthOptions, Cloud, FilePolicy, HttpOptions, InitialResponse, LimitOptions, MailboxOption, Mechanism,
+    Options, Partial, Pipelining, RetryOptions, Roots, Security, SmtpOptions, StoreOptions, TimeoutOptions,
+    TlsOptions,
+};
+pub use secret::{Secret, SecretSource};
+pub use settings::{AuthSettings, Endpoints, GrantKind, Settings, SmtpSettings, StoreSettings, Timeouts};
+pub(crate) use settings::{Surroundings, check_redirect_uri};
+pub use spelling::Spelling;

@@ -1,0 +1,401 @@
+//! What a caller may write: names, types and which values exist. Defaults that depend on the
+//! provider are filled in by `Settings`.
+
+use std::collections::BTreeMap;
+use std::net::IpAddr;
+use std::path::PathBuf;
+use std::time::Duration;
+
+use serde::{Deserialize, Deserializer, de};
+use serde_json::Value;
+
+use super::duration;
+use super::mistake;
+use super::secret::SecretSource;
+use super::spelling::Spelling;
+use crate::error::Result;
+
+/// The options of a [`Mailer`](crate::Mailer) or [`TokenSource`](crate::TokenSource).
+#[derive(Clone, Debug, Default, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct Options {
+    /// Required: `microsoft365`, `outlook`, `gmail`, … or `custom`, or `memory` for tests.
+    pub provider: Option<String>,
+    /// Microsoft's cloud; default `global`.
+    pub cloud: Cloud,
+    /// The mailbox that authenticates (the `user=` of XOAUTH2).
+    pub username: Option<String>,
+    /// The default From; `username` where absent.
+    pub from: Option<MailboxOption>,
+    /// How tokens are acquired.
+    pub auth: Option<AuthOptions>,
+    /// How the mail server is reached.
+    pub smtp: SmtpOptions,
+    /// The mailbox's limits; the provider's where absent.
+    pub limits: LimitOptions,
+    /// Which certificates are trusted.
+    pub tls: TlsOptions,
+    /// Where tokens are kept.
+    pub store: Option<StoreOptions>,
+    /// How often, and how soon, a send is tried again.
+    pub retry: RetryOptions,
+    /// How the sign-in service is reached.
+    pub http: HttpOptions,
+    /// The default limit for one send; 5 minutes plus the size at 16 KiB/s where absent.
+    #[serde(deserialize_with = "duration::option")]
+    pub timeout: Option<Duration>,
+    /// What happens when some recipients are refused; default `deliver`.
+    pub partial: Partial,
+    /// Which local files message attachments may name; default `allow`.
+    pub files: FilePolicy,
+    /// Lets a Microsoft or Google token go to an SMTP host outside its preset.
+    pub danger_token_to_host: bool,
+}
+
+impl Options {
+    /// Reads options that crossed from another language or a file.
+    ///
+    /// # Errors
+    /// `config_invalid`, naming the option by its full path in the caller's spelling.
+    pub fn from_json(value: Value, spelling: Spelling) -> Result<Self> {
+        Self::from_core_json(spelling.to_core(value), spelling)
+    }
+
+    /// Reads options whose keys are in core's spelling already; mistakes are told in `spelling`.
+    pub(crate) fn from_core_json(value: Value, spelling: Spelling) -> Result<Self> {
+        mistake::read(value, "option", spelling)
+    }
+}
+
+/// Microsoft's national clouds.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Cloud {
+    /// Worldwide.
+    #[default]
+    Global,
+    /// GCC High.
+    Us,
+    /// United States Department of Defense.
+    Dod,
+    /// Operated by 21Vianet.
+    China,
+}
+
+/// `"ada@example.com"`, or with a display name.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct MailboxOption {
+    /// The display name.
+    pub name: Option<String>,
+    /// The address.
+    pub address: String,
+}
+
+impl<'de> Deserialize<'de> for MailboxOption {
+    fn deserialize<D: Deserializer<'de>>(de: D) -> Result<Self, D::Error> {
+        #[derive(Deserialize)]
+        #[serde(deny_unknown_fields)]
+        struct Named {
+            name: Option<String>,
+            address: String,
+        }
+        match Value::deserialize(de)? {
+            Value::String(address) => Ok(Self { name: None, address }),
+            value => serde_json::from_value::<Named>(value)
+                .map(|n| Self { name: n.name, address: n.address })
+                .map_err(|_| de::Error::custom("a mailbox is a string or {name, address}")),
+        }
+    }
+}
+
+/// `auth.*`: which keys a grant takes is checked by `Settings`.
+#[derive(Clone, Debug, Default, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct AuthOptions {
+    /// Required: `client_credentials`, `authorization_code`, `device_code`, `refresh_token`,
+    /// `access_token` or `callback`.
+    pub grant: Option<String>,
+    /// Microsoft's tenant: a GUID, a verified domain, `organizations`, `consumers` or `common`.
+    pub tenant: Option<String>,
+    /// The application's id.
+    pub client_id: Option<String>,
+    /// The application's secret; absent for public clients.
+    pub client_secret: Option<SecretSource>,
+    /// `smtp`, `imap`, `pop`, or full scopes; the provider's SMTP scope where absent.
+    pub scopes: Option<Vec<String>>,
+    /// The sign-in service's base URL; Microsoft's paths are put behind it.
+    pub authority: Option<String>,
+    /// The token endpoint, instead of the preset's.
+    pub token_endpoint: Option<String>,
+    /// The authorization endpoint, instead of the preset's.
+    pub authorization_endpoint: Option<String>,
+    /// The device authorization endpoint, instead of the preset's.
+    pub device_authorization_endpoint: Option<String>,
+    /// `authorization_code`: the application's own redirect URI.
+    pub redirect_uri: Option<String>,
+    /// `authorization_code`: `login`, `none`, `consent` or `select_account`.
+    pub prompt: Option<String>,
+    /// `authorization_code`: the account to offer.
+    pub login_hint: Option<String>,
+    /// `authorization_code`: the domain to offer.
+    pub domain_hint: Option<String>,
+    /// `authorization_code`: a claims request, as JSON text.
+    pub claims: Option<String>,
+    /// `refresh_token`: the token to start from.
+    pub refresh_token: Option<SecretSource>,
+    /// `access_token`: the token itself.
+    pub access_token: Option<SecretSource>,
+    /// `access_token`: when it expires, RFC 3339 or epoch seconds.
+    pub expires_at: Option<Value>,
+}
+
+/// `smtp.*`.
+#[derive(Clone, Debug, Default, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct SmtpOptions {
+    /// The submission server, instead of the preset's.
+    pub host: Option<String>,
+    /// Its port, instead of the preset's.
+    pub port: Option<u16>,
+    /// `starttls` (required, never opportunistic), `tls`, or `none` (loopback only).
+    pub security: Option<Security>,
+    /// The SASL mechanism; default `auto`: XOAUTH2 where offered, else OAUTHBEARER.
+    pub mechanism: Mechanism,
+    /// Whether the token goes on the AUTH line (RFC 4954 §4); default `auto`.
+    pub initial_response: InitialResponse,
+    /// The name in EHLO; default this machine's address literal.
+    pub hello_name: Option<String>,
+    /// The address to connect from.
+    pub local_address: Option<IpAddr>,
+    /// Whether commands are sent in groups (RFC 2920); default `auto`.
+    pub pipelining: Pipelining,
+    /// One limit per stage.
+    pub timeouts: TimeoutOptions,
+}
+
+/// How the connection is secured.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Security {
+    /// STARTTLS (RFC 3207), required.
+    Starttls,
+    /// TLS from the first octet (RFC 8314 §3.3).
+    Tls,
+    /// None: on loopback only.
+    None,
+}
+
+/// The SASL mechanism.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Mechanism {
+    /// XOAUTH2 where offered, else OAUTHBEARER.
+    #[default]
+    Auto,
+    /// Google's and Microsoft's.
+    Xoauth2,
+    /// RFC 7628.
+    Oauthbearer,
+}
+
+/// Whether the SASL response goes on the AUTH line.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum InitialResponse {
+    /// If the line fits 512 octets, or the preset says that longer is taken.
+    #[default]
+    Auto,
+    /// Always.
+    Always,
+    /// Never.
+    Never,
+}
+
+/// How commands are grouped.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Pipelining {
+    /// As the server and the preset allow.
+    #[default]
+    Auto,
+    /// MAIL, RCPT and DATA in one write.
+    Group,
+    /// One command at a time.
+    Off,
+}
+
+/// `smtp.timeouts.*`.
+#[derive(Clone, Debug, Default, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct TimeoutOptions {
+    /// TCP connection; default 15 s.
+    #[serde(deserialize_with = "duration::option")]
+    pub connect: Option<Duration>,
+    /// TLS handshake; default 15 s.
+    #[serde(deserialize_with = "duration::option")]
+    pub tls: Option<Duration>,
+    /// The server's greeting; default 30 s.
+    #[serde(deserialize_with = "duration::option")]
+    pub greeting: Option<Duration>,
+    /// The reply to a command; default 60 s.
+    #[serde(deserialize_with = "duration::option")]
+    pub command: Option<Duration>,
+    /// A body that does not move; default 3 minutes.
+    #[serde(deserialize_with = "duration::option")]
+    pub progress: Option<Duration>,
+    /// The reply to the end of the message; default 10 minutes (RFC 5321 §4.5.3.2.6).
+    #[serde(deserialize_with = "duration::option")]
+    pub final_reply: Option<Duration>,
+}
+
+/// `limits.*`; `null` means none.
+#[derive(Clone, Debug, Default, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct LimitOptions {
+    /// Connections at once per host and mailbox, in this process.
+    #[serde(deserialize_with = "nullable")]
+    pub max_connections: Option<Option<usize>>,
+    /// Messages before a connection is replaced; default 100.
+    #[serde(deserialize_with = "nullable")]
+    pub max_messages_per_connection: Option<Option<u32>>,
+    /// How long an unused connection is kept; default 60 s.
+    #[serde(deserialize_with = "duration::nullable")]
+    pub idle_timeout: Option<Option<Duration>>,
+    /// How old a connection may grow; default 10 minutes.
+    #[serde(deserialize_with = "duration::nullable")]
+    pub max_age: Option<Option<Duration>>,
+}
+
+fn nullable<'de, D: Deserializer<'de>, T: Deserialize<'de>>(de: D) -> Result<Option<Option<T>>, D::Error> {
+    Option::<T>::deserialize(de).map(Some)
+}
+
+/// `tls.*`.
+#[derive(Clone, Debug, Default, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct TlsOptions {
+    /// `platform` (default), `bundled`, or the path of a PEM file.
+    pub roots: Roots,
+}
+
+/// Which authorities are trusted.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Hash)]
+pub enum Roots {
+    /// The operating system's.
+    #[default]
+    Platform,
+    /// Mozilla's, compiled in.
+    Bundled,
+    /// Those of a PEM file, and no others.
+    File(PathBuf),
+}
+
+impl<'de> Deserialize<'de> for Roots {
+    fn deserialize<D: Deserializer<'de>>(de: D) -> Result<Self, D::Error> {
+        Ok(match String::deserialize(de)?.as_str() {
+            "platform" => Self::Platform,
+            "bundled" => Self::Bundled,
+            path => Self::File(PathBuf::from(path)),
+        })
+    }
+}
+
+/// `store`: a word or a table; a store of the host program's own comes beside the options.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum StoreOptions {
+    /// Forgotten with the process.
+    Memory,
+    /// A file readable by this user alone.
+    File {
+        /// Default: `mailbearer/tokens.json` under the user's state folder.
+        path: Option<PathBuf>,
+    },
+}
+
+impl<'de> Deserialize<'de> for StoreOptions {
+    fn deserialize<D: Deserializer<'de>>(de: D) -> Result<Self, D::Error> {
+        let value = Value::deserialize(de)?;
+        let mut table: BTreeMap<String, Value> = match value {
+            Value::String(kind) => BTreeMap::from([("kind".to_owned(), Value::String(kind))]),
+            Value::Object(map) => map.into_iter().collect(),
+            _ => return Err(de::Error::custom("a store is `memory`, `file` or {kind, path}")),
+        };
+        let kind = table.remove("kind");
+        let path = match table.remove("path") {
+            None | Some(Value::Null) => None,
+            Some(Value::String(path)) => Some(PathBuf::from(path)),
+            Some(_) => return Err(de::Error::custom("`path` is a string")),
+        };
+        if let Some(name) = table.keys().next() {
+            return Err(de::Error::custom(format!("unknown key `{name}`; a store takes `kind` and `path`")));
+        }
+        match (kind.as_ref().and_then(Value::as_str), path) {
+            (Some("memory"), None) => Ok(Self::Memory),
+            (Some("memory"), Some(_)) => Err(de::Error::custom("a `memory` store takes no `path`")),
+            (Some("file"), path) => Ok(Self::File { path }),
+            (Some(other), _) => {
+                Err(de::Error::custom(format!("unknown store `{other}`; there are `memory` and `file`")))
+            }
+            (None, _) => Err(de::Error::custom("`kind` is missing: `memory` or `file`")),
+        }
+    }
+}
+
+/// `retry.*`.
+#[derive(Clone, Debug, Default, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct RetryOptions {
+    /// All tries of one send, the first included; default 3.
+    pub attempts: Option<u32>,
+    /// The first pause; default 1 s, doubled each time.
+    #[serde(deserialize_with = "duration::option")]
+    pub base_delay: Option<Duration>,
+    /// The longest pause; default 60 s.
+    #[serde(deserialize_with = "duration::option")]
+    pub max_delay: Option<Duration>,
+}
+
+/// `http.*`.
+#[derive(Clone, Debug, Default, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct HttpOptions {
+    /// One token request; default 15 s.
+    #[serde(deserialize_with = "duration::option")]
+    pub timeout: Option<Duration>,
+}
+
+/// What happens when the server takes some recipients and refuses others.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Partial {
+    /// Send to those it takes.
+    #[default]
+    Deliver,
+    /// Send to nobody.
+    Refuse,
+}
+
+/// Which local files a message may attach by path.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub enum FilePolicy {
+    /// Any that this process may read.
+    #[default]
+    Allow,
+    /// None: attachments are given as bytes.
+    Deny,
+    /// Those under these folders, links followed.
+    Folders(Vec<PathBuf>),
+}
+
+impl<'de> Deserialize<'de> for FilePolicy {
+    fn deserialize<D: Deserializer<'de>>(de: D) -> Result<Self, D::Error> {
+        match Value::deserialize(de)? {
+            Value::String(word) if word == "allow" => Ok(Self::Allow),
+            Value::String(word) if word == "deny" => Ok(Self::Deny),
+            value @ Value::Array(_) => serde_json::from_value(value)
+                .map(Self::Folders)
+                .map_err(|_| de::Error::custom("`files` lists folders as strings")),
+            _ => Err(de::Error::custom("`files` is `allow`, `deny` or a list of folders")),
+        }
+    }
+}

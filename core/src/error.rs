@@ -1,0 +1,523 @@
+//! The one error shape: a stable code, the server's own words, and what to do about it.
+//!
+//! Bindings convert an [`Error`] field by field and never match on its text. Numbers are frozen:
+//! a code that goes away leaves its number unused (`docs/errors.md`, generated from [`CODES`]).
+
+use std::fmt;
+use std::time::Duration;
+
+use serde::{Serialize, Serializer};
+
+use crate::doctor::Report;
+use crate::receipt::{Rejection, Reply};
+
+/// What every fallible function of this crate returns.
+pub type Result<T, E = Error> = std::result::Result<T, E>;
+
+/// Why something did not work.
+///
+/// `Display` prints the message followed by the hint, as a log line wants it; [`Error::message`] is
+/// the message alone. Nothing in it ever holds a secret.
+#[derive(Clone)]
+pub struct Error {
+    inner: Box<Inner>,
+}
+
+impl Error {
+    /// An error with its code's own hint and retry advice.
+    pub fn new(code: ErrorCode, message: impl Into<String>) -> Self {
+        let row = code.row();
+        Self {
+            inner: Box::new(Inner {
+                code,
+                message: message.into(),
+                hint: (!row.hint.is_empty()).then(|| row.hint.to_owned()),
+                field: None,
+                retryable: row.retryable,
+                retry_after: None,
+                delivery: Delivery::None,
+                message_id: None,
+                tag: None,
+                attempts: 0,
+                rejected: Vec::new(),
+                smtp: None,
+                oauth: None,
+                report: None,
+            }),
+        }
+    }
+
+    /// `config_invalid` at the option `field` (full dotted path).
+    pub fn config(field: impl Into<String>, message: impl Into<String>) -> Self {
+        Self::new(ErrorCode::ConfigInvalid, message).with_field(field)
+    }
+
+    /// `message_invalid` at the message's `field`.
+    pub fn invalid_message(field: impl Into<String>, message: impl Into<String>) -> Self {
+        Self::new(ErrorCode::MessageInvalid, message).with_field(field)
+    }
+
+    /// Replaces the hint: a sentence that a tired administrator can act on.
+    #[must_use]
+    pub fn with_hint(mut self, hint: impl Into<String>) -> Self {
+        self.inner.hint = Some(hint.into());
+        self
+    }
+
+    /// Names the option or message field at fault.
+    #[must_use]
+    pub fn with_field(mut self, field: impl Into<String>) -> Self {
+        self.inner.field = Some(field.into());
+        self
+    }
+
+    /// Overrides the code's own retry advice.
+    #[must_use]
+    pub fn with_retryable(mut self, retryable: bool) -> Self {
+        self.inner.retryable = retryable;
+        self
+    }
+
+    /// The server asked to wait this long; implies nothing about `retryable`.
+    #[must_use]
+    pub fn with_retry_after(mut self, after: Option<Duration>) -> Self {
+        self.inner.retry_after = after;
+        self
+    }
+
+    /// The message may or may not have been delivered: never retryable.
+    #[must_use]
+    pub fn with_uncertain_delivery(mut self) -> Self {
+        self.inner.delivery = Delivery::Uncertain;
+        self.inner.retryable = false;
+        self
+    }
+
+    /// Names the message this is about.
+    #[must_use]
+    pub fn with_message(mut self, message_id: &str, tag: Option<&str>) -> Self {
+        self.inner.message_id = Some(message_id.to_owned());
+        self.inner.tag = tag.map(str::to_owned);
+        self
+    }
+
+    /// How many times a send was tried.
+    #[must_use]
+    pub fn with_attempts(mut self, attempts: u32) -> Self {
+        self.inner.attempts = attempts;
+        self
+    }
+
+    /// The refused recipients.
+    #[must_use]
+    pub fn with_rejected(mut self, rejected: Vec<Rejection>) -> Self {
+        self.inner.rejected = rejected;
+        self
+    }
+
+    /// The SMTP reply that caused it.
+    #[must_use]
+    pub fn with_smtp(mut self, reply: Reply) -> Self {
+        self.inner.smtp = Some(reply);
+        self
+    }
+
+    /// What the token endpoint said.
+    #[must_use]
+    pub fn with_oauth(mut self, detail: OAuthDetail) -> Self {
+        self.inner.oauth = Some(detail);
+        self
+    }
+
+    /// The doctor's findings.
+    #[must_use]
+    pub fn with_report(mut self, report: Report) -> Self {
+        self.inner.report = Some(report);
+        self
+    }
+
+    /// The stable code.
+    pub fn code(&self) -> ErrorCode {
+        self.inner.code
+    }
+
+    /// What happened: lower case, without full stop, without secrets.
+    pub fn message(&self) -> &str {
+        &self.inner.message
+    }
+
+    /// The cure, as a sentence or a command, where one is known.
+    pub fn hint(&self) -> Option<&str> {
+        self.inner.hint.as_deref()
+    }
+
+    /// The option (dotted path) or message field at fault.
+    pub fn field(&self) -> Option<&str> {
+        self.inner.field.as_deref()
+    }
+
+    /// Whether the same call may be repeated without delivering twice.
+    pub fn retryable(&self) -> bool {
+        self.inner.retryable
+    }
+
+    /// How long the server asked to wait.
+    pub fn retry_after(&self) -> Option<Duration> {
+        self.inner.retry_after
+    }
+
+    /// Whether the message may have been delivered all the same.
+    pub fn delivery(&self) -> Delivery {
+        self.inner.delivery
+    }
+
+    /// The message's Message-ID, with its angle brackets.
+    pub fn message_id(&self) -> Option<&str> {
+        self.inner.message_id.as_deref()
+    }
+
+    /// The caller's own string for the message.
+    pub fn tag(&self) -> Option<&str> {
+        self.inner.tag.as_deref()
+    }
+
+    /// How many times a send was tried; 0 where nothing was sent.
+    pub fn attempts(&self) -> u32 {
+        self.inner.attempts
+    }
+
+    /// Refused recipients, where that is the reason.
+    pub fn rejected(&self) -> &[Rejection] {
+        &self.inner.rejected
+    }
+
+    /// The SMTP reply, where there was one.
+    pub fn smtp(&self) -> Option<&Reply> {
+        self.inner.smtp.as_ref()
+    }
+
+    /// The token endpoint's answer, where there was one.
+    pub fn oauth(&self) -> Option<&OAuthDetail> {
+        self.inner.oauth.as_ref()
+    }
+
+    /// The doctor's findings, on errors of `verify`.
+    pub fn report(&self) -> Option<&Report> {
+        self.inner.report.as_ref()
+    }
+
+    /// The page that explains the code.
+    pub fn docs_url(&self) -> String {
+        format!("{DOCS}#{}", self.code().as_str())
+    }
+}
+
+impl fmt::Display for Error {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.message())?;
+        match self.hint() {
+            Some(hint) => write!(f, ". {hint}"),
+            None => Ok(()),
+        }
+    }
+}
+
+impl fmt::Debug for Error {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Error")
+            .field("code", &self.code().as_str())
+            .field("message", &self.message())
+            .field("hint", &self.hint())
+            .field("smtp", &self.smtp())
+            .finish_non_exhaustive()
+    }
+}
+
+impl std::error::Error for Error {}
+
+/// The shape that crosses into other languages: every field always present, times in seconds.
+impl Serialize for Error {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        #[derive(Serialize)]
+        struct Shape<'a> {
+            code: &'static str,
+            number: u16,
+            message: &'a str,
+            hint: Option<&'a str>,
+            docs_url: String,
+            field: Option<&'a str>,
+            retryable: bool,
+            retry_after: Option<f64>,
+            delivery: Delivery,
+            message_id: Option<&'a str>,
+            tag: Option<&'a str>,
+            attempts: u32,
+            rejected: &'a [Rejection],
+            smtp: Option<&'a Reply>,
+            oauth: Option<&'a OAuthDetail>,
+            report: Option<&'a Report>,
+        }
+        Shape {
+            code: self.code().as_str(),
+            number: self.code().number(),
+            message: self.message(),
+            hint: self.hint(),
+            docs_url: self.docs_url(),
+            field: self.field(),
+            retryable: self.retryable(),
+            retry_after: self.retry_after().map(|d| d.as_secs_f64()),
+            delivery: self.delivery(),
+            message_id: self.message_id(),
+            tag: self.tag(),
+            attempts: self.attempts(),
+            rejected: self.rejected(),
+            smtp: self.smtp(),
+            oauth: self.oauth(),
+            report: self.report(),
+        }
+        .serialize(serializer)
+    }
+}
+
+/// Whether a message may have been delivered although the call failed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Delivery {
+    /// Nobody got it.
+    None,
+    /// The server may have taken it: its answer to the end of the message was never read.
+    Uncertain,
+}
+
+/// What an OAuth2 endpoint said when it refused (RFC 6749 §5.2, with Entra's and Google's extras).
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
+pub struct OAuthDetail {
+    /// The `error` value, such as `invalid_grant`.
+    pub error: String,
+    /// `error_description`, as sent.
+    pub description: String,
+    /// Entra's `suberror`, Google's `error_subtype`.
+    pub suberror: Option<String>,
+    /// Entra's AADSTS numbers.
+    pub codes: Vec<u64>,
+    /// Entra's correlation id: what Microsoft's support asks for.
+    pub correlation_id: Option<String>,
+    /// Entra's trace id.
+    pub trace_id: Option<String>,
+    /// A claims challenge, to be passed to the next sign-in.
+    pub claims: Option<String>,
+}
+
+/// One row of the table of codes.
+#[derive(Debug)]
+pub struct CodeRow {
+    /// The code.
+    pub code: ErrorCode,
+    /// Its stable string.
+    pub name: &'static str,
+    /// Its stable number.
+    pub number: u16,
+    /// Whether it may be tried again, unless the error says otherwise.
+    pub retryable: bool,
+    /// What it means.
+    pub meaning: &'static str,
+    /// The hint, unless the error brings a better one.
+    pub hint: &'static str,
+}
+
+const DOCS: &str = "https://mailbearer.dev/errors";
+
+macro_rules! codes {
+    ($($variant:ident $name:literal $number:literal $retry:literal $meaning:literal $hint:literal;)*) => {
+        /// The stable codes. Strings and numbers never change and are never reused.
+        #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+        #[non_exhaustive]
+        pub enum ErrorCode {
+            $(#[doc = $meaning] $variant,)*
+        }
+
+        /// Every code with its meaning and cure; `docs/errors.md` is generated from it.
+        pub const CODES: &[CodeRow] = &[
+            $(CodeRow {
+                code: ErrorCode::$variant,
+                name: $name,
+                number: $number,
+                retryable: $retry,
+                meaning: $meaning,
+                hint: $hint,
+            },)*
+        ];
+    };
+}
+
+codes! {
+    ConfigInvalid "config_invalid" 100 false
+        "an option is missing, unknown or wrong" "";
+
+    MessageInvalid "message_invalid" 200 false
+        "the message cannot be sent as it is" "";
+    MessageTooLarge "message_too_large" 201 false
+        "the message is larger than the server takes"
+        "Send fewer or smaller attachments, or a link to them.";
+    AttachmentUnreadable "attachment_unreadable" 202 false
+        "an attachment's file could not be read"
+        "Check the path and that the user running this program may read the file.";
+
+    AccountMismatch "account_mismatch" 300 false
+        "another person signed in than the one configured"
+        "Sign in as the configured username, or change `username`.";
+    LoginInvalid "login_invalid" 301 false
+        "the sign-in's answer does not belong to this sign-in"
+        "Start a new sign-in: a sign-in's answer can be used once, within 15 minutes.";
+    InteractionRequired "interaction_required" 302 false
+        "a person must sign in"
+        "Run `mailbearer login` as the user that runs this program.";
+    ConsentRequired "consent_required" 303 false
+        "the application was not given the permission it asks for"
+        "An administrator must grant consent for the application once.";
+    ClientRejected "client_rejected" 304 false
+        "the application's id, secret or certificate was refused"
+        "Check auth.client_id, and that the secret is its Value, not its ID, and has not expired.";
+    GrantRejected "grant_rejected" 305 false
+        "the sign-in service refused this way of getting a token"
+        "Check that the application is registered for this grant.";
+    ScopeRejected "scope_rejected" 306 false
+        "the requested scope is not one the service gives"
+        "Leave auth.scopes out: the provider's preset knows the right one.";
+    TokenEndpointUnavailable "token_endpoint_unavailable" 307 true
+        "the sign-in service did not answer usefully"
+        "It is a passing fault or a network problem; try again later.";
+    LoginDeclined "login_declined" 308 false
+        "the person declined to sign in" "Start the sign-in again and approve it.";
+    LoginExpired "login_expired" 309 false
+        "nobody finished the sign-in in time" "Start the sign-in again.";
+    TokenProviderFailed "token_provider_failed" 310 false
+        "the program's own token callback or command failed" "";
+
+    AuthRejected "auth_rejected" 400 false
+        "the mail server refused the token"
+        "Run `mailbearer verify`: it reads the token and names what is missing.";
+    SmtpAuthDisabled "smtp_auth_disabled" 401 false
+        "SMTP AUTH is switched off for the mailbox or the organisation"
+        "Set-CASMailbox -Identity <mailbox> -SmtpClientAuthenticationDisabled $false";
+    AuthPolicyBlocked "auth_policy_blocked" 402 false
+        "a policy of the organisation blocks this sign-in"
+        "An administrator must allow it in Conditional Access, the authentication policies or the security defaults.";
+    AccountBlocked "account_blocked" 403 false
+        "the account or organisation is blocked from sending"
+        "An administrator must unblock it in the provider's admin centre.";
+    SendAsDenied "send_as_denied" 404 false
+        "the mailbox may not send as this sender"
+        "Add-RecipientPermission -Identity <from> -Trustee <username> -AccessRights SendAs";
+    MailboxUnavailable "mailbox_unavailable" 405 false
+        "the authenticated mailbox cannot be used"
+        "Check that the mailbox exists and has a licence; new permissions take up to an hour.";
+
+    RecipientsRejected "recipients_rejected" 500 false
+        "the server refused the recipients" "Check the addresses; `rejected` has the server's word on each.";
+    MessageRejected "message_rejected" 501 false
+        "the server refused the message" "";
+    Throttled "throttled" 502 true
+        "too many messages or connections for now" "Wait and send again; lower limits.max_connections if it recurs.";
+    QuotaExceeded "quota_exceeded" 503 false
+        "a daily limit is used up" "Wait until the limit's period is over, or ask for a higher one.";
+    SenderRejected "sender_rejected" 504 false
+        "the server refused the sender's address" "Check `from`: it must be an address that this account may use.";
+    MailboxFull "mailbox_full" 505 false
+        "the sender's mailbox is full" "Sent messages are kept in the mailbox: empty it or raise its quota.";
+    TemporarilyRefused "temporarily_refused" 506 true
+        "the server refused for now" "Send again later.";
+    DeliveryUncertain "delivery_uncertain" 507 false
+        "the connection broke after the message was handed over and before the server answered"
+        "Do not resend by program: look in the mailbox's sent items, or ask the recipient, first.";
+
+    NameNotResolved "name_not_resolved" 600 true
+        "a host name has no address" "Check the name and this machine's DNS.";
+    ConnectFailed "connect_failed" 601 true
+        "no connection to the server" "Check host and port, and that a firewall lets port 587 out.";
+    TlsFailed "tls_failed" 602 false
+        "the server and we could not agree on TLS" "Check smtp.security: 587 is `starttls`, 465 is `tls`.";
+    CertificateInvalid "certificate_invalid" 603 false
+        "the server's certificate is not trusted"
+        "If a proxy or a private authority signs it, set tls.roots to that authority's PEM file.";
+    TimedOut "timed_out" 604 true
+        "it took too long" "Try again; raise `timeout` if the network is slow.";
+    ConnectionLost "connection_lost" 605 true
+        "the server closed the connection" "Try again.";
+    ProtocolError "protocol_error" 606 false
+        "the server said something that is not SMTP" "Check host and port: is a mail server there?";
+    CapabilityMissing "capability_missing" 607 false
+        "the server lacks something that is needed" "";
+
+    StoreFailed "store_failed" 700 false
+        "the token store could not be read or written" "";
+    Cancelled "cancelled" 800 false
+        "the caller cancelled" "";
+    Closed "closed" 801 false
+        "the mailer was closed" "";
+    Internal "internal" 900 false
+        "a fault of this library" "Please report it with this message.";
+}
+
+impl ErrorCode {
+    /// The stable string, such as `auth_rejected`.
+    pub fn as_str(self) -> &'static str {
+        self.row().name
+    }
+
+    /// The stable number, such as 400.
+    pub fn number(self) -> u16 {
+        self.row().number
+    }
+
+    /// The code with this stable string.
+    pub fn from_name(name: &str) -> Option<Self> {
+        CODES.iter().find(|row| row.name == name).map(|row| row.code)
+    }
+
+    /// Its row of the table. The enum and the table come from one macro, in one order.
+    pub fn row(self) -> &'static CodeRow {
+        &CODES[self as usize]
+    }
+}
+
+#[derive(Clone)]
+struct Inner {
+    code: ErrorCode,
+    message: String,
+    hint: Option<String>,
+    field: Option<String>,
+    retryable: bool,
+    retry_after: Option<Duration>,
+    delivery: Delivery,
+    message_id: Option<String>,
+    tag: Option<String>,
+    attempts: u32,
+    rejected: Vec<Rejection>,
+    smtp: Option<Reply>,
+    oauth: Option<OAuthDetail>,
+    report: Option<Report>,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn numbers_and_names_are_unique_and_grow() {
+        for pair in CODES.windows(2) {
+            assert!(pair[0].number < pair[1].number, "{} follows {}", pair[1].name, pair[0].name);
+        }
+        for (at, row) in CODES.iter().enumerate() {
+            assert_eq!(row.code as usize, at);
+            assert_eq!(ErrorCode::from_name(row.name), Some(row.code));
+        }
+    }
+
+    #[test]
+    fn an_uncertain_error_is_never_retryable() {
+        let error = Error::new(ErrorCode::ConnectionLost, "x").with_uncertain_delivery();
+        assert!(!error.retryable());
+        assert_eq!(serde_json::to_value(&error).unwrap()["delivery"], "uncertain");
+    }
+}

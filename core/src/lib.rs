@@ -1,0 +1,37 @@
+//! Send mail through Microsoft 365, Gmail and others with OAuth2 tokens.
+
+#![forbid(unsafe_code)]
+
+pub mod blocking;
+mod call;
+pub mod config;
+pub mod doctor;
+mod error;
+mod event;
+mod fork;
+mod host;
+mod instant;
+mod mailer;
+mod message;
+mod metrics;
+mod net;
+mod oauth;
+mod process;
+pub mod provider;
+mod random;
+mod receipt;
+mod retry;
+mod smtp;
+mod token;
+
+pub use call::{Call, Cancel};
+pub use config::Options;
+pub use error::{CODES, CodeRow, Delivery, Error, ErrorCode, OAuthDetail, Result};
+pub use event::{Event, EventSink};
+pub use host::{BoxFuture, Host, ProvidedToken, StoredEntry, TokenProvider, TokenRequest, TokenStore};
+pub use instant::to_rfc3339;
+pub use mailer::{Bulk, Counts, Kept, Load, Mailer, VerifyRequest};
+pub use message::{Attachment, Message, MessageBuilder};
+pub use oauth::login::{Login, LoginRequest};
+pub use receipt::{Envelope, Outcome, Receipt, Rejection, Reply, SendResult, Timings};
+pub use token::{AccessToken, Account, GetToken, TokenSource};

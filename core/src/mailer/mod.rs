@@ -1,0 +1,445 @@
+//! The one public object: a message goes in, tokens and connections are found, a receipt comes out.
+
+mod bulk;
+mod outbox;
+mod running;
+mod verify;
+
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::time::{Duration, SystemTime};
+
+use bytes::Bytes;
+use serde_json::Value;
+use tokio::time::Instant;
+
+use crate::call::{Call, Cancel};
+use crate::config::{self, MailboxOption, Options, Settings, Surroundings};
+use crate::error::{Error, ErrorCode, Result};
+use crate::event::Event;
+use crate::fork::ForkCell;
+use crate::host::Host;
+use crate::message::{Defaults, Message, Rendered};
+use crate::oauth::login::{Login, LoginRequest};
+use crate::random;
+use crate::receipt::{Receipt, Timings};
+use crate::retry::Policy;
+use crate::smtp::{self, Delivered, Route, Transaction};
+use crate::token::TokenSource;
+
+pub use bulk::{Bulk, Counts};
+pub use outbox::Kept;
+use running::Running;
+pub use verify::VerifyRequest;
+
+/// Sends mail. Cheap to clone; clones share everything. Safe to use from many threads, from several
+/// runtimes, and in forked children.
+#[derive(Clone)]
+pub struct Mailer {
+    inner: Arc<Inner>,
+}
+
+struct Inner {
+    settings: Arc<Settings>,
+    host: Host,
+    /// Absent for `provider = "memory"` without `auth`.
+    tokens: Option<TokenSource>,
+    running: ForkCell<Running>,
+}
+
+/// Where [`Mailer::load`] finds its options; later members win over earlier ones.
+#[derive(Clone, Debug, Default)]
+pub struct Load {
+    /// A TOML file; `None` with `search` looks in the usual places.
+    pub file: Option<PathBuf>,
+    /// Looks for a file in the usual places if `file` is `None`; none found is fine.
+    pub search: bool,
+    /// The profile in the file.
+    pub profile: Option<String>,
+    /// The prefix of environment variables; `None` reads none.
+    pub env_prefix: Option<String>,
+    /// The caller's own options, as JSON in the host's spelling; `Null` for none.
+    pub overrides: Value,
+}
+
+impl Load {
+    /// The options in one piece, and whether a file was among them.
+    ///
+    /// # Errors
+    /// `config_invalid`.
+    pub fn read(self, host: &Host) -> Result<(Options, bool)> {
+        let file = self.file.or_else(|| if self.search { config::search_path() } else { None });
+        let persistent = file.is_some();
+        let mut all = match file {
+            Some(path) => config::from_file(&path, self.profile.as_deref())?,
+            None => Value::Object(serde_json::Map::new()),
+        };
+        if let Some(prefix) = &self.env_prefix {
+            config::overlay(&mut all, config::from_env(prefix));
+        }
+        if !self.overrides.is_null() {
+            config::overlay(&mut all, host.spelling.to_core(self.overrides));
+        }
+        Ok((Options::from_core_json(all, host.spelling)?, persistent))
+    }
+}
+
+impl Mailer {
+    /// Checks `options`; touches no network.
+    ///
+    /// # Errors
+    /// `config_invalid`, naming the option and the cure.
+    pub fn new(options: Options, host: Host) -> Result<Self> {
+        let around = Surroundings::of(&host);
+        let settings = Arc::new(Settings::resolve(options, host.spelling, around)?);
+        let tokens = match settings.auth {
+            Some(_) => Some(TokenSource::with_settings(settings.clone(), host.clone())?),
+            None => None,
+        };
+        Ok(Self { inner: Arc::new(Inner { settings, host, tokens, running: ForkCell::new() }) })
+    }
+
+    /// From options as JSON, in the host's spelling.
+    ///
+    /// # Errors
+    /// `config_invalid`, naming the option by its full path.
+    pub fn from_json(options: Value, host: Host) -> Result<Self> {
+        Self::new(Options::from_json(options, host.spelling)?, host)
+    }
+
+    /// From a file, the environment and the caller's own options.
+    ///
+    /// # Errors
+    /// `config_invalid`.
+    pub fn load(load: Load, mut host: Host) -> Result<Self> {
+        let (options, persistent) = load.read(&host)?;
+        host.persistent |= persistent;
+        Self::new(options, host)
+    }
+
+    /// Sends one message, and returns once the server answered for it.
+    ///
+    /// # Errors
+    /// Only if nobody was accepted: any code of the table. `retryable` says whether the same call may
+    /// be repeated; `delivery` says whether the message may have gone out all the same.
+    pub async fn send(&self, message: &Message, call: Call) -> Result<Receipt> {
+        let running = self.running();
+        let ticket = running.enter()?;
+        let cancel = call.cancel.child();
+        let send = async {
+            let rendered = self.prepare(message).await?;
+            self.deliver(message, rendered, &call, &cancel).await
+        };
+        // `close` cancels what runs when its time is over.
+        let result = tokio::select! {
+            biased;
+            result = send => result,
+            () = forward(&ticket.ending, &cancel) => unreachable!("forwarding never ends"),
+        };
+        let name = |e: Error| e.with_message(message.message_id(), message.tag());
+        let result = result.map_err(name);
+        self.account_for(message, &result, running);
+        result
+    }
+
+    /// The octets that would be sent.
+    ///
+    /// # Errors
+    /// `message_invalid`, `attachment_unreadable`.
+    pub async fn render(&self, message: &Message) -> Result<Bytes> {
+        Ok(self.prepare(message).await?.bytes)
+    }
+
+    /// Begins a bulk send: see [`Bulk`].
+    ///
+    /// # Errors
+    /// `closed`.
+    pub fn bulk(&self, call: Call, runtime: tokio::runtime::Handle) -> Result<Bulk> {
+        self.running().enter()?;
+        Ok(Bulk::new(self.clone(), call, runtime))
+    }
+
+    /// Fetches the token and opens a connection ahead of need.
+    ///
+    /// # Errors
+    /// Those of `send`, up to AUTH.
+    pub async fn warm(&self, call: Call) -> Result<()> {
+        self.running().enter()?;
+        let Some(route) = self.route() else { return Ok(()) };
+        let timeout = call.timeout.or(self.inner.settings.timeout).unwrap_or(DEFAULT_TIMEOUT);
+        smtp::warm(&route, Instant::now() + timeout, &call.cancel).await
+    }
+
+    /// A mailer for another mailbox that shares tokens, connections and store with this one.
+    ///
+    /// # Errors
+    /// `config_invalid` if `username` is no address.
+    pub fn for_mailbox(&self, username: &str, from: Option<MailboxOption>) -> Result<Self> {
+        let settings = Arc::new(self.inner.settings.for_mailbox(username, from)?);
+        let tokens = self.inner.tokens.as_ref().map(|tokens| tokens.for_mailbox(settings.clone()));
+        let host = self.inner.host.clone();
+        Ok(Self { inner: Arc::new(Inner { settings, host, tokens, running: ForkCell::new() }) })
+    }
+
+    /// The token half.
+    ///
+    /// # Errors
+    /// `config_invalid` for `provider = "memory"` without `auth`.
+    pub fn tokens(&self) -> Result<&TokenSource> {
+        self.inner.tokens.as_ref().ok_or_else(|| {
+            Error::config("auth", "this mailer has no tokens")
+                .with_hint("Provider `memory` sends nothing; give it `auth` to use its tokens.")
+        })
+    }
+
+    /// Begins a sign-in: see [`TokenSource::login`].
+    ///
+    /// # Errors
+    /// Those of [`TokenSource::login`].
+    pub async fn login(&self, request: LoginRequest) -> Result<Login> {
+        self.tokens()?.login(request).await
+    }
+
+    /// Goes on with a sign-in that another process began.
+    ///
+    /// # Errors
+    /// `login_invalid`.
+    pub fn resume_login(&self, saved: &str) -> Result<Login> {
+        self.tokens()?.resume_login(saved)
+    }
+
+    /// What `provider = "memory"` kept of the last 1,000 messages, oldest first; empty for others.
+    pub fn outbox(&self) -> Vec<Kept> {
+        self.running().outbox.all()
+    }
+
+    /// The mailer's numbers as data: counters since it was made.
+    pub fn metrics(&self) -> Value {
+        let running = self.running();
+        running.metrics.to_json(running.in_flight())
+    }
+
+    /// Refuses new sends with `closed`, waits at most `timeout` for running ones, then cancels them.
+    /// May be repeated.
+    pub async fn close(&self, timeout: Duration) {
+        self.running().end(timeout).await;
+        if let Some(route) = self.route() {
+            smtp::close_idle(&route).await;
+        }
+    }
+
+    /// The options, as they were understood.
+    pub fn settings(&self) -> &Settings {
+        &self.inner.settings
+    }
+
+    fn running(&self) -> &Running {
+        self.inner.running.get(|_| Running::default())
+    }
+
+    fn route(&self) -> Option<Route> {
+        let settings = &self.inner.settings;
+        if settings.preset.name == "memory" {
+            return None;
+        }
+        Some(Route {
+            settings: settings.smtp.clone(),
+            roots: settings.roots.clone(),
+            username: settings.username.clone(),
+            tokens: self.inner.tokens.clone()?,
+            events: self.inner.host.events.clone(),
+        })
+    }
+
+    /// The sender where the message names none: `from`, else the mailbox itself.
+    fn sender(&self) -> Option<MailboxOption> {
+        let settings = &self.inner.settings;
+        let account = || self.inner.tokens.as_ref()?.account().map(|account| account.username);
+        settings.from.clone().or_else(|| {
+            let address = settings.username.clone().or_else(account)?;
+            Some(MailboxOption { name: None, address })
+        })
+    }
+
+    async fn prepare(&self, message: &Message) -> Result<Rendered> {
+        let settings = &self.inner.settings;
+        let defaults = Defaults { from: self.sender(), files: &settings.files, spelling: settings.spelling };
+        let rendered = message.render(defaults).await?;
+        let (count, most) = (rendered.envelope.rcpt_to.len(), settings.preset.max_recipients);
+        if count > most {
+            return Err(Error::invalid_message(
+                "to",
+                format!("{count} recipients are more than the {most} that {} takes", settings.preset.name),
+            )
+            .with_hint("Send several messages with fewer recipients each."));
+        }
+        if rendered.long_line {
+            self.inner.host.events.emit(|| {
+                Event::new("warning")
+                    .with("message_id", message.message_id())
+                    .with("text", "a line is longer than 998 octets; some servers refuse or break it")
+            });
+        }
+        Ok(rendered)
+    }
+
+    async fn deliver(
+        &self,
+        message: &Message,
+        rendered: Rendered,
+        call: &Call,
+        cancel: &Cancel,
+    ) -> Result<Receipt> {
+        let settings = &self.inner.settings;
+        let began = Instant::now();
+        let by_size = Duration::from_secs(rendered.bytes.len() as u64 / SLOWEST_OCTETS_PER_SECOND);
+        let timeout = call.timeout.or(settings.timeout).unwrap_or(DEFAULT_TIMEOUT + by_size);
+        let deadline = began + timeout;
+        let transaction = Transaction {
+            envelope: rendered.envelope,
+            body: rendered.bytes,
+            smtputf8: rendered.smtputf8,
+            eight_bit: rendered.eight_bit,
+            partial: call.partial.unwrap_or(settings.partial),
+        };
+        let Some(route) = self.route() else {
+            let delivered = self.running().outbox.keep(message, &transaction);
+            return Ok(receipt(message, &transaction, delivered, 1, began));
+        };
+        let policy = Policy {
+            attempts: settings.attempts,
+            base_delay: settings.base_delay,
+            max_delay: settings.max_delay,
+        };
+        let mut attempt = 1;
+        loop {
+            let error = match smtp::deliver(&route, transaction.clone(), deadline, cancel).await {
+                Ok(delivered) => return Ok(receipt(message, &transaction, delivered, attempt, began)),
+                Err(error) => error.with_attempts(attempt),
+            };
+            let remaining = deadline.saturating_duration_since(Instant::now());
+            let Some(pause) = policy.pause(attempt, &error, remaining, random::unit()) else {
+                return Err(error);
+            };
+            self.running().metrics.retried();
+            self.inner.host.events.emit(|| {
+                Event::new("send.retrying")
+                    .with("message_id", message.message_id())
+                    .with("attempt", attempt)
+                    .with("code", error.code().as_str())
+                    .with("delay", pause.as_secs_f64())
+            });
+            tokio::select! {
+                () = tokio::time::sleep(pause) => {}
+                () = cancel.cancelled() => return Err(Cancel::error().with_attempts(attempt)),
+            }
+            attempt += 1;
+        }
+    }
+
+    /// Counts the result and tells whoever listens.
+    fn account_for(&self, message: &Message, result: &Result<Receipt>, running: &Running) {
+        let events = &self.inner.host.events;
+        let event =
+            |name| Event::new(name).with("message_id", message.message_id()).with("tag", message.tag());
+        match result {
+            Ok(receipt) => {
+                running.metrics.sent(receipt.size, receipt.accepted.len(), receipt.rejected.len());
+                for rejection in &receipt.rejected {
+                    events.emit(|| {
+                        event("recipient.refused")
+                            .with("address", rejection.address.as_str())
+                            .with("code", rejection.code)
+                            .with("reply", rejection.reply.to_string())
+                    });
+                }
+                events.emit(|| {
+                    event("send.done")
+                        .with("accepted", receipt.accepted.len())
+                        .with("rejected", receipt.rejected.len())
+                        .with("size", receipt.size)
+                        .with("attempts", receipt.attempts)
+                });
+            }
+            Err(error) => {
+                running.metrics.failed(error);
+                let cancelled = error.code() == ErrorCode::Cancelled;
+                events.emit(|| {
+                    event(if cancelled { "send.cancelled" } else { "send.failed" })
+                        .with("code", error.code().as_str())
+                        .with("delivery", serde_json::json!(error.delivery()))
+                        .with("retryable", error.retryable())
+                });
+            }
+        }
+    }
+}
+
+impl std::fmt::Debug for Mailer {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Mailer")
+            .field("provider", &self.inner.settings.preset.name)
+            .field("username", &self.inner.settings.username)
+            .finish_non_exhaustive()
+    }
+}
+
+/// Passes the mailer's ending on to one send, for ever.
+async fn forward(ending: &Cancel, cancel: &Cancel) {
+    ending.cancelled().await;
+    cancel.cancel();
+    std::future::pending::<()>().await;
+}
+
+fn receipt(
+    message: &Message,
+    transaction: &Transaction,
+    delivered: Delivered,
+    attempts: u32,
+    began: Instant,
+) -> Receipt {
+    let mut timings = Timings::default();
+    timings.0.insert("queue", delivered.queue_time);
+    timings.0.insert("connect", delivered.connect_time);
+    timings.0.insert("send", delivered.send_time);
+    timings.0.insert("total", began.elapsed());
+    Receipt {
+        message_id: message.message_id().to_owned(),
+        server_message_id: server_message_id(&delivered.reply.text),
+        tag: message.tag().map(str::to_owned),
+        accepted: delivered.accepted,
+        rejected: delivered.rejected,
+        reply: delivered.reply,
+        envelope: transaction.envelope.clone(),
+        size: transaction.body.len() as u64,
+        attempts,
+        sent_at: SystemTime::now(),
+        timings,
+    }
+}
+
+/// The id in `OK <id@host> [Hostname=…]`, as Exchange writes it.
+fn server_message_id(text: &str) -> Option<String> {
+    let start = text.find('<')?;
+    let end = start + text[start..].find('>')?;
+    let id = &text[start..=end];
+    (id.contains('@') && !id.contains(char::is_whitespace)).then(|| id.to_owned())
+}
+
+const DEFAULT_TIMEOUT: Duration = Duration::from_secs(300);
+const SLOWEST_OCTETS_PER_SECOND: u64 = 16 * 1024;
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_servers_own_message_id_is_read_from_its_reply() {
+        assert_eq!(
+            server_message_id("OK <AB.CD@EUR.prod.outlook.com> [Hostname=X]").as_deref(),
+            Some("<AB.CD@EUR.prod.outlook.com>")
+        );
+        assert_eq!(server_message_id("OK 1732 gsmtp"), None);
+        assert_eq!(server_message_id("queued as <12>"), None);
+    }
+}

@@ -1,0 +1,62 @@
+//! What `provider = "memory"` keeps instead of sending.
+
+use std::collections::VecDeque;
+use std::sync::Mutex;
+use std::time::Duration;
+
+use bytes::Bytes;
+
+use crate::message::Message;
+use crate::receipt::{Envelope, Reply};
+use crate::smtp::{Delivered, Transaction};
+
+/// A message that was kept instead of sent.
+#[derive(Clone, Debug)]
+pub struct Kept {
+    /// Its Message-ID.
+    pub message_id: String,
+    /// The caller's own string.
+    pub tag: Option<String>,
+    /// Who sends and who receives.
+    pub envelope: Envelope,
+    /// The octets that would have been sent.
+    pub bytes: Bytes,
+}
+
+/// The last messages, oldest first.
+#[derive(Default)]
+pub(super) struct Outbox(Mutex<VecDeque<Kept>>);
+
+impl Outbox {
+    pub(super) fn keep(&self, message: &Message, transaction: &Transaction) -> Delivered {
+        let mut kept = self.0.lock().unwrap_or_else(|poisoned| poisoned.into_inner());
+        if kept.len() == MOST {
+            kept.pop_front();
+        }
+        kept.push_back(Kept {
+            message_id: message.message_id().to_owned(),
+            tag: message.tag().map(str::to_owned),
+            envelope: transaction.envelope.clone(),
+            bytes: transaction.body.clone(),
+        });
+        Delivered {
+            reply: Reply {
+                code: 250,
+                enhanced: Some("2.0.0".into()),
+                text: "kept in memory".into(),
+                command: Some("DATA".into()),
+            },
+            accepted: transaction.envelope.rcpt_to.clone(),
+            rejected: Vec::new(),
+            queue_time: Duration::ZERO,
+            connect_time: Duration::ZERO,
+            send_time: Duration::ZERO,
+        }
+    }
+
+    pub(super) fn all(&self) -> Vec<Kept> {
+        self.0.lock().unwrap_or_else(|poisoned| poisoned.into_inner()).iter().cloned().collect()
+    }
+}
+
+const MOST: usize = 1000;

@@ -1,0 +1,110 @@
+//! Envelopes: who sends and who receives, each recipient once (RFC 5321 §2.3.1).
+
+use std::collections::HashSet;
+
+use serde_json::Value;
+
+use super::address::Address;
+use super::place::{Place, Reader, no_controls, string};
+use crate::error::Result;
+use crate::receipt::Envelope;
+
+/// Reads the caller's `{mail_from, rcpt_to}`.
+pub(crate) fn read(value: Value, place: Place) -> Result<Envelope> {
+    let mut reader = Reader::new(value, place, &["mail_from", "rcpt_to"])?;
+    let at = reader.at("mail_from");
+    let mail_from = reader.take("mail_from").ok_or_else(|| {
+        at.error("is missing").with_hint("An empty string is the null reverse-path, for bounces.")
+    })?;
+    let mail_from = string(mail_from, &at)?;
+    let rcpt_to = reader.many("rcpt_to").into_iter().map(|(v, at)| string(v, &at)).collect::<Result<_>>()?;
+    check(Envelope { mail_from, rcpt_to }, reader.place())
+}
+
+/// Checks every address; the null reverse-path is allowed, no recipient at all is not.
+pub(crate) fn check(envelope: Envelope, place: &Place) -> Result<Envelope> {
+    let mail_from = match envelope.mail_from.as_str() {
+        "" => String::new(),
+        text => address(text, &place.field("mail_from"))?.to_string(),
+    };
+    let at = place.field("rcpt_to");
+    let mut recipients = Recipients::default();
+    for (i, text) in envelope.rcpt_to.iter().enumerate() {
+        recipients.add(&address(text, &at.index(i))?);
+    }
+    let rcpt_to = recipients.into_list();
+    if rcpt_to.is_empty() {
+        return Err(at.error("is empty"));
+    }
+    Ok(Envelope { mail_from, rcpt_to })
+}
+
+/// Whether an address in it needs SMTPUTF8.
+pub(crate) fn needs_smtputf8(envelope: &Envelope) -> bool {
+    !envelope.mail_from.is_ascii() || envelope.rcpt_to.iter().any(|a| !a.is_ascii())
+}
+
+/// Recipients in their order, each once.
+#[derive(Debug, Default)]
+pub(crate) struct Recipients {
+    list: Vec<String>,
+    seen: HashSet<String>,
+}
+
+impl Recipients {
+    /// Adds the address unless the same mailbox is there.
+    pub(crate) fn add(&mut self, address: &Address) {
+        if self.seen.insert(address.key()) {
+            self.list.push(address.to_string());
+        }
+    }
+
+    /// The forward-paths.
+    pub(crate) fn into_list(self) -> Vec<String> {
+        self.list
+    }
+}
+
+fn address(text: &str, place: &Place) -> Result<Address> {
+    no_controls(text, place)?;
+    Address::parse(text).map_err(|what| place.error(format!("is wrong: {what}")))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::config::Spelling;
+    use serde_json::json;
+
+    fn envelope(value: Value) -> Result<Envelope> {
+        read(value, Place::top(Spelling::Camel).field("envelope"))
+    }
+
+    #[test]
+    fn each_recipient_is_there_once_and_the_sender_may_be_null() {
+        let got = envelope(json!({"mail_from": "", "rcpt_to": ["a@x.org", "a@X.ORG", "A@x.org", "ü@x.org"]}));
+        let got = got.unwrap();
+        assert_eq!(got.mail_from, "");
+        assert_eq!(got.rcpt_to, ["a@x.org", "A@x.org", "ü@x.org"]);
+        assert!(needs_smtputf8(&got));
+    }
+
+    #[test]
+    fn mistakes_name_the_field() {
+        for (value, field) in [
+            (json!({"rcpt_to": ["a@x.org"]}), "envelope.mailFrom"),
+            (json!({"mail_from": "a", "rcpt_to": ["a@x.org"]}), "envelope.mailFrom"),
+            (json!({"mail_from": "Ada <a@x.org>", "rcpt_to": ["a@x.org"]}), "envelope.mailFrom"),
+            (json!({"mail_from": "a@x.org\r\nRCPT TO:<b@y.org>", "rcpt_to": []}), "envelope.mailFrom"),
+            (json!({"mail_from": "a@x.org", "rcpt_to": []}), "envelope.rcptTo"),
+            (
+                json!({"mail_from": "a@x.org", "rcpt_to": ["b@y.org", "c> NOTIFY=NEVER"]}),
+                "envelope.rcptTo[1]",
+            ),
+            (json!({"mail_from": "a@x.org", "rcpt_to": ["b@y.org"], "size": 1}), "envelope.size"),
+            (json!("a@x.org"), "envelope"),
+        ] {
+            assert_eq!(envelope(value).unwrap_err().field(), Some(field));
+        }
+    }
+}

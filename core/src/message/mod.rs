@@ -1,0 +1,202 @@
+//! Messages: from fields or raw octets to an envelope and the octets for the wire (RFC 5322, RFC 2045
+//! to 2047). A message is data: nothing here talks to a server, and dots are not stuffed here. No
+//! header, address or name with a control character gets through.
+
+mod address;
+mod address_list;
+mod attachment;
+mod builder;
+mod encoded_word;
+mod envelope;
+mod fields;
+mod header;
+pub(crate) mod line_ends;
+mod mailbox;
+mod mime;
+mod place;
+mod raw;
+#[cfg(test)]
+mod raw_tests;
+mod render;
+#[cfg(test)]
+mod tests;
+
+use std::sync::Arc;
+
+use bytes::Bytes;
+use serde_json::{Map, Value, json};
+
+use crate::config::{FilePolicy, MailboxOption, Spelling};
+use crate::error::{Error, ErrorCode, Result};
+use crate::receipt::Envelope;
+
+pub use attachment::Attachment;
+pub use builder::MessageBuilder;
+
+use fields::{Fields, Made, Priority};
+use place::{Place, no_controls};
+use raw::Raw;
+
+/// A message: data, with its Message-ID and Date from the moment it is made. Cheap to clone.
+///
+/// ```
+/// use mailbearer::Message;
+/// let message = Message::builder()
+///     .from("Ada <ada@example.com>")
+///     .to("grace@example.org")
+///     .subject("Hello")
+///     .text("Hi")
+///     .build()?;
+/// assert!(message.message_id().ends_with("@example.com>"));
+/// # Ok::<(), mailbearer::Error>(())
+/// ```
+#[derive(Clone, Debug)]
+pub struct Message {
+    kind: Arc<Kind>,
+}
+
+#[derive(Debug)]
+enum Kind {
+    Built(Box<Fields>),
+    Raw(Raw),
+}
+
+/// What the mailer adds to a message.
+pub(crate) struct Defaults<'a> {
+    /// From where the message has none.
+    pub(crate) from: Option<MailboxOption>,
+    /// Which files attachments may name.
+    pub(crate) files: &'a FilePolicy,
+    /// The caller's spelling, for messages about fields.
+    pub(crate) spelling: Spelling,
+}
+
+/// A message ready for the wire.
+#[derive(Clone, Debug)]
+pub(crate) struct Rendered {
+    /// Who sends and who receives.
+    pub envelope: Envelope,
+    /// CRLF line ends throughout, the last line ended; not dot-stuffed; Bcc removed.
+    pub bytes: Bytes,
+    /// Needs SMTPUTF8 (RFC 6531).
+    pub smtputf8: bool,
+    /// Has octets over 127 in it: needs 8BITMIME (RFC 6152).
+    pub eight_bit: bool,
+    /// A line is over 998 octets (raw messages only).
+    pub long_line: bool,
+}
+
+impl Message {
+    /// A message of fields, one call per field.
+    pub fn builder() -> MessageBuilder {
+        MessageBuilder::default()
+    }
+
+    /// Fields as JSON; attachments refer to `blobs` by index. An object with `raw` is finished MIME:
+    /// `{"raw": {"blob": 0}, "envelope": …, "tag": …}`.
+    ///
+    /// # Errors
+    /// `message_invalid`, naming the field in the caller's spelling.
+    pub fn from_json(fields: Value, blobs: Vec<Bytes>, spelling: Spelling) -> Result<Self> {
+        let fields = spelling.to_core(fields);
+        if fields.get("raw").is_some() {
+            return Raw::read(fields, &blobs, spelling).map(|raw| Self { kind: Arc::new(Kind::Raw(raw)) });
+        }
+        Fields::read(fields, &blobs, spelling).map(Self::built)
+    }
+
+    /// Finished MIME. Bcc and Resent-Bcc are removed, Message-ID and Date put in front if absent, bare
+    /// CR and LF made CRLF; nothing else changes. Without `envelope` the headers say who sends and who
+    /// receives, those of the latest resending first.
+    ///
+    /// # Errors
+    /// `message_invalid`: a NUL octet, no From, or an envelope that cannot be read from the headers.
+    pub fn raw(mime: impl Into<Bytes>, envelope: Option<Envelope>, tag: Option<String>) -> Result<Self> {
+        let place = Place::top(Spelling::Snake);
+        let envelope = envelope.map(|e| envelope::check(e, &place.field("envelope"))).transpose()?;
+        if let Some(tag) = &tag {
+            no_controls(tag, &place.field("tag"))?;
+        }
+        let raw = Raw::new(mime.into(), envelope, tag, &Made::default(), Spelling::Snake)?;
+        Ok(Self { kind: Arc::new(Kind::Raw(raw)) })
+    }
+
+    /// With angle brackets.
+    pub fn message_id(&self) -> &str {
+        match &*self.kind {
+            Kind::Built(fields) => &fields.message_id,
+            Kind::Raw(raw) => &raw.message_id,
+        }
+    }
+
+    /// The caller's own string.
+    pub fn tag(&self) -> Option<&str> {
+        match &*self.kind {
+            Kind::Built(fields) => fields.tag.as_deref(),
+            Kind::Raw(raw) => raw.tag.as_deref(),
+        }
+    }
+
+    /// What [`from_json`](Self::from_json) makes the same message of, Message-ID and Date included: for
+    /// pickling. Raw messages come as they are sent, with their envelope.
+    pub fn to_json(&self, spelling: Spelling) -> (Value, Vec<Bytes>) {
+        let mut blobs = Vec::new();
+        let value = match &*self.kind {
+            Kind::Built(fields) => fields.to_json(&mut blobs),
+            Kind::Raw(raw) => {
+                blobs.push(raw.rendered.bytes.clone());
+                let mut out = Map::new();
+                out.insert("raw".to_owned(), json!({ "blob": 0 }));
+                out.insert("envelope".to_owned(), json!(raw.rendered.envelope));
+                if let Some(tag) = &raw.tag {
+                    out.insert("tag".to_owned(), json!(tag));
+                }
+                Value::Object(out)
+            }
+        };
+        (spelling.from_core(value), blobs)
+    }
+
+    /// The octets as they would be sent, without a mailer's defaults: a `from` is needed, and any
+    /// attached file is read, which blocks. Boundaries differ from call to call.
+    ///
+    /// # Errors
+    /// `message_invalid` or `attachment_unreadable`, naming the field as `spelling` has it.
+    pub fn to_bytes(&self, spelling: Spelling) -> Result<Bytes> {
+        match &*self.kind {
+            Kind::Built(fields) => Ok(render::render(fields, None, &FilePolicy::Allow, spelling)?.bytes),
+            Kind::Raw(raw) => Ok(raw.rendered.bytes.clone()),
+        }
+    }
+
+    /// Envelope and octets. Each call makes new boundaries, so a retry sends what was rendered first.
+    pub(crate) async fn render(&self, defaults: Defaults<'_>) -> Result<Rendered> {
+        let fields = match &*self.kind {
+            Kind::Raw(raw) => return Ok(raw.rendered.clone()),
+            Kind::Built(fields) => fields,
+        };
+        let Defaults { from, files, spelling } = defaults;
+        if !is_heavy(fields) {
+            return render::render(fields, from.as_ref(), files, spelling);
+        }
+        let (message, files) = (self.clone(), files.clone());
+        let work = move || match &*message.kind {
+            Kind::Built(fields) => render::render(fields, from.as_ref(), &files, spelling),
+            Kind::Raw(raw) => Ok(raw.rendered.clone()),
+        };
+        tokio::task::spawn_blocking(work)
+            .await
+            .map_err(|e| Error::new(ErrorCode::Internal, format!("cannot build the message: {e}")))?
+    }
+
+    fn built(fields: Fields) -> Self {
+        Self { kind: Arc::new(Kind::Built(Box::new(fields))) }
+    }
+}
+
+/// Whether building it would hold up the other tasks of this thread: files to read, or much to encode.
+fn is_heavy(fields: &Fields) -> bool {
+    let size: Option<usize> = fields.attachments.iter().map(|a| a.in_memory().map(Bytes::len)).sum();
+    let text = [&fields.text, &fields.html].into_iter().flatten().map(String::len).sum::<usize>();
+    size.is_none_or(|size| size + text > 256 << 10)
+}

@@ -1,0 +1,195 @@
+//! Raw messages: what is repaired, what is left alone, and whom the headers name.
+
+use super::*;
+
+const ID: &str = "Message-ID: <1@x.org>\r\nDate: Mon, 23 Nov 2026 10:30:00 +0100\r\n";
+
+fn raw(mime: impl Into<Bytes>) -> Result<Message> {
+    Message::raw(mime, None, None)
+}
+
+fn rendered(message: &Message) -> &Rendered {
+    match &*message.kind {
+        Kind::Raw(raw) => &raw.rendered,
+        Kind::Built(_) => panic!("not raw"),
+    }
+}
+
+fn rcpt(headers: &str) -> Vec<String> {
+    let mime = format!("From: a@x.org\r\n{headers}\r\n\r\nHi\r\n");
+    rendered(&raw(mime).unwrap()).envelope.rcpt_to.clone()
+}
+
+#[test]
+fn a_right_message_passes_byte_for_byte() {
+    let mime = format!(
+        "{ID}From:a@x.org\r\nTo  : b@x.org\r\nX-Odd:  two  spaces \t\r\nSubject: folded\r\n\tline\r\n\r\nbody \r\n.\r\nBcc: in the body\r\n"
+    );
+    let message = raw(mime.clone()).unwrap();
+    assert_eq!(rendered(&message).bytes, mime);
+    assert_eq!(message.message_id(), "<1@x.org>");
+    assert!(!rendered(&message).eight_bit && !rendered(&message).smtputf8 && !rendered(&message).long_line);
+}
+
+#[test]
+fn blind_copies_are_taken_out_with_their_folds() {
+    for bcc in [
+        "Bcc: c@x.org\r\n",
+        "BCC: c@x.org,\r\n d@x.org,\r\n\te@x.org\r\n",
+        "bcc : c@x.org\r\n",
+        "Bcc:\r\n c@x.org\r\n",
+        "Bcc: c@x.org\r\nBcc: d@x.org\r\n",
+        "Resent-Bcc: c@x.org,\r\n  d@x.org\r\n",
+    ] {
+        for (before, after) in [("", "Subject: s\r\n"), ("Subject: s\r\n", "")] {
+            let mime = format!("{before}{bcc}{ID}From: a@x.org\r\nTo: b@x.org\r\n{after}\r\nBcc: body\r\n");
+            let message = raw(mime.clone()).unwrap();
+            let want = format!("{before}{ID}From: a@x.org\r\nTo: b@x.org\r\n{after}\r\nBcc: body\r\n");
+            assert_eq!(rendered(&message).bytes, want, "{bcc:?}");
+            assert!(rendered(&message).envelope.rcpt_to.contains(&"c@x.org".to_owned()), "{bcc:?}");
+        }
+    }
+    // Behind a line that ends the headers for some readers and not for others.
+    let message =
+        raw(format!("{ID}From: a@x.org\r\nTo: b@x.org\r\nno header\r\n fold\r\nBcc: c@x.org\r\n\r\nHi\r\n"));
+    let message = message.unwrap();
+    assert!(rendered(&message).bytes.ends_with(b"no header\r\n fold\r\n\r\nHi\r\n"));
+    // As the last header of a message without a body.
+    let message = raw(format!("{ID}From: a@x.org\r\nBcc: b@x.org")).unwrap();
+    assert_eq!(rendered(&message).bytes, format!("{ID}From: a@x.org\r\n"));
+}
+
+#[test]
+fn an_mbox_separator_is_no_part_of_the_message() {
+    for first in ["From a@x.org Mon Nov 23 10:30:00 2026\n", ">From a@x.org\r\n"] {
+        let message = raw(format!("{first}{ID}From: a@x.org\r\nTo: b@x.org\r\n\r\nFrom me\r\n")).unwrap();
+        assert_eq!(rendered(&message).bytes, format!("{ID}From: a@x.org\r\nTo: b@x.org\r\n\r\nFrom me\r\n"));
+    }
+}
+
+#[test]
+fn message_id_and_date_are_put_in_front() {
+    let message = raw("From: a@x.org\nTo: b@x.org\n\nHi\n.\n").unwrap();
+    let text = String::from_utf8(rendered(&message).bytes.to_vec()).unwrap();
+    let (front, rest) = text.split_at(text.find("From:").unwrap());
+    assert_eq!(rest, "From: a@x.org\r\nTo: b@x.org\r\n\r\nHi\r\n.\r\n");
+    assert!(front.starts_with(&format!("Message-ID: {}\r\nDate: ", message.message_id())), "{front}");
+    assert!(message.message_id().ends_with("@x.org>"));
+    let message = raw("From: a@x.org\r\nTo: b@x.org\r\nmessage-id:\r\n <2@y>\r\nDate: x\r\n\r\n").unwrap();
+    assert_eq!(message.message_id(), "<2@y>");
+    assert!(rendered(&message).bytes.starts_with(b"From:"));
+}
+
+#[test]
+fn the_headers_say_who_receives() {
+    for (headers, want) in [
+        ("To: b@x.org", "b@x.org"),
+        (
+            "To: B <b@x.org>, \"C, D\" <c@x.org>\r\nCc: d@x.org (x)\r\nBcc: e@x.org",
+            "b@x.org c@x.org d@x.org e@x.org",
+        ),
+        ("To: b@x.org\r\nCc: b@X.org, B@x.org", "b@x.org B@x.org"),
+        ("To: friends: b@x.org, c@x.org;\r\nCc: undisclosed-recipients:;", "b@x.org c@x.org"),
+        ("To: =?utf-8?q?J=C3=BCrgen=2C?= M <j@x.org>,\r\n\tK\r\n <k@x.org>", "j@x.org k@x.org"),
+        ("To: Jürgen <j@bücher.example>", "j@xn--bcher-kva.example"),
+        ("To: b@x.org\r\nTo: c@x.org", "b@x.org c@x.org"),
+        ("Resent-From: r@x.org\r\nResent-To: n@x.org\r\nTo: b@x.org", "n@x.org"),
+        (
+            "Resent-From: r@x.org\r\nResent-To: n@x.org\r\nResent-Bcc: h@x.org\r\nResent-From: q@x.org\r\nResent-To: old@x.org\r\nTo: b@x.org",
+            "n@x.org h@x.org",
+        ),
+        (
+            "Resent-From: r@x.org\r\nResent-To: n@x.org\r\nReceived: x\r\nResent-Cc: old@x.org\r\nTo: b@x.org",
+            "n@x.org",
+        ),
+    ] {
+        assert_eq!(rcpt(headers).join(" "), want, "{headers}");
+    }
+}
+
+#[test]
+fn the_headers_say_who_sends() {
+    let sender = |headers: &str| {
+        raw(format!("{headers}\r\nTo: b@x.org\r\n\r\n")).map(|m| rendered(&m).envelope.mail_from.clone())
+    };
+    assert_eq!(sender("From: A <a@x.org>").unwrap(), "a@x.org");
+    assert_eq!(sender("From: a@x.org, b@x.org\r\nSender: s@x.org").unwrap(), "s@x.org");
+    assert_eq!(sender("Resent-From: r@x.org\r\nResent-To: n@x.org\r\nFrom: a@x.org").unwrap(), "r@x.org");
+    for (headers, why) in [
+        ("From: a@x.org, b@x.org", "several senders"),
+        ("Subject: x", "no From"),
+        ("From:", "no address"),
+        ("From: root (Cron Daemon)", "no `@`"),
+        ("From: \"a@x.org", "not closed"),
+        ("From a@x.org Mon Nov 23 10:30:00 2026", "no From"),
+    ] {
+        let error = sender(headers).unwrap_err();
+        assert_eq!((error.code(), error.field()), (ErrorCode::MessageInvalid, Some("raw")));
+        assert!(error.message().contains(why), "{error}");
+    }
+    let error = raw("From: a@x.org\r\n\r\nHi").unwrap_err();
+    assert!(error.message().contains("no recipient"), "{error}");
+}
+
+#[test]
+fn a_given_envelope_is_checked_and_used() {
+    let given = |mail_from: &str, rcpt: &str| {
+        let envelope = Envelope { mail_from: mail_from.to_owned(), rcpt_to: vec![rcpt.to_owned()] };
+        Message::raw("From: root\r\n\r\nHi", Some(envelope), None)
+    };
+    assert_eq!(rendered(&given("", "b@x.org").unwrap()).envelope.rcpt_to, ["b@x.org"]);
+    assert_eq!(given("a@x.org> SIZE=1", "b@x.org").unwrap_err().field(), Some("envelope.mail_from"));
+    assert_eq!(given("", "b@x.org\r\nDATA").unwrap_err().field(), Some("envelope.rcpt_to[0]"));
+    let error = Message::raw("From: a@x.org\r\nTo: b@x.org\r\n\r\n", None, Some("a\nb".into())).unwrap_err();
+    assert_eq!(error.field(), Some("tag"));
+}
+
+#[test]
+fn octets_tell_what_the_server_must_be_able_to() {
+    let flags = |mime: Vec<u8>| {
+        let message = raw(mime).unwrap();
+        let r = rendered(&message);
+        (r.smtputf8, r.eight_bit, r.long_line)
+    };
+    let with = |to: &[u8], body: &[u8]| [b"From: a@x.org\r\nTo: ", to, b"\r\n\r\n", body].concat();
+    assert_eq!(flags(with(b"b@x.org", b"Hi")), (false, false, false));
+    assert_eq!(flags(with(b"b@x.org", b"H\xe9")), (false, true, false));
+    assert_eq!(flags(with("Ä <b@x.org>".as_bytes(), b"Hi")), (true, true, false));
+    assert_eq!(flags(with(b"\xc4 <b@x.org>", b"Hi")), (false, true, false));
+    assert_eq!(flags(with("ä@x.org".as_bytes(), b"")), (true, true, false));
+    assert_eq!(flags(with(b"b@x.org", &[b'x'; 998])), (false, false, false));
+    assert_eq!(flags(with(b"b@x.org", &[b'x'; 999])), (false, false, true));
+    // A blind copy that leaves takes its 8-bit octets along.
+    assert_eq!(flags(b"From: a@x.org\r\nBcc: \xc3\xa4 <b@x.org>\r\n\r\nHi".to_vec()), (false, false, false));
+}
+
+#[test]
+fn line_ends_are_repaired_and_nul_is_refused() {
+    let message = raw("From: a@x.org\rTo: b@x.org\n\r\na\n.\nb\r.\rc").unwrap();
+    let bytes = &rendered(&message).bytes;
+    assert!(bytes.ends_with(b"To: b@x.org\r\n\r\na\r\n.\r\nb\r\n.\r\nc\r\n"), "{bytes:?}");
+    let error = raw("From: a@x.org\r\nTo: b@x.org\r\n\r\na\0b").unwrap_err();
+    assert!(error.message().contains("NUL"), "{error}");
+}
+
+#[test]
+fn raw_crosses_from_other_languages() {
+    let from = |fields: Value| {
+        Message::from_json(
+            fields,
+            vec![Bytes::from_static(b"From: a@x.org\nTo: b@x.org\n\n")],
+            Spelling::Camel,
+        )
+    };
+    let message =
+        from(json!({"raw": {"blob": 0}, "tag": "t", "messageId": "<i@d>", "date": "2026-11-23T10:30:00Z"}))
+            .unwrap();
+    assert!(
+        rendered(&message)
+            .bytes
+            .starts_with(b"Message-ID: <i@d>\r\nDate: Mon, 23 Nov 2026 10:30:00 +0000\r\nFrom:")
+    );
+    assert!(from(json!({"raw": "From: a@x.org\nTo: b@x.org\n\n", "envelope": {"mailFrom": "", "rcptTo": "c@x.org"}})).is_ok());
+    assert_eq!(from(json!({"raw": {"blob": 3}})).unwrap_err().field(), Some("raw.blob"));
+    assert_eq!(from(json!({"raw": {"blob": 0}, "subject": "x"})).unwrap_err().field(), Some("subject"));
+}

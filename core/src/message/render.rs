@@ -1,0 +1,105 @@
+//! From fields to the octets for the wire.
+
+use bytes::Bytes;
+
+use super::envelope;
+use super::fields::{Fields, rfc5322_date};
+use super::header::Section;
+use super::mailbox::Mailbox;
+use super::mime;
+use super::place::Place;
+use super::{Priority, Rendered};
+use crate::config::{FilePolicy, MailboxOption, Spelling};
+use crate::error::Result;
+
+/// Renders `fields`. Blocks on the file system if there are attachments by path.
+///
+/// # Errors
+/// `message_invalid` or `attachment_unreadable`, naming the field.
+pub(crate) fn render(
+    fields: &Fields,
+    default_from: Option<&MailboxOption>,
+    files: &FilePolicy,
+    spelling: Spelling,
+) -> Result<Rendered> {
+    let place = Place::top(spelling);
+    let from = author(fields, default_from, &place)?;
+    let envelope = fields.envelope(&from);
+    let mut head = Section::default();
+    write_head(fields, &from, &place, &mut head)?;
+    let attachments = fields
+        .attachments
+        .iter()
+        .enumerate()
+        .map(|(at, one)| Ok((one.clone(), one.load(files, &place.field("attachments").index(at))?)))
+        .collect::<Result<Vec<_>>>()?;
+    let tree = mime::tree(fields.text.as_deref(), fields.html.as_deref(), &attachments, &place)?;
+    let mut out = Vec::with_capacity(head.as_str().len() + tree.size_hint());
+    out.extend_from_slice(head.as_str().as_bytes());
+    tree.write(&mut out);
+    if !out.ends_with(b"\r\n") {
+        out.extend_from_slice(b"\r\n");
+    }
+    Ok(Rendered {
+        smtputf8: envelope::needs_smtputf8(&envelope) || !head.as_str().is_ascii(),
+        eight_bit: !out.is_ascii(),
+        long_line: false,
+        envelope,
+        bytes: Bytes::from(out),
+    })
+}
+
+fn author(fields: &Fields, default: Option<&MailboxOption>, place: &Place) -> Result<Vec<Mailbox>> {
+    if !fields.from.is_empty() {
+        return Ok(fields.from.clone());
+    }
+    let at = place.field("from");
+    match default {
+        Some(default) => Ok(vec![Mailbox::from_option(default, &at)?]),
+        None => Err(at.error("is missing").with_hint("Set it on the message, or on the mailer for all.")),
+    }
+}
+
+fn write_head(fields: &Fields, from: &[Mailbox], place: &Place, head: &mut Section) -> Result<()> {
+    head.plain("Date", &rfc5322_date(fields.date));
+    head.mailboxes("From", from, &place.field("from"))?;
+    head.mailboxes("Sender", fields.sender.as_slice(), &place.field("sender"))?;
+    head.mailboxes("Reply-To", &fields.reply_to, &place.field("reply_to"))?;
+    head.mailboxes("To", &fields.to, &place.field("to"))?;
+    head.mailboxes("Cc", &fields.cc, &place.field("cc"))?;
+    if let Some(subject) = &fields.subject {
+        head.unstructured("Subject", subject, &place.field("subject"))?;
+    }
+    head.plain("Message-ID", &fields.message_id);
+    for (name, field, ids) in [
+        ("In-Reply-To", "in_reply_to", &fields.in_reply_to),
+        ("References", "references", &fields.references),
+    ] {
+        if !ids.is_empty() {
+            head.structured(name, &ids.join(" "), &place.field(field))?;
+        }
+    }
+    if !fields.list_unsubscribe.is_empty() {
+        let urls: Vec<_> = fields.list_unsubscribe.iter().map(|u| format!("<{u}>")).collect();
+        head.structured("List-Unsubscribe", &urls.join(", "), &place.field("list_unsubscribe"))?;
+        // RFC 8058 §2: one click is a POST, and only over https.
+        if fields
+            .list_unsubscribe
+            .iter()
+            .any(|u| u.get(..6).is_some_and(|s| s.eq_ignore_ascii_case("https:")))
+        {
+            head.plain("List-Unsubscribe-Post", "List-Unsubscribe=One-Click");
+        }
+    }
+    if let Some(values) = fields.priority.and_then(Priority::values) {
+        for (name, value) in Priority::HEADERS.iter().zip(values) {
+            head.plain(name, value);
+        }
+    }
+    let at = place.field("headers");
+    for custom in &fields.headers {
+        head.unstructured(&custom.name, &custom.value, &at.verbatim(&custom.name))?;
+    }
+    head.plain("MIME-Version", "1.0");
+    Ok(())
+}

@@ -1,0 +1,482 @@
+//! Whole messages, read back by a parser that is not ours.
+
+use bytes::Bytes;
+use mail_parser::{MessageParser, MimeHeaders, PartType};
+use serde_json::{Value, json};
+
+use super::*;
+
+const NO_FILES: FilePolicy = FilePolicy::Deny;
+
+fn made(fields: Value) -> Result<Message> {
+    Message::from_json(fields, Vec::new(), Spelling::Snake)
+}
+
+/// A message with a sender and a recipient, and `more`.
+fn minimal(more: Value) -> Value {
+    let mut fields = json!({"from": "ada@example.com", "to": "grace@example.org"});
+    if let (Value::Object(fields), Value::Object(more)) = (&mut fields, more) {
+        fields.extend(more);
+    }
+    fields
+}
+
+fn render(message: &Message) -> Result<Rendered> {
+    render_with(message, None, &NO_FILES)
+}
+
+fn render_with(message: &Message, from: Option<&str>, files: &FilePolicy) -> Result<Rendered> {
+    let from = from.map(|address| MailboxOption { name: None, address: address.to_owned() });
+    let runtime = tokio::runtime::Builder::new_current_thread().build().unwrap();
+    runtime.block_on(message.render(Defaults { from, files, spelling: Spelling::Snake }))
+}
+
+fn octets(fields: Value) -> Bytes {
+    let rendered = render(&made(fields).unwrap()).unwrap();
+    assert!(!rendered.long_line && rendered.bytes.ends_with(b"\r\n"));
+    assert!(matches!(line_ends::to_crlf(&rendered.bytes), std::borrow::Cow::Borrowed(_)));
+    rendered.bytes
+}
+
+fn parse(octets: &[u8]) -> mail_parser::Message<'_> {
+    MessageParser::default().parse(octets).unwrap()
+}
+
+fn head(octets: &[u8]) -> String {
+    let text = String::from_utf8_lossy(octets);
+    text.split("\r\n\r\n").next().unwrap().to_owned()
+}
+
+const SCRIPTS: &[&str] = &[
+    "Hello",
+    "Grüße aus Köln",
+    "Привет, мир",
+    "你好，世界",
+    "こんにちは世界",
+    "안녕하세요",
+    "مرحبا بالعالم",
+    "שלום עולם",
+    "नमस्ते दुनिया",
+    "สวัสดีชาวโลก",
+    "Γειά σου Κόσμε",
+    "Բարեւ",
+    "გამარჯობა",
+    "ሰላም",
+    "🙂👩‍👩‍👧‍👦🏳️‍🌈",
+    "e\u{301}",
+    "x, y; z: (a) <b> \"c\" \\d",
+    "=?utf-8?q?literal?=",
+];
+
+#[test]
+fn every_script_survives_in_names_subjects_texts_and_file_names() {
+    for text in SCRIPTS.iter().map(|s| (*s).to_owned()).chain(SCRIPTS.iter().map(|s| s.repeat(20))) {
+        let fields = json!({
+            "from": {"name": text, "address": "ada@example.com"},
+            "to": [{"name": text, "address": "grace@example.org"}, "b@example.org"],
+            "subject": text, "text": text, "html": format!("<p>{text}</p>"),
+            "headers": {"X-Note": text},
+            "attachments": [{"content": text, "filename": format!("{text}.txt")}],
+        });
+        let octets = octets(fields);
+        assert!(octets.is_ascii());
+        assert!(octets.split(|b| *b == b'\n').all(|l| l.len() <= 120), "{}", head(&octets));
+        let parsed = parse(&octets);
+        assert_eq!(parsed.subject(), Some(text.as_str()));
+        assert_eq!(parsed.from().unwrap().first().unwrap().name(), Some(text.as_str()));
+        assert_eq!(parsed.to().unwrap().first().unwrap().name(), Some(text.as_str()));
+        assert_eq!(
+            parsed.header_raw("X-Note").map(|v| encoded_word::decode(v.replace("\r\n", "").trim())),
+            Some(text.clone())
+        );
+        assert_eq!(parsed.body_text(0).unwrap(), text);
+        assert_eq!(parsed.body_html(0).unwrap(), format!("<p>{text}</p>"));
+        let attachment = parsed.attachment(0).unwrap();
+        assert_eq!(attachment.attachment_name(), Some(format!("{text}.txt").as_str()));
+        assert_eq!(attachment.contents(), text.as_bytes());
+    }
+}
+
+#[test]
+fn texts_survive_byte_for_byte() {
+    for text in [
+        "",
+        "Hi",
+        "Hi\n",
+        "a\r\nb\r\n",
+        ".",
+        ".\n.\n..\n.a\n",
+        "trailing \nspaces\t\n  \n",
+        "From me\n>From you\nFrom",
+        "a=b =20 =\n",
+        "bare\rcr",
+        "\n\n\n",
+        "tab\there",
+        "nul\0 esc\u{1b}",
+        "é\n.\nFrom ü \n",
+        "--\nsig",
+        "-- \nsig",
+        &"x".repeat(5000),
+        &"漢".repeat(5000),
+        &"a ".repeat(5000),
+    ] {
+        let want = String::from_utf8(line_ends::to_crlf(text.as_bytes()).into_owned()).unwrap();
+        let with_file = octets(minimal(json!({"text": text, "attachments": [{"content": "x"}]})));
+        assert_eq!(part_text(&with_file, 1), want, "{text:?}");
+        // The last line of a whole message has to be ended.
+        let alone = octets(minimal(json!({ "text": text })));
+        let got = part_text(&alone, 0);
+        assert_eq!(
+            got.strip_suffix("\r\n").unwrap_or(&got),
+            want.strip_suffix("\r\n").unwrap_or(&want),
+            "{text:?}"
+        );
+        for octets in [alone, with_file] {
+            assert!(octets.split(|b| *b == b'\n').all(|l| l.len() <= 79 && !l.starts_with(b".")));
+        }
+    }
+}
+
+/// The decoded text of a part, decoded here: the parser takes liberties with line ends.
+fn part_text(octets: &[u8], id: usize) -> String {
+    let parsed = parse(octets);
+    let part = &parsed.parts[id];
+    let body = &octets[part.raw_body_offset() as usize..part.raw_end_offset() as usize];
+    let encoding = part.content_transfer_encoding().unwrap().to_owned();
+    let text = String::from_utf8(body.to_vec()).unwrap();
+    match encoding.as_str() {
+        "7bit" => text,
+        "base64" => {
+            use base64::Engine;
+            let joined = text.replace("\r\n", "");
+            String::from_utf8(base64::engine::general_purpose::STANDARD.decode(joined).unwrap()).unwrap()
+        }
+        "quoted-printable" => {
+            let text = text.replace("=\r\n", "");
+            let mut out = Vec::new();
+            let mut rest = text.as_bytes();
+            while let Some((first, after)) = rest.split_first() {
+                if *first == b'=' {
+                    out.push(u8::from_str_radix(std::str::from_utf8(&after[..2]).unwrap(), 16).unwrap());
+                    rest = &after[2..];
+                } else {
+                    out.push(*first);
+                    rest = after;
+                }
+            }
+            String::from_utf8(out).unwrap()
+        }
+        other => panic!("{other}"),
+    }
+}
+
+#[test]
+fn parts_nest_by_themselves() {
+    let image = json!({"blob": 0, "filename": "logo.png", "content_id": "logo@x"});
+    let file = json!({"blob": 0, "filename": "a.pdf"});
+    for (more, want) in [
+        (json!({}), "text/plain"),
+        (json!({"text": "t"}), "text/plain"),
+        (json!({"html": "h"}), "text/html"),
+        (json!({"text": "t", "html": "h"}), "alternative(text/plain text/html)"),
+        (json!({"html": "h", "attachments": [image]}), "related(text/html image/png)"),
+        (
+            json!({"text": "t", "html": "h", "attachments": [image]}),
+            "alternative(text/plain related(text/html image/png))",
+        ),
+        (json!({"text": "t", "attachments": [file]}), "mixed(text/plain application/pdf)"),
+        (json!({"attachments": [file]}), "mixed(application/pdf)"),
+        (json!({"text": "t", "attachments": [image]}), "mixed(text/plain image/png)"),
+        (
+            json!({"text": "t", "html": "h", "attachments": [file, image]}),
+            "mixed(alternative(text/plain related(text/html image/png)) application/pdf)",
+        ),
+    ] {
+        let blobs = vec![Bytes::from_static(b"\0\xff\r\n.\r\n")];
+        let message = Message::from_json(minimal(more), blobs.clone(), Spelling::Snake).unwrap();
+        let octets = render(&message).unwrap().bytes;
+        let parsed = parse(&octets);
+        assert_eq!(shape(&parsed, 0), want);
+        for part in &parsed.parts {
+            if matches!(part.body, PartType::Binary(_) | PartType::InlineBinary(_)) {
+                assert_eq!(part.contents(), &blobs[0]);
+            }
+        }
+    }
+}
+
+fn shape(message: &mail_parser::Message<'_>, id: usize) -> String {
+    let part = &message.parts[id];
+    let kind = part.content_type().unwrap();
+    match &part.body {
+        PartType::Multipart(children) => {
+            let inner: Vec<_> = children.iter().map(|c| shape(message, *c as usize)).collect();
+            format!("{}({})", kind.subtype().unwrap(), inner.join(" "))
+        }
+        _ => format!("{}/{}", kind.ctype(), kind.subtype().unwrap()),
+    }
+}
+
+#[test]
+fn control_characters_are_refused_in_every_field() {
+    for c in ['\r', '\n', '\0', '\t', '\u{b}', '\u{1b}', '\u{7f}', '\u{85}'] {
+        let bad = format!("a{c}Bcc: eve@example.net");
+        let address = format!("ada@example.com{c}");
+        for (field, more) in [
+            ("from", json!({ "from": address })),
+            ("from", json!({ "from": format!("Ada{c} <a@example.com>") })),
+            ("from.name", json!({"from": {"name": bad, "address": "a@example.com"}})),
+            ("from.address", json!({"from": {"address": address}})),
+            ("sender", json!({ "sender": address })),
+            ("reply_to[0]", json!({ "reply_to": [address] })),
+            ("to[1]", json!({ "to": ["a@example.com", address] })),
+            ("cc", json!({ "cc": address })),
+            ("bcc[0].name", json!({"bcc": [{"name": bad, "address": "a@example.com"}]})),
+            ("subject", json!({ "subject": bad })),
+            ("headers.X-Foo", json!({"headers": {"X-Foo": bad}})),
+            ("headers.X-Foo[0]", json!({"headers": {"X-Foo": [bad]}})),
+            ("message_id", json!({ "message_id": format!("<a{c}@b>") })),
+            ("date", json!({ "date": format!("2026-11-23T09:30:00Z{c}") })),
+            ("in_reply_to", json!({ "in_reply_to": format!("<a{c}@b>") })),
+            ("references[0]", json!({ "references": [format!("<a{c}@b>")] })),
+            ("list_unsubscribe", json!({ "list_unsubscribe": format!("https://example.com/{c}") })),
+            ("priority", json!({ "priority": bad })),
+            ("tag", json!({ "tag": bad })),
+            ("envelope.mail_from", json!({"envelope": {"mail_from": address, "rcpt_to": ["b@example.org"]}})),
+            ("envelope.rcpt_to[0]", json!({"envelope": {"mail_from": "", "rcpt_to": [address]}})),
+            ("attachments[0]", json!({ "attachments": [{"content": "x", "filename": bad}] })),
+            (
+                "attachments[0]",
+                json!({ "attachments": [{"content": "x", "content_type": format!("a/b{c}")}] }),
+            ),
+            ("attachments[0]", json!({ "attachments": [{"content": "x", "content_id": bad}] })),
+            ("attachments[0]", json!({ "attachments": [bad] })),
+        ] {
+            let error = made(minimal(more)).unwrap_err();
+            assert_eq!(error.code(), ErrorCode::MessageInvalid);
+            assert!(error.field().unwrap().starts_with(field), "{field}: {error}");
+            assert!(error.message().contains("control character (U+"), "{error}");
+            assert!(!error.to_string().contains(c), "{error}");
+        }
+        let name = format!("X-Foo{c}Bcc");
+        let error = made(minimal(json!({"headers": {name: "x"}}))).unwrap_err();
+        assert!(!error.to_string().contains(c), "{error}");
+    }
+}
+
+#[test]
+fn mistakes_are_named_as_the_caller_spells_them() {
+    let camel = |fields| Message::from_json(fields, Vec::new(), Spelling::Camel).unwrap_err();
+    let error = camel(json!({"to": "a@example.com", "replyTos": "b@example.com"}));
+    assert_eq!(error.message(), "unknown message field `replyTos`; did you mean `replyTo`?");
+    assert_eq!(
+        camel(json!({"to": "a@example.com", "listUnsubscribe": "x"})).field(),
+        Some("listUnsubscribe")
+    );
+    assert_eq!(camel(json!({})).field(), Some("to"));
+    assert_eq!(camel(json!([])).field(), Some(""));
+    assert_eq!(camel(json!({"to": "a@x", "from": ["a@x", "b@x"]})).field(), Some("from"));
+    assert_eq!(camel(json!({"to": "a@x", "text": 1})).message(), "`text` must be a string, not a number");
+    for date in ["2026-11-23T09:30:00", "yesterday", "2026-11-23"] {
+        let error = camel(json!({"to": "a@x", "date": date}));
+        assert!(error.message().contains("RFC 3339"), "{error}");
+    }
+    for id in ["", "<>", "a", "<a@b", "a b@c", "<a@b>c", "a@", "ü@b"] {
+        assert_eq!(camel(json!({"to": "a@x", "messageId": id})).field(), Some("messageId"), "{id}");
+    }
+    let error = camel(json!({"to": "a@x", "priority": "high", "headers": {"importance": "low"}}));
+    assert_eq!(error.field(), Some("headers.Importance"));
+    let error = render(&made(json!({"to": "a@example.com"})).unwrap()).unwrap_err();
+    assert_eq!(error.field(), Some("from"));
+}
+
+#[test]
+fn headers_say_what_was_asked_for() {
+    let octets = octets(minimal(json!({
+        "sender": "s@example.com", "reply_to": ["r@example.com", "Two <t@example.com>"], "cc": "c@example.com",
+        "bcc": "hidden@example.net", "subject": "", "message_id": "id@example.com",
+        "date": "2026-11-23T10:30:00.5+01:00", "in_reply_to": "a@b", "references": ["<x@y> z@y", "a@b"],
+        "list_unsubscribe": ["mailto:u@example.com", "https://example.com/u?a=b,c"], "priority": "high",
+        "headers": {"X-Multi": ["one", "two"], "Auto-Submitted": "auto-generated"},
+    })));
+    let head = head(&octets);
+    for line in [
+        "Date: Mon, 23 Nov 2026 10:30:00 +0100",
+        "From: ada@example.com",
+        "Sender: s@example.com",
+        "Reply-To: r@example.com, Two <t@example.com>",
+        "To: grace@example.org",
+        "Cc: c@example.com",
+        "Subject: ",
+        "Message-ID: <id@example.com>",
+        "In-Reply-To: <a@b>",
+        "References: <x@y> <z@y> <a@b>",
+        "List-Unsubscribe-Post: List-Unsubscribe=One-Click",
+        "X-Priority: 1",
+        "Importance: high",
+        "Priority: urgent",
+        "X-Multi: one",
+        "X-Multi: two",
+        "Auto-Submitted: auto-generated",
+        "MIME-Version: 1.0",
+    ] {
+        assert!(head.split("\r\n").any(|l| l == line), "{line} in\n{head}");
+    }
+    assert!(
+        head.replace("\r\n", "")
+            .contains("List-Unsubscribe: <mailto:u@example.com>, <https://example.com/u?a=b%2Cc>"),
+        "{head}"
+    );
+    assert!(!head.to_lowercase().contains("bcc") && !head.contains("hidden"));
+}
+
+#[test]
+fn one_click_needs_https() {
+    let octets = octets(minimal(json!({"list_unsubscribe": "mailto:u@example.com"})));
+    assert!(!head(&octets).contains("One-Click"));
+    assert!(made(minimal(json!({"list_unsubscribe": "javascript:x"}))).is_err());
+}
+
+#[test]
+fn the_envelope_is_the_explicit_one_or_the_fields() {
+    let envelope =
+        |fields: Value, from| render_with(&made(fields).unwrap(), from, &NO_FILES).unwrap().envelope;
+    let got = envelope(
+        json!({"from": "a@x.org", "to": ["b@x.org", "B <b@X.ORG>"], "cc": "c@x.org", "bcc": ["d@x.org", "c@x.org"]}),
+        None,
+    );
+    assert_eq!(
+        (got.mail_from.as_str(), got.rcpt_to),
+        ("a@x.org", vec!["b@x.org".into(), "c@x.org".into(), "d@x.org".into()])
+    );
+    assert_eq!(
+        envelope(json!({"from": "a@x.org", "sender": "s@x.org", "to": "b@x.org"}), None).mail_from,
+        "s@x.org"
+    );
+    assert_eq!(envelope(json!({"to": "b@x.org"}), Some("Default <d@x.org>")).mail_from, "d@x.org");
+    let got =
+        envelope(json!({"from": "a@x.org", "envelope": {"mail_from": "", "rcpt_to": ["z@x.org"]}}), None);
+    assert_eq!((got.mail_from.as_str(), got.rcpt_to), ("", vec!["z@x.org".to_owned()]));
+}
+
+#[test]
+fn internationalised_addresses_need_smtputf8_only_where_ascii_cannot_say_it() {
+    let message = made(json!({"from": "Ä <a@bücher.example>", "to": "b@例え.テスト"})).unwrap();
+    assert!(message.message_id().ends_with("@xn--bcher-kva.example>"));
+    let rendered = render(&message).unwrap();
+    assert!(!rendered.smtputf8 && !rendered.eight_bit);
+    assert_eq!(rendered.envelope.mail_from, "a@xn--bcher-kva.example");
+    assert_eq!(rendered.envelope.rcpt_to, ["b@xn--r8jz45g.xn--zckzah"]);
+    let rendered = render(&made(json!({"from": "a@x.org", "to": "用户@例え.テスト"})).unwrap()).unwrap();
+    assert!(rendered.smtputf8 && rendered.eight_bit);
+    assert!(head(&rendered.bytes).contains("To: 用户@例え.テスト"));
+}
+
+#[test]
+fn attached_messages_are_not_encoded() {
+    let attach = |octets: &'static [u8]| {
+        let fields = minimal(json!({"attachments": [{"blob": 0, "filename": "old.eml"}]}));
+        render(&Message::from_json(fields, vec![Bytes::from_static(octets)], Spelling::Snake).unwrap())
+            .unwrap()
+    };
+    let plain = attach(b"Subject: old\n\nHi\n.\n");
+    assert!(String::from_utf8_lossy(&plain.bytes).contains("7bit\r\n\r\nSubject: old\r\n\r\nHi\r\n.\r\n"));
+    assert!(!plain.eight_bit);
+    assert!(
+        parse(&plain.bytes)
+            .parts
+            .iter()
+            .any(|p| matches!(&p.body, PartType::Message(m) if m.subject() == Some("old")))
+    );
+    let eight = attach("Subject: old\n\nHé\n".as_bytes());
+    assert!(eight.eight_bit && String::from_utf8_lossy(&eight.bytes).contains("Encoding: 8bit\r\n"));
+    let binary = attach(b"Subject: old\n\n\0");
+    assert!(!binary.eight_bit);
+    assert_eq!(parse(&binary.bytes).attachment(0).unwrap().contents(), b"Subject: old\n\n\0");
+}
+
+#[test]
+fn path_attachments_are_read_when_the_message_is_sent() {
+    let dir = tempfile::tempdir().unwrap();
+    let path = dir.path().join("résumé.pdf");
+    let message = made(minimal(json!({"text": "t", "attachments": [path.to_str().unwrap()]}))).unwrap();
+    let error = render_with(&message, None, &FilePolicy::Allow).unwrap_err();
+    assert_eq!(error.code(), ErrorCode::AttachmentUnreadable);
+    assert!(error.message().contains("résumé.pdf"), "{error}");
+    let content: Vec<u8> = (0..700_000u32).map(|i| (i * 7 % 251) as u8).collect();
+    std::fs::write(&path, &content).unwrap();
+    let octets = render_with(&message, None, &FilePolicy::Allow).unwrap().bytes;
+    let parsed = parse(&octets);
+    let attachment = parsed.attachment(0).unwrap();
+    assert_eq!(attachment.attachment_name(), Some("résumé.pdf"));
+    assert_eq!(attachment.contents(), content);
+    assert_eq!(render(&message).unwrap_err().code(), ErrorCode::MessageInvalid);
+}
+
+#[test]
+fn pickling_keeps_the_message() {
+    let fields = json!({
+        "from": "\"Ada, Countess\" <a@x.org>", "sender": "s@x.org", "replyTo": ["r@x.org"], "to": ["b@x.org", {"name": "Ü", "address": "c@x.org"}],
+        "bcc": "d@x.org", "subject": "Ü", "text": "t\n", "html": "h", "headers": {"X-My_Thing": ["1", "2"], "X-B": "b"},
+        "attachments": ["/tmp/a.pdf", {"content": "é", "filename": "a.txt", "contentId": "x"}, {"blob": 0, "contentType": "image/png"}],
+        "inReplyTo": "<a@b>", "references": ["<a@b>", "<c@d>"], "listUnsubscribe": "https://x.org/", "priority": "low",
+        "envelope": {"mailFrom": "", "rcptTo": ["z@x.org"]}, "tag": "t", "date": "2026-11-23T10:30:00+01:00",
+    });
+    let message = Message::from_json(fields, vec![Bytes::from_static(b"\0")], Spelling::Camel).unwrap();
+    let (value, blobs) = message.to_json(Spelling::Camel);
+    assert_eq!(value["messageId"], message.message_id());
+    assert_eq!(value["date"], "2026-11-23T10:30:00+01:00");
+    let again = Message::from_json(value, blobs, Spelling::Camel).unwrap();
+    match (&*message.kind, &*again.kind) {
+        (Kind::Built(one), Kind::Built(two)) => assert_eq!(one, two),
+        _ => panic!("not built"),
+    }
+    let raw = Message::raw("From: a@x.org\nBcc: b@x.org\n\nHi\n", None, Some("t".into())).unwrap();
+    let (value, blobs) = raw.to_json(Spelling::Camel);
+    let again = Message::from_json(value, blobs, Spelling::Camel).unwrap();
+    let (one, two) = (render(&raw).unwrap(), render(&again).unwrap());
+    assert_eq!((one.bytes, one.envelope), (two.bytes, two.envelope));
+    assert_eq!((raw.message_id(), raw.tag()), (again.message_id(), again.tag()));
+}
+
+#[test]
+fn ids_and_boundaries_are_never_repeated() {
+    let messages: Vec<_> =
+        (0..50).map(|_| made(minimal(json!({"text": "t", "html": "h"}))).unwrap()).collect();
+    let ids: std::collections::HashSet<_> = messages.iter().map(Message::message_id).collect();
+    assert_eq!(ids.len(), 50);
+    let bodies: std::collections::HashSet<_> = messages
+        .iter()
+        .map(|m| head(&render(m).unwrap().bytes).split("boundary=").nth(1).unwrap().to_owned())
+        .collect();
+    assert_eq!(bodies.len(), 50);
+    assert!(made(json!({"to": "a@x.org"})).unwrap().message_id().ends_with("@localhost>"));
+}
+
+#[test]
+fn the_builder_makes_the_same_message() {
+    let message = Message::builder()
+        .from("Ada <ada@example.com>")
+        .to("grace@example.org")
+        .to("Joan <joan@example.org>")
+        .bcc("h@example.org")
+        .subject("Grüße")
+        .text("Hi")
+        .html("<b>Hi</b>")
+        .header("X-A", "1")
+        .header("X-A", "2")
+        .attach(Attachment::bytes(&b"x"[..]).filename("x.bin"))
+        .date("2026-11-23T10:30:00Z")
+        .tag("job 1")
+        .build()
+        .unwrap();
+    let rendered = render(&message).unwrap();
+    assert_eq!(rendered.envelope.rcpt_to.len(), 3);
+    assert_eq!(message.tag(), Some("job 1"));
+    let parsed = parse(&rendered.bytes);
+    assert_eq!(parsed.subject(), Some("Grüße"));
+    assert_eq!(parsed.header_values("X-A").count(), 2);
+    let error =
+        Message::builder().to("a@x.org").attach(Attachment::bytes("").filename("a\n")).build().unwrap_err();
+    assert_eq!(error.field(), Some("attachments[0].filename"));
+}

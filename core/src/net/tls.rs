@@ -1,0 +1,135 @@
+//! TLS client configurations, interned by their settings, and the sentence for each failure.
+//!
+//! The provider is ring, passed explicitly: a library must not choose one for its process.
+
+use std::collections::HashMap;
+use std::io;
+use std::path::Path;
+use std::sync::{Arc, Mutex};
+
+use rustls::pki_types::CertificateDer;
+use rustls::pki_types::pem::PemObject;
+use rustls::{CertificateError, ClientConfig, RootCertStore};
+use rustls_platform_verifier::BuilderVerifierExt;
+
+use crate::config::Roots;
+use crate::error::{Error, ErrorCode, Result};
+
+/// Configurations by their settings: sessions are resumed across clients that share one.
+#[derive(Default)]
+pub(crate) struct TlsConfigs(Mutex<HashMap<Key, Arc<ClientConfig>>>);
+
+/// The setting, and the file's content where it names one.
+type Key = (Roots, Vec<u8>);
+
+impl TlsConfigs {
+    /// The configuration for these roots.
+    ///
+    /// # Errors
+    /// `config_invalid` if the PEM file cannot be used, `certificate_invalid` if the system has no roots.
+    pub(crate) fn client(&self, roots: &Roots) -> Result<Arc<ClientConfig>> {
+        // A file may be replaced while we run: its content is part of the key.
+        let pem = match roots {
+            Roots::File(path) => std::fs::read(path).map_err(|e| wrong_roots(path, e.to_string()))?,
+            _ => Vec::new(),
+        };
+        let key = (roots.clone(), pem);
+        let mut map = self.0.lock().unwrap_or_else(|poisoned| poisoned.into_inner());
+        if let Some(config) = map.get(&key) {
+            return Ok(config.clone());
+        }
+        let config = Arc::new(build(&key.0, &key.1)?);
+        map.insert(key, config.clone());
+        Ok(config)
+    }
+}
+
+/// Says what a failed handshake means.
+pub(crate) fn describe(host: &str, error: &io::Error) -> Error {
+    let inner = error.get_ref().and_then(|e| e.downcast_ref::<rustls::Error>());
+    match inner {
+        Some(error) => describe_tls(host, error),
+        None if CLOSED.contains(&error.kind()) => Error::new(
+            ErrorCode::ConnectionLost,
+            format!("{host} closed the connection during the TLS handshake"),
+        ),
+        None => Error::new(ErrorCode::TlsFailed, format!("TLS with {host} failed: {error}")),
+    }
+}
+
+/// Says what a TLS error means.
+pub(crate) fn describe_tls(host: &str, error: &rustls::Error) -> Error {
+    let invalid =
+        |what: String| Error::new(ErrorCode::CertificateInvalid, format!("the certificate of {host} {what}"));
+    match error {
+        rustls::Error::InvalidCertificate(reason) => match reason {
+            CertificateError::Expired | CertificateError::ExpiredContext { .. } => {
+                invalid("has expired".into())
+                    .with_hint("Check this machine's clock; else the server's operator must renew it.")
+            }
+            CertificateError::NotValidYet | CertificateError::NotValidYetContext { .. } => {
+                invalid("is not valid yet".into()).with_hint("Check this machine's clock.")
+            }
+            CertificateError::NotValidForName | CertificateError::NotValidForNameContext { .. } => {
+                invalid("is for another name".into())
+                    .with_hint("Use the host name that the certificate was made for.")
+            }
+            CertificateError::UnknownIssuer => invalid("is signed by an authority not trusted here".into()),
+            other => invalid(format!("is not acceptable: {other}")),
+        },
+        rustls::Error::InvalidMessage(_) => {
+            Error::new(ErrorCode::TlsFailed, format!("{host} does not speak TLS on this port"))
+        }
+        other => Error::new(ErrorCode::TlsFailed, format!("TLS with {host} failed: {other}")),
+    }
+}
+
+/// How a peer that goes away looks in the middle of a handshake.
+const CLOSED: [io::ErrorKind; 4] = [
+    io::ErrorKind::UnexpectedEof,
+    io::ErrorKind::ConnectionReset,
+    io::ErrorKind::ConnectionAborted,
+    io::ErrorKind::BrokenPipe,
+];
+
+fn build(roots: &Roots, pem: &[u8]) -> Result<ClientConfig> {
+    let provider = Arc::new(rustls::crypto::ring::default_provider());
+    let builder = ClientConfig::builder_with_provider(provider)
+        .with_safe_default_protocol_versions()
+        .map_err(|e| Error::new(ErrorCode::Internal, format!("TLS cannot be set up: {e}")))?;
+    Ok(match roots {
+        Roots::Platform => builder
+            .with_platform_verifier()
+            .map_err(|e| {
+                Error::new(
+                    ErrorCode::CertificateInvalid,
+                    format!("this system's trusted authorities cannot be read: {e}"),
+                )
+                .with_hint("Install the package ca-certificates, or set tls.roots = \"bundled\".")
+            })?
+            .with_no_client_auth(),
+        Roots::Bundled => {
+            let store = RootCertStore { roots: webpki_roots::TLS_SERVER_ROOTS.to_vec() };
+            builder.with_root_certificates(store).with_no_client_auth()
+        }
+        Roots::File(path) => builder.with_root_certificates(from_pem(path, pem)?).with_no_client_auth(),
+    })
+}
+
+fn from_pem(path: &Path, pem: &[u8]) -> Result<RootCertStore> {
+    let mut store = RootCertStore::empty();
+    for certificate in CertificateDer::pem_slice_iter(pem) {
+        store
+            .add(certificate.map_err(|e| wrong_roots(path, e.to_string()))?)
+            .map_err(|e| wrong_roots(path, format!("not a usable certificate: {e}")))?;
+    }
+    if store.is_empty() {
+        return Err(wrong_roots(path, "no certificate in it".into()));
+    }
+    Ok(store)
+}
+
+fn wrong_roots(path: &Path, what: String) -> Error {
+    Error::config("tls.roots", format!("`tls.roots`: {}: {what}", path.display()))
+        .with_hint("Give `platform`, `bundled`, or the path of a PEM file with the authority's certificate.")
+}

@@ -1,0 +1,161 @@
+//! The forms of the grants: RFC 6749 §4.4.2, §4.1.3 (with RFC 7636 §4.5), §6, and RFC 8628 §3.1, §3.4.
+//!
+//! The client authenticates in the body: Entra and Google take it, and some services take nothing else.
+
+use url::form_urlencoded;
+use zeroize::Zeroizing;
+
+use super::endpoint::{self, TokenAnswer};
+use super::hints::Asked;
+use crate::config::{AuthSettings, GrantKind, Secret, SecretSource, Settings};
+use crate::error::{Error, Result};
+use crate::provider::Family;
+
+/// A form; its values may be secrets.
+#[derive(Clone, Default)]
+pub(crate) struct Form(Vec<(&'static str, Secret)>);
+
+impl Form {
+    /// Adds a field.
+    pub(crate) fn with(mut self, name: &'static str, value: impl Into<String>) -> Self {
+        self.0.push((name, Secret::new(value)));
+        self
+    }
+
+    /// As it goes over the wire: everything is percent-encoded.
+    pub(crate) fn encode(&self) -> Zeroizing<String> {
+        let mut out = form_urlencoded::Serializer::new(String::new());
+        for (name, value) in &self.0 {
+            out.append_pair(name, value.expose());
+        }
+        Zeroizing::new(out.finish())
+    }
+
+    /// Takes out of a server's words whatever we sent in confidence.
+    pub(crate) fn redact(&self, text: &str) -> String {
+        let secret = |name: &str| CONFIDENTIAL.contains(&name);
+        self.0.iter().filter(|(name, value)| secret(name) && value.expose().len() >= 4).fold(
+            text.to_owned(),
+            |text, (name, value)| match text.contains(value.expose()) {
+                true => text.replace(value.expose(), &format!("[{name}]")),
+                false => text,
+            },
+        )
+    }
+}
+
+const CONFIDENTIAL: &[&str] = &[
+    "client_secret",
+    "client_assertion",
+    "assertion",
+    "code",
+    "code_verifier",
+    "device_code",
+    "refresh_token",
+];
+
+/// The application's own token.
+pub(crate) fn client_credentials(auth: &AuthSettings) -> Form {
+    Form::default().with("grant_type", "client_credentials").with("scope", auth.scopes.join(" "))
+}
+
+/// A new access token for a person. `scope` is always sent: personal Microsoft accounts demand it.
+pub(crate) fn refresh_token(auth: &AuthSettings, token: &Secret) -> Form {
+    let scopes = refresh_scopes(auth).join(" ");
+    let form =
+        Form::default().with("grant_type", "refresh_token").with("refresh_token", token.expose().to_owned());
+    if scopes.is_empty() { form } else { form.with("scope", scopes) }
+}
+
+/// The code that came to the redirect URI.
+pub(crate) fn authorization_code(
+    auth: &AuthSettings,
+    code: &Secret,
+    redirect_uri: &str,
+    verifier: &Secret,
+) -> Form {
+    Form::default()
+        .with("grant_type", "authorization_code")
+        .with("code", code.expose())
+        .with("redirect_uri", redirect_uri)
+        .with("code_verifier", verifier.expose())
+        .with("scope", login_scopes(auth).join(" "))
+}
+
+/// One poll of a device's sign-in.
+pub(crate) fn device_code(code: &Secret) -> Form {
+    Form::default()
+        .with("grant_type", "urn:ietf:params:oauth:grant-type:device_code")
+        .with("device_code", code.expose())
+}
+
+/// What a person is asked to allow.
+pub(crate) fn login_scopes(auth: &AuthSettings) -> Vec<&str> {
+    let mut out: Vec<&str> = auth.scopes.iter().map(String::as_str).collect();
+    out.extend(auth.login_scopes.iter().copied().filter(|scope| !auth.scopes.iter().any(|s| s == scope)));
+    out
+}
+
+/// A refresh may not ask for more than was granted (RFC 6749 §6): where the sign-in was ours we know
+/// what that is; for a token from elsewhere only Entra takes `offline_access` on top without complaint.
+fn refresh_scopes(auth: &AuthSettings) -> Vec<&str> {
+    if auth.grant != GrantKind::RefreshToken {
+        return login_scopes(auth);
+    }
+    let mut out: Vec<&str> = auth.scopes.iter().map(String::as_str).collect();
+    if auth.family == Family::Microsoft && !out.contains(&"offline_access") {
+        out.push("offline_access");
+    }
+    out
+}
+
+/// Posts `form` to the token endpoint with the application's id and secret. The secret is read now;
+/// if it is refused it is read once more and, if it changed meanwhile, tried once.
+///
+/// # Errors
+/// Those of [`endpoint::request_token`]; `config_invalid` if the secret cannot be read.
+pub(crate) async fn submit(
+    settings: &Settings,
+    auth: &AuthSettings,
+    asked: Asked,
+    form: Form,
+) -> Result<TokenAnswer> {
+    let Some(url) = &auth.endpoints.token else {
+        return Err(Error::config(
+            settings.spelling.path("auth.token_endpoint"),
+            "this grant has no token endpoint",
+        ));
+    };
+    let form = form.with("client_id", auth.client_id.clone());
+    let Some(source) = &auth.client_secret else {
+        return endpoint::request_token(settings, auth, asked, url, &form).await;
+    };
+    let field = settings.spelling.path("auth.client_secret");
+    let secret = source.read(&field).await?;
+    let signed = |secret: &Secret| form.clone().with("client_secret", secret.expose());
+    let refusal = match endpoint::request_token(settings, auth, asked, url, &signed(&secret)).await {
+        Err(error) if error.oauth().is_some_and(|detail| detail.error == "invalid_client") => error,
+        other => return other,
+    };
+    if matches!(source, SecretSource::Value(_)) {
+        return Err(refusal);
+    }
+    match source.read(&field).await {
+        Ok(renewed) if renewed != secret => {
+            endpoint::request_token(settings, auth, asked, url, &signed(&renewed)).await
+        }
+        _ => Err(refusal),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn forms_encode_everything_and_hide_what_is_confidential() {
+        let form = Form::default().with("client_id", "app").with("client_secret", "p&s=w+rd é");
+        assert_eq!(*form.encode(), "client_id=app&client_secret=p%26s%3Dw%2Brd+%C3%A9");
+        assert_eq!(form.redact("app sent p&s=w+rd é"), "app sent [client_secret]");
+    }
+}

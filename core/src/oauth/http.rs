@@ -1,0 +1,213 @@
+//! HTTP clients, interned by their settings, and one request: a form out, a capped body back.
+//!
+//! A client belongs to the runtime that it was first used on, since its connections are tasks there;
+//! so the runtime is part of the key. No redirect is followed: a secret goes to one address only.
+
+use std::collections::VecDeque;
+use std::error::Error as _;
+use std::sync::{Arc, Mutex};
+use std::time::{Duration, SystemTime};
+
+use reqwest::header::{ACCEPT, CONTENT_TYPE, HeaderMap, LOCATION, RETRY_AFTER};
+use rustls::ClientConfig;
+use url::Url;
+use zeroize::Zeroizing;
+
+use crate::config::{Roots, Settings};
+use crate::error::{Error, ErrorCode, Result};
+use crate::net::tls;
+use crate::process::process;
+
+/// Clients by their settings, the latest last.
+#[derive(Default)]
+pub(crate) struct HttpClients(Mutex<VecDeque<(Key, reqwest::Client)>>);
+
+/// What makes a client. TLS configurations are interned, so identity is equality.
+struct Key {
+    tls: Arc<ClientConfig>,
+    timeout: Duration,
+    runtime: tokio::runtime::Id,
+}
+
+/// What an endpoint answered.
+pub(crate) struct Answer {
+    /// The HTTP status.
+    pub(crate) status: u16,
+    /// `Retry-After`, in seconds or as a date, at most [`RETRY_AFTER_CAP`].
+    pub(crate) retry_after: Option<Duration>,
+    /// Where a redirect would have led.
+    pub(crate) location: Option<String>,
+    /// `Content-Type`.
+    pub(crate) content_type: String,
+    /// The body; it may hold tokens.
+    pub(crate) body: Zeroizing<Vec<u8>>,
+}
+
+/// Nobody is made to wait longer than this by a server's word alone.
+pub(crate) const RETRY_AFTER_CAP: Duration = Duration::from_secs(3600);
+
+/// Posts an `application/x-www-form-urlencoded` body.
+///
+/// # Errors
+/// `token_endpoint_unavailable` for network trouble, with its cause; `certificate_invalid` and
+/// `tls_failed` where those are the cause.
+pub(crate) async fn post_form(
+    settings: &Settings,
+    url: &Url,
+    body: Zeroizing<String>,
+    request_id: Option<&str>,
+) -> Result<Answer> {
+    // Plain HTTP is loopback only; a machine without a list of authorities can still use it.
+    let roots = if url.scheme() == "http" { &Roots::Bundled } else { &settings.roots };
+    let client = process().http.client(process().tls.client(roots)?, settings.http_timeout)?;
+    let mut request = client
+        .post(url.clone())
+        .header(CONTENT_TYPE, "application/x-www-form-urlencoded")
+        .header(ACCEPT, "application/json")
+        .body(body.as_bytes().to_vec());
+    if let Some(id) = request_id {
+        request = request.header("client-request-id", id).header("return-client-request-id", "true");
+    }
+    let mut response = request.send().await.map_err(|e| unreachable(url, &e))?;
+    let header = |name| response.headers().get(name).and_then(|v| v.to_str().ok()).map(str::to_owned);
+    let mut answer = Answer {
+        status: response.status().as_u16(),
+        retry_after: retry_after(response.headers(), SystemTime::now()),
+        location: header(LOCATION),
+        content_type: header(CONTENT_TYPE).unwrap_or_default(),
+        body: Zeroizing::new(Vec::new()),
+    };
+    while let Some(chunk) = response.chunk().await.map_err(|e| unreachable(url, &e))? {
+        if answer.body.len() + chunk.len() > BODY_CAP {
+            return Err(Error::new(
+                ErrorCode::TokenEndpointUnavailable,
+                format!("{} answered with more than {BODY_CAP} octets", host(url)),
+            )
+            .with_retryable(false));
+        }
+        answer.body.extend_from_slice(&chunk);
+    }
+    Ok(answer)
+}
+
+const BODY_CAP: usize = 1 << 20;
+
+/// More kinds of clients than this at once are unusual; the oldest goes.
+const CLIENTS_CAP: usize = 16;
+
+impl HttpClients {
+    fn client(&self, tls: Arc<ClientConfig>, timeout: Duration) -> Result<reqwest::Client> {
+        let runtime = tokio::runtime::Handle::current().id();
+        let mut clients = self.0.lock().unwrap_or_else(|poisoned| poisoned.into_inner());
+        let known = clients
+            .iter()
+            .find(|(k, _)| Arc::ptr_eq(&k.tls, &tls) && k.timeout == timeout && k.runtime == runtime);
+        if let Some((_, client)) = known {
+            return Ok(client.clone());
+        }
+        let client = reqwest::Client::builder()
+            .tls_backend_preconfigured((*tls).clone())
+            .http1_only()
+            .redirect(reqwest::redirect::Policy::none())
+            .no_proxy()
+            .user_agent(concat!("mailbearer/", env!("CARGO_PKG_VERSION")))
+            .connect_timeout(timeout)
+            .timeout(timeout)
+            .pool_idle_timeout(Duration::from_secs(30))
+            .tcp_nodelay(true)
+            .build()
+            .map_err(|e| Error::new(ErrorCode::Internal, format!("HTTP cannot be set up: {e}")))?;
+        if clients.len() >= CLIENTS_CAP {
+            clients.pop_front();
+        }
+        clients.push_back((Key { tls, timeout, runtime }, client.clone()));
+        Ok(client)
+    }
+}
+
+/// Says what a failed request means.
+fn unreachable(url: &Url, error: &reqwest::Error) -> Error {
+    let host = host(url);
+    let mut words: Vec<String> = Vec::new();
+    let mut next = error.source();
+    while let Some(cause) = next {
+        if let Some(error) = tls_cause(cause) {
+            let error = tls::describe_tls(&host, error);
+            return match error.code() {
+                // That code's own hint speaks of mail servers.
+                ErrorCode::TlsFailed => {
+                    error.with_hint("Check auth.authority and auth.token_endpoint, and proxies on the way.")
+                }
+                _ => error,
+            };
+        }
+        let text = cause.to_string();
+        if !words.iter().any(|word| word.contains(&text)) {
+            words.push(text);
+        }
+        next = cause.source();
+    }
+    let what = match () {
+        () if error.is_timeout() => "did not answer in time".to_owned(),
+        () if words.is_empty() => format!("cannot be reached: {}", last_words(error)),
+        () => format!("cannot be reached: {}", words.join(": ")),
+    };
+    let error = Error::new(ErrorCode::TokenEndpointUnavailable, format!("the sign-in service {host} {what}"));
+    match words.iter().any(|word| word.contains("dns error") || word.contains("lookup address")) {
+        true => error.with_hint(format!("Check this machine's DNS: it does not know {host}.")),
+        false => {
+            error.with_hint("Check that a firewall lets this machine reach it by HTTPS; else try later.")
+        }
+    }
+}
+
+/// An `io::Error` hides what it wraps from `source`, and comes wrapped in another.
+fn tls_cause<'a>(error: &'a (dyn std::error::Error + 'static)) -> Option<&'a rustls::Error> {
+    let mut error = error;
+    while let Some(outer) = error.downcast_ref::<std::io::Error>() {
+        error = outer.get_ref()?;
+    }
+    error.downcast_ref()
+}
+
+fn last_words(error: &reqwest::Error) -> &'static str {
+    if error.is_body() || error.is_decode() { "the answer broke off" } else { "the request failed" }
+}
+
+fn host(url: &Url) -> String {
+    let name = url.host_str().unwrap_or_default();
+    url.port().map_or_else(|| name.to_owned(), |port| format!("{name}:{port}"))
+}
+
+/// RFC 9110 §10.2.3: seconds, or a date.
+fn retry_after(headers: &HeaderMap, now: SystemTime) -> Option<Duration> {
+    let text = headers.get(RETRY_AFTER)?.to_str().ok()?.trim();
+    let after = match text.parse::<u64>() {
+        Ok(seconds) => Duration::from_secs(seconds),
+        Err(_) => httpdate::parse_http_date(text).ok()?.duration_since(now).unwrap_or_default(),
+    };
+    Some(after.min(RETRY_AFTER_CAP))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use reqwest::header::HeaderValue;
+
+    #[test]
+    fn retry_after_is_seconds_or_a_date_and_capped() {
+        let now = httpdate::parse_http_date("Tue, 24 Nov 2026 10:00:00 GMT").unwrap();
+        for (text, expected) in [
+            ("7", Some(7)),
+            (" 0 ", Some(0)),
+            ("999999", Some(3600)),
+            ("Tue, 24 Nov 2026 10:00:30 GMT", Some(30)),
+            ("Tue, 24 Nov 2026 09:00:00 GMT", Some(0)),
+            ("soon", None),
+            ("-1", None),
+        ] {
+            let headers = HeaderMap::from_iter([(RETRY_AFTER, HeaderValue::from_static(text))]);
+            assert_eq!(retry_after(&headers, now), expected.map(Duration::from_secs), "{text}");
+        }
+    }
+}

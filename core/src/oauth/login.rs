@@ -1,0 +1,487 @@
+//! A sign-in under way: by authorization code with PKCE (RFC 6749 §4.1, RFC 7636), or on another
+//! device (RFC 8628).
+
+use std::process::{Command, Stdio};
+use std::sync::{Arc, Mutex};
+use std::time::{Duration, SystemTime};
+
+use serde_json::Value;
+
+use super::code::{self, CodeFlow};
+use super::device::{self, Pace};
+use super::grants::{self, Form};
+use super::hints::Asked;
+use super::listener::{Browser, Listener};
+use super::saved::{self, SIGN_IN_TIME, Saved, SavedWay, invalid};
+use crate::call::{Call, Cancel};
+use crate::config::{AuthSettings, Secret, Settings, StoreSettings};
+use crate::error::{Error, ErrorCode, Result};
+use crate::process::process;
+use crate::token::{Account, TokenSource, mark_finished, millis};
+
+/// How a sign-in is begun.
+#[derive(Clone, Debug, Default)]
+pub struct LoginRequest {
+    /// `authorization_code` or `device_code`; the configured grant where absent.
+    pub method: Option<String>,
+    /// The application's own redirect URI: then `finish` ends it, else `wait`.
+    pub redirect_uri: Option<String>,
+    /// The account to offer.
+    pub login_hint: Option<String>,
+    /// Opens the person's browser. Where there is none, nothing happens: show the URL too.
+    pub open_browser: bool,
+    /// Timeout and cancel of the beginning itself.
+    pub call: Call,
+}
+
+/// A sign-in under way. Clones are the same sign-in.
+#[derive(Clone)]
+pub struct Login {
+    inner: Arc<Inner>,
+}
+
+struct Inner {
+    source: TokenSource,
+    way: Way,
+    url: String,
+    message: String,
+    issued: SystemTime,
+    expires_at: SystemTime,
+    cancel: Cancel,
+    /// One `wait` works at a time; the others see its outcome.
+    turn: tokio::sync::Mutex<()>,
+    outcome: Mutex<Option<Result<Account>>>,
+}
+
+enum Way {
+    /// We listen on this machine; the listener closes with the answer.
+    Loopback {
+        flow: CodeFlow,
+        listener: Mutex<Option<Listener>>,
+    },
+    /// The application hears the redirect.
+    Redirect {
+        flow: CodeFlow,
+    },
+    Device {
+        device_code: Secret,
+        user_code: String,
+        pace: Pace,
+    },
+}
+
+impl Login {
+    pub(crate) async fn begin(source: TokenSource, request: LoginRequest) -> Result<Self> {
+        let settings = source.shared.settings.clone();
+        let auth = source.shared.auth()?;
+        let method = method(&settings, auth, request.method.as_deref())?;
+        let (login, browse) = match method {
+            "device_code" => {
+                let begun = device::begin(&settings, auth);
+                let begun = tokio::select! {
+                    biased;
+                    () = request.call.cancel.cancelled() => return Err(Cancel::error()),
+                    begun = begun => begun?,
+                    () = elapse(request.call.timeout) => return Err(too_late(request.call.timeout)),
+                };
+                let browse = begun.complete_url.unwrap_or_else(|| begun.url.clone());
+                let way = Way::Device {
+                    device_code: begun.device_code,
+                    user_code: begun.user_code,
+                    pace: begun.pace,
+                };
+                let time = begun.expires_in.min(SIGN_IN_TIME);
+                (
+                    Self::assemble(source.clone(), way, begun.url, begun.message, SystemTime::now(), time),
+                    browse,
+                )
+            }
+            _ => {
+                let (flow, listener, url) = code::begin(&settings, auth, &request)?;
+                let way = match listener {
+                    Some(listener) => Way::Loopback { flow, listener: Mutex::new(Some(listener)) },
+                    None => Way::Redirect { flow },
+                };
+                let message = format!("To sign in, open this page in a browser: {url}");
+                let now = SystemTime::now();
+                (Self::assemble(source.clone(), way, url.clone(), message, now, SIGN_IN_TIME), url)
+            }
+        };
+        if request.open_browser {
+            open_browser(&browse);
+        }
+        Ok(login)
+    }
+
+    pub(crate) fn resume(source: TokenSource, text: &str) -> Result<Self> {
+        let auth = source.shared.auth()?;
+        method(&source.shared.settings, auth, None)?;
+        let now = SystemTime::now();
+        let saved = saved::open(text, auth, now)?;
+        let way = match saved.way {
+            SavedWay::AuthorizationCode { state, verifier, redirect_uri } => {
+                Way::Redirect { flow: CodeFlow { state, verifier: Secret::new(verifier), redirect_uri } }
+            }
+            SavedWay::DeviceCode { device_code, user_code, interval_ms } => Way::Device {
+                device_code: Secret::new(device_code),
+                user_code,
+                pace: Pace::new(Duration::from_millis(interval_ms)),
+            },
+        };
+        let left = Duration::from_millis(saved.expires.saturating_sub(millis(now)));
+        let login = Self::assemble(source.clone(), way, saved.url, saved.message, now, left);
+        if process().logins.contains(&login.id()) {
+            return Err(invalid("this sign-in was finished already"));
+        }
+        Ok(login)
+    }
+
+    fn assemble(
+        source: TokenSource,
+        way: Way,
+        url: String,
+        message: String,
+        issued: SystemTime,
+        time: Duration,
+    ) -> Self {
+        let inner = Inner {
+            source,
+            way,
+            url,
+            message,
+            issued,
+            expires_at: issued + time,
+            cancel: Cancel::default(),
+            turn: tokio::sync::Mutex::new(()),
+            outcome: Mutex::new(None),
+        };
+        Self { inner: Arc::new(inner) }
+    }
+
+    /// `authorization_code` or `device_code`.
+    pub fn method(&self) -> &str {
+        match self.inner.way {
+            Way::Device { .. } => "device_code",
+            _ => "authorization_code",
+        }
+    }
+
+    /// Where the person goes.
+    pub fn url(&self) -> &str {
+        &self.inner.url
+    }
+
+    /// What the person types there, for device codes.
+    pub fn user_code(&self) -> Option<&str> {
+        match &self.inner.way {
+            Way::Device { user_code, .. } => Some(user_code),
+            _ => None,
+        }
+    }
+
+    /// A sentence to show the person.
+    pub fn message(&self) -> &str {
+        &self.inner.message
+    }
+
+    /// The `state` parameter.
+    pub fn state(&self) -> Option<&str> {
+        match &self.inner.way {
+            Way::Loopback { flow, .. } | Way::Redirect { flow } => Some(&flow.state),
+            Way::Device { .. } => None,
+        }
+    }
+
+    /// When it is too late.
+    pub fn expires_at(&self) -> SystemTime {
+        self.inner.expires_at
+    }
+
+    /// Waits for the person (device code, or our own loopback listener). A timeout or cancel of the call
+    /// ends the waiting, not the sign-in: `wait` may be called again.
+    ///
+    /// # Errors
+    /// `login_declined`, `login_expired`, `account_mismatch` and the other 300s; `store_failed`;
+    /// `cancelled`; `timed_out`; `config_invalid` if the sign-in comes back to the application.
+    pub async fn wait(&self, call: Call) -> Result<Account> {
+        if let Way::Redirect { .. } = self.inner.way {
+            return Err(Error::config(
+                "redirect_uri",
+                "this sign-in comes back to the application's redirect_uri: call finish with what came there",
+            )
+            .with_hint("Leave redirect_uri out to have the library listen itself, and then call wait."));
+        }
+        let left = self.inner.expires_at.duration_since(SystemTime::now()).unwrap_or_default();
+        tokio::select! {
+            biased;
+            () = self.inner.cancel.cancelled() => Err(Cancel::error()),
+            () = call.cancel.cancelled() => Err(Cancel::error()),
+            account = self.work() => account,
+            () = elapse(call.timeout) => Err(too_late(call.timeout)),
+            () = tokio::time::sleep(left) => {
+                Err(Error::new(ErrorCode::LoginExpired, "nobody finished the sign-in in time"))
+            }
+        }
+    }
+
+    /// Ends it with what came to the redirect URI: a URL, a query string or form body, or a JSON map.
+    /// `state` is compared, scheme and host are not: TLS may end at a proxy.
+    ///
+    /// # Errors
+    /// `login_invalid` if it is not this sign-in's, or was used; `login_declined`; the other 300s;
+    /// `config_invalid` if `wait` is the way to end it.
+    pub async fn finish(&self, callback: &Value, call: Call) -> Result<Account> {
+        let Way::Redirect { flow } = &self.inner.way else {
+            return Err(Error::config(
+                "redirect_uri",
+                "this sign-in has no redirect_uri of the application: call wait",
+            )
+            .with_hint("Give a redirect_uri at login to end it with finish."));
+        };
+        let parameters = code::parameters(callback)?;
+        if !flow.is_ours(&parameters) {
+            return Err(invalid("the answer's state is not this sign-in's"));
+        }
+        if SystemTime::now() >= self.inner.expires_at {
+            return Err(Error::new(ErrorCode::LoginExpired, "nobody finished the sign-in in time"));
+        }
+        let form = flow.form(self.inner.source.shared.auth()?, &parameters);
+        self.use_up().await?;
+        let form = match form {
+            Ok(form) => form,
+            Err(error) => return self.settle(Err(error)),
+        };
+        tokio::select! {
+            biased;
+            () = self.inner.cancel.cancelled() => Err(Cancel::error()),
+            () = call.cancel.cancelled() => Err(Cancel::error()),
+            account = self.exchange(form) => account,
+            () = elapse(call.timeout) => Err(too_late(call.timeout)),
+        }
+    }
+
+    /// As text, for another process to go on with. It is good for 15 minutes and for one `finish`, and
+    /// holds a secret: keep it in a server-side session.
+    ///
+    /// # Errors
+    /// `config_invalid` for a sign-in that comes back to a port of this process; `login_invalid` if it
+    /// is finished.
+    pub fn save(&self) -> Result<String> {
+        if self.outcome().is_some() {
+            return Err(invalid("this sign-in was finished already"));
+        }
+        let way = match &self.inner.way {
+            Way::Loopback { .. } => {
+                return Err(Error::config(
+                    "redirect_uri",
+                    "this sign-in comes back to a port of this process",
+                )
+                .with_hint("Give a redirect_uri of the application to go on in another process."));
+            }
+            Way::Redirect { flow } => SavedWay::AuthorizationCode {
+                state: flow.state.clone(),
+                verifier: flow.verifier.expose().to_owned(),
+                redirect_uri: flow.redirect_uri.clone(),
+            },
+            Way::Device { device_code, user_code, pace } => SavedWay::DeviceCode {
+                device_code: device_code.expose().to_owned(),
+                user_code: user_code.clone(),
+                interval_ms: u64::try_from(pace.wait().as_millis()).unwrap_or(u64::MAX),
+            },
+        };
+        let saved = Saved {
+            issued: millis(self.inner.issued),
+            expires: millis(self.inner.expires_at),
+            url: self.inner.url.clone(),
+            message: self.inner.message.clone(),
+            way,
+        };
+        saved::seal(&saved, self.inner.source.shared.auth()?)
+    }
+
+    /// Ends it; `wait` says `cancelled`.
+    pub fn cancel(&self) {
+        self.inner.cancel.cancel();
+        self.close();
+    }
+
+    async fn work(&self) -> Result<Account> {
+        let _turn = self.inner.turn.lock().await;
+        if let Some(outcome) = self.outcome() {
+            return outcome;
+        }
+        match &self.inner.way {
+            Way::Loopback { flow, listener } => {
+                let shared = match &*listener.lock().unwrap_or_else(|poisoned| poisoned.into_inner()) {
+                    Some(listener) => listener.share()?,
+                    None => return Err(Cancel::error()),
+                };
+                let (parameters, browser) = shared.receive(|p| flow.is_ours(p)).await?;
+                let account = match flow.form(self.inner.source.shared.auth()?, &parameters) {
+                    Ok(form) => self.exchange(form).await,
+                    Err(error) => self.settle(Err(error)),
+                };
+                show(browser, &account).await;
+                account
+            }
+            Way::Device { device_code, pace, .. } => self.poll(device_code, *pace).await,
+            Way::Redirect { .. } => Err(Cancel::error()),
+        }
+    }
+
+    /// RFC 8628 §3.5, ended by the caller's clock.
+    async fn poll(&self, device_code: &Secret, mut pace: Pace) -> Result<Account> {
+        loop {
+            tokio::time::sleep(pace.wait()).await;
+            let shared = &self.inner.source.shared;
+            let form = grants::device_code(device_code);
+            match grants::submit(&shared.settings, shared.auth()?, Asked::Device, form).await {
+                Ok(answer) => {
+                    let account = shared.adopt(answer).await;
+                    let until = millis(self.inner.expires_at);
+                    process().logins.finish(&self.id(), millis(SystemTime::now()), until);
+                    return self.settle(account);
+                }
+                Err(error) => match pace.after(&error) {
+                    Some(next) => pace = next,
+                    None => return self.settle(Err(error)),
+                },
+            }
+        }
+    }
+
+    /// Redeems the code in a task of its own: a caller who gives up now would lose a sign-in that the
+    /// person has finished.
+    async fn exchange(&self, form: Form) -> Result<Account> {
+        let this = self.clone();
+        let task = tokio::spawn(async move {
+            let shared = &this.inner.source.shared;
+            let mut tries = 0;
+            let account = loop {
+                tries += 1;
+                match grants::submit(&shared.settings, shared.auth()?, Asked::Code, form.clone()).await {
+                    Ok(answer) => break shared.adopt(answer).await,
+                    // The code may still be good, and the person has done their part.
+                    Err(error) if error.retryable() && tries < EXCHANGES => {
+                        let asked = error.retry_after().unwrap_or_default().min(LONGEST_PAUSE);
+                        tokio::time::sleep(shared.settings.base_delay.min(LONGEST_PAUSE).max(asked)).await;
+                    }
+                    Err(error) => break Err(error),
+                }
+            };
+            this.settle(account)
+        });
+        task.await.unwrap_or_else(|_| Err(Cancel::error()))
+    }
+
+    /// Remembers the outcome for other waiters, and closes the port.
+    fn settle(&self, account: Result<Account>) -> Result<Account> {
+        *self.inner.outcome.lock().unwrap_or_else(|poisoned| poisoned.into_inner()) = Some(account.clone());
+        self.close();
+        account
+    }
+
+    fn outcome(&self) -> Option<Result<Account>> {
+        self.inner.outcome.lock().unwrap_or_else(|poisoned| poisoned.into_inner()).clone()
+    }
+
+    fn close(&self) {
+        if let Way::Loopback { listener, .. } = &self.inner.way {
+            listener.lock().unwrap_or_else(|poisoned| poisoned.into_inner()).take();
+        }
+    }
+
+    /// A sign-in's answer counts once: in this process, and in those that share a file store. (Elsewhere
+    /// the service sees to it: a code can be redeemed once.)
+    async fn use_up(&self) -> Result<()> {
+        let (id, now) = (self.id(), millis(SystemTime::now()));
+        let until = millis(self.inner.expires_at);
+        let shared = &self.inner.source.shared;
+        let mut first = process().logins.finish(&id, now, until);
+        if let (true, None, StoreSettings::File(path)) = (first, &shared.host.store, &shared.settings.store) {
+            first = mark_finished(path, &id, now, until).await?;
+        }
+        if first { Ok(()) } else { Err(invalid("this sign-in was finished already")) }
+    }
+
+    fn id(&self) -> String {
+        match &self.inner.way {
+            Way::Loopback { flow, .. } | Way::Redirect { flow } => saved::id(&flow.state),
+            Way::Device { device_code, .. } => saved::id(device_code.expose()),
+        }
+    }
+}
+
+/// Which way: the configured one, or the other interactive one.
+fn method(settings: &Settings, auth: &AuthSettings, asked: Option<&str>) -> Result<&'static str> {
+    let grant = auth.grant.as_str();
+    if !auth.grant.is_interactive() {
+        let field = settings.spelling.path("auth.grant");
+        return Err(Error::config(field, format!("nothing to sign in: {grant} gets its own tokens"))
+            .with_hint("Sign-ins are for the grants `authorization_code` and `device_code`."));
+    }
+    let method = match asked.unwrap_or(grant) {
+        "authorization_code" => "authorization_code",
+        "device_code" => "device_code",
+        _ => {
+            return Err(Error::config(
+                "method",
+                "a sign-in's `method` is `authorization_code` or `device_code`",
+            ));
+        }
+    };
+    match settings.preset.refused_grants.iter().find(|(refused, _)| *refused == method) {
+        Some((_, cure)) => {
+            let name = settings.preset.name;
+            Err(Error::config("method", format!("{name} does not take {method}")).with_hint(*cure))
+        }
+        None => Ok(method),
+    }
+}
+
+const EXCHANGES: u32 = 3;
+const LONGEST_PAUSE: Duration = Duration::from_secs(10);
+
+async fn show(browser: Browser, account: &Result<Account>) {
+    match account {
+        Ok(account) => {
+            let text = format!("{} is signed in. You can close this page.", account.username);
+            browser.show(200, "Signed in", &text).await;
+        }
+        Err(error) if error.code() == ErrorCode::LoginDeclined => {
+            let text = "Nothing was changed. You can close this page, or start the sign-in again.";
+            browser.show(200, "Sign-in declined", text).await;
+        }
+        Err(error) => browser.show(200, "Not signed in", &error.to_string()).await,
+    }
+}
+
+/// Shows the page if there is a browser. The URL is one argument to a program, never a shell's text.
+fn open_browser(url: &str) {
+    let mut command = if cfg!(target_os = "macos") {
+        Command::new("open")
+    } else if cfg!(windows) {
+        let mut command = Command::new("rundll32");
+        command.arg("url.dll,FileProtocolHandler");
+        command
+    } else {
+        Command::new("xdg-open")
+    };
+    command.arg(url).stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null());
+    if let Ok(mut child) = command.spawn() {
+        // Waited for, so that it does not stay behind as a zombie.
+        let _ = std::thread::Builder::new().name("mailbearer-browser".into()).spawn(move || child.wait());
+    }
+}
+
+async fn elapse(timeout: Option<Duration>) {
+    match timeout {
+        Some(timeout) => tokio::time::sleep(timeout).await,
+        None => std::future::pending().await,
+    }
+}
+
+fn too_late(timeout: Option<Duration>) -> Error {
+    let seconds = timeout.unwrap_or_default().as_secs_f64();
+    Error::new(ErrorCode::TimedOut, format!("the sign-in was not finished within {seconds:.1} s"))
+}

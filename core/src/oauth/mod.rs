@@ -1,0 +1,21 @@
+//! The sign-in service: its token endpoint (RFC 6749 §3.2), the grants we post to it, what its
+//! errors mean, and a person's sign-in (RFC 6749 §4.1 with RFC 7636, RFC 8628, RFC 8252).
+//!
+//! Nothing here keeps tokens or decides when to ask for one: that is `token`. Redirects are never
+//! followed, and a JWT's claims are read but never trusted.
+
+pub(crate) mod claims;
+mod code;
+pub(crate) mod device;
+pub(crate) mod endpoint;
+pub(crate) mod grants;
+pub(crate) mod hints;
+pub(crate) mod http;
+pub(crate) mod listener;
+pub(crate) mod login;
+pub(crate) mod pkce;
+pub(crate) mod saved;
+#[cfg(test)]
+pub(crate) mod testing;
+#[cfg(test)]
+mod tests;

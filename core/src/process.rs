@@ -1,0 +1,26 @@
+//! What all mailers of one process share: reached through one pid-checked slot.
+
+use crate::fork::ForkCell;
+use crate::net::tls::TlsConfigs;
+use crate::oauth::http::HttpClients;
+use crate::oauth::saved::FinishedLogins;
+use crate::smtp::pool::Pools;
+
+/// This process's shared state.
+#[derive(Default)]
+pub(crate) struct Process {
+    /// Connections, counted per host and mailbox.
+    pub(crate) pools: Pools,
+    /// TLS configurations by their settings.
+    pub(crate) tls: TlsConfigs,
+    /// HTTP clients by their settings.
+    pub(crate) http: HttpClients,
+    /// Sign-ins that cannot be finished again.
+    pub(crate) logins: FinishedLogins,
+}
+
+/// The slot.
+pub(crate) fn process() -> &'static Process {
+    static PROCESS: ForkCell<Process> = ForkCell::new();
+    PROCESS.get(|_| Process::default())
+}

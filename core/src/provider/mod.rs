@@ -1,0 +1,72 @@
+//! The providers as data: endpoints, scopes, servers, limits and quirks. No behaviour lives here.
+//!
+//! Sources: Microsoft Learn "Authenticate an IMAP, POP or SMTP connection using OAuth" and "Exchange
+//! Online limits"; Google "OAuth 2.0 Mechanism" and "Gmail sending limits"; Thunderbird's provider list.
+
+mod presets;
+
+use crate::config::Security;
+
+pub use presets::{find, names};
+
+/// One provider.
+#[derive(Debug)]
+pub struct Preset {
+    /// Its name in `provider`.
+    pub name: &'static str,
+    /// Whose token endpoint dialect it speaks.
+    pub family: Family,
+    /// The submission server; empty for `custom`.
+    pub smtp_host: &'static str,
+    /// Its port.
+    pub smtp_port: u16,
+    /// How it is secured.
+    pub smtp_security: Security,
+    /// The sign-in service's base URL (Microsoft), or empty.
+    pub authority: &'static str,
+    /// The tenant where none is given, for delegated grants.
+    pub tenant: &'static str,
+    /// Authorization endpoint; empty where it follows from the authority.
+    pub authorization_endpoint: &'static str,
+    /// Token endpoint; empty where it follows from the authority.
+    pub token_endpoint: &'static str,
+    /// Device authorization endpoint; empty where there is none.
+    pub device_authorization_endpoint: &'static str,
+    /// Delegated scope for SMTP.
+    pub smtp_scope: &'static str,
+    /// Delegated scope for IMAP; empty where unknown.
+    pub imap_scope: &'static str,
+    /// Delegated scope for POP; empty where unknown.
+    pub pop_scope: &'static str,
+    /// Scope of the application itself; empty where there is no such grant.
+    pub app_scope: &'static str,
+    /// Asked for beside the above when a person signs in.
+    pub login_scopes: &'static [&'static str],
+    /// Added to the authorization URL.
+    pub authorization_parameters: &'static [(&'static str, &'static str)],
+    /// Host names (and names below them) that a token of this provider may be sent to.
+    pub token_hosts: &'static [&'static str],
+    /// Connections at once per mailbox.
+    pub max_connections: Option<usize>,
+    /// Recipients a message.
+    pub max_recipients: usize,
+    /// Whether AUTH lines over 512 octets are known to be taken.
+    pub long_auth_line: bool,
+    /// A token with less than this left is refreshed ahead of use, in seconds.
+    pub refresh_ahead: u64,
+    /// A token with less than this left is not used at all, in seconds.
+    pub min_remaining: u64,
+    /// Grants that this provider is known not to give for mail, and the cure.
+    pub refused_grants: &'static [(&'static str, &'static str)],
+}
+
+/// Dialects of sign-in services.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Family {
+    /// Entra ID: paths follow from authority and tenant; errors carry AADSTS numbers.
+    Microsoft,
+    /// Google.
+    Google,
+    /// RFC 6749 and nothing more.
+    Plain,
+}

@@ -1,0 +1,173 @@
+//! What became of a message: the reply, the receipt, and one result per message of a bulk send.
+
+use std::collections::BTreeMap;
+use std::fmt;
+use std::time::{Duration, SystemTime};
+
+use serde::{Deserialize, Serialize, Serializer};
+
+use crate::error::Error;
+use crate::instant;
+
+/// One SMTP reply (RFC 5321 §4.2), with its enhanced status code (RFC 3463) where it had one.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct Reply {
+    /// The three digits.
+    pub code: u16,
+    /// Such as `5.7.3`.
+    pub enhanced: Option<String>,
+    /// The server's words; lines joined by a newline, codes taken off, bytes that are not UTF-8 replaced.
+    pub text: String,
+    /// The command it answers, such as `RCPT TO`; never with arguments that hold a secret.
+    pub command: Option<String>,
+}
+
+impl Reply {
+    /// 2xx.
+    pub fn is_positive(&self) -> bool {
+        self.code / 100 == 2
+    }
+
+    /// 4xx.
+    pub fn is_transient(&self) -> bool {
+        self.code / 100 == 4
+    }
+}
+
+impl fmt::Display for Reply {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}", self.code)?;
+        if let Some(enhanced) = &self.enhanced {
+            write!(f, " {enhanced}")?;
+        }
+        if !self.text.is_empty() {
+            write!(f, " {}", self.text.replace('\n', " "))?;
+        }
+        Ok(())
+    }
+}
+
+/// A recipient that the server did not take, and its words.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct Rejection {
+    /// The address as it was given.
+    pub address: String,
+    /// The error code that the reply stands for.
+    pub code: &'static str,
+    /// The server's reply to RCPT.
+    pub reply: Reply,
+    /// 4xx: the same recipient may be tried later.
+    pub retryable: bool,
+}
+
+/// Who sends and who receives, apart from the headers (RFC 5321 §2.3.1).
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Envelope {
+    /// The reverse-path, without angle brackets; empty for the null reverse-path.
+    pub mail_from: String,
+    /// The forward-paths, without angle brackets, each once.
+    pub rcpt_to: Vec<String>,
+}
+
+/// The server took the message for at least one recipient.
+#[derive(Clone, Debug, Serialize)]
+pub struct Receipt {
+    /// Our Message-ID, with angle brackets.
+    pub message_id: String,
+    /// The id in the server's reply, where it names one: Exchange may replace ours by it.
+    pub server_message_id: Option<String>,
+    /// The caller's own string.
+    pub tag: Option<String>,
+    /// Recipients that the server took.
+    pub accepted: Vec<String>,
+    /// Recipients that it refused.
+    pub rejected: Vec<Rejection>,
+    /// The reply to the end of the message.
+    pub reply: Reply,
+    /// The envelope that was used.
+    pub envelope: Envelope,
+    /// Octets of the message as sent, before dot-stuffing.
+    pub size: u64,
+    /// How many tries it took.
+    pub attempts: u32,
+    /// When the server's reply was read.
+    #[serde(serialize_with = "instant::serialize")]
+    pub sent_at: SystemTime,
+    /// Seconds spent, by stage: `queue`, `connect`, `send`, `total`.
+    pub timings: Timings,
+}
+
+/// Time spent by stage. Serialises to seconds.
+#[derive(Clone, Debug, Default)]
+pub struct Timings(pub BTreeMap<&'static str, Duration>);
+
+impl Serialize for Timings {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.collect_map(self.0.iter().map(|(stage, time)| (stage, time.as_secs_f64())))
+    }
+}
+
+/// What became of one message of a bulk send.
+#[derive(Clone, Debug)]
+pub struct SendResult {
+    /// Its place in the source, from 0.
+    pub index: u64,
+    /// The caller's own string.
+    pub tag: Option<String>,
+    /// Its Message-ID; empty if it could not even be built.
+    pub message_id: String,
+    /// The receipt or the error; the outcome follows from them.
+    pub result: Result<Receipt, Error>,
+    /// Whether the send was started at all.
+    pub started: bool,
+}
+
+impl SendResult {
+    /// `sent`, `failed`, `uncertain` or `not_sent`.
+    pub fn outcome(&self) -> Outcome {
+        match &self.result {
+            Ok(_) => Outcome::Sent,
+            Err(_) if !self.started => Outcome::NotSent,
+            Err(e) if e.delivery() == crate::error::Delivery::Uncertain => Outcome::Uncertain,
+            Err(_) => Outcome::Failed,
+        }
+    }
+}
+
+impl Serialize for SendResult {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        #[derive(Serialize)]
+        struct Shape<'a> {
+            index: u64,
+            tag: Option<&'a str>,
+            message_id: &'a str,
+            outcome: Outcome,
+            receipt: Option<&'a Receipt>,
+            error: Option<&'a Error>,
+        }
+        Shape {
+            index: self.index,
+            tag: self.tag.as_deref(),
+            message_id: &self.message_id,
+            outcome: self.outcome(),
+            receipt: self.result.as_ref().ok(),
+            error: self.result.as_ref().err(),
+        }
+        .serialize(serializer)
+    }
+}
+
+/// The four ends of a message in a bulk send.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Outcome {
+    /// Accepted for at least one recipient.
+    Sent,
+    /// Refused, or not delivered.
+    Failed,
+    /// Handed over, unanswered.
+    Uncertain,
+    /// Pulled from the source but never started.
+    NotSent,
+}

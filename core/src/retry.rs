@@ -1,0 +1,79 @@
+//! What may be tried again, and when: pure functions of the error and the time that is left.
+
+use std::time::Duration;
+
+use crate::error::{Error, ErrorCode};
+
+/// How a send is retried.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Policy {
+    /// All tries, the first included.
+    pub(crate) attempts: u32,
+    /// The first pause.
+    pub(crate) base_delay: Duration,
+    /// The longest pause.
+    pub(crate) max_delay: Duration,
+}
+
+impl Policy {
+    /// The pause before the next try, or `None` if this error is final.
+    ///
+    /// `attempt` counts from 1; `jitter` in `0.0..1.0` spreads the pause over its upper half.
+    pub(crate) fn pause(
+        &self,
+        attempt: u32,
+        error: &Error,
+        remaining: Duration,
+        jitter: f64,
+    ) -> Option<Duration> {
+        // The token source has its own tries; doing them again here would multiply them.
+        let tokens = (300..400).contains(&error.code().number());
+        if !error.retryable() || tokens || attempt >= self.attempts {
+            return None;
+        }
+        let doubled = self.base_delay.saturating_mul(1 << attempt.saturating_sub(1).min(16));
+        let spread = doubled.min(self.max_delay).mul_f64(0.5 + jitter / 2.0);
+        let pause = spread.max(error.retry_after().unwrap_or_default());
+        (pause < remaining).then_some(pause)
+    }
+}
+
+/// Whether every further message would fail for the same reason.
+pub(crate) fn is_fatal_for_all(error: &Error) -> bool {
+    let number = error.code().number();
+    (100..200).contains(&number)
+        || (300..400).contains(&number)
+        || matches!(error.code(), ErrorCode::AuthRejected | ErrorCode::SmtpAuthDisabled | ErrorCode::Closed)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const POLICY: Policy =
+        Policy { attempts: 3, base_delay: Duration::from_secs(1), max_delay: Duration::from_secs(60) };
+    const HOUR: Duration = Duration::from_secs(3600);
+
+    #[test]
+    fn only_what_may_be_repeated_is_and_only_while_there_is_time() {
+        let lost = Error::new(ErrorCode::ConnectionLost, "x");
+        assert_eq!(POLICY.pause(1, &lost, HOUR, 1.0), Some(Duration::from_secs(1)));
+        assert_eq!(POLICY.pause(2, &lost, HOUR, 0.0), Some(Duration::from_secs(1)));
+        assert_eq!(POLICY.pause(3, &lost, HOUR, 0.0), None);
+        assert_eq!(POLICY.pause(1, &lost, Duration::from_millis(100), 0.0), None);
+        let told = lost.clone().with_retry_after(Some(Duration::from_secs(30)));
+        assert_eq!(POLICY.pause(1, &told, HOUR, 0.0), Some(Duration::from_secs(30)));
+        assert_eq!(POLICY.pause(1, &lost.with_uncertain_delivery(), HOUR, 0.0), None);
+        for code in [ErrorCode::AuthRejected, ErrorCode::TokenEndpointUnavailable, ErrorCode::MessageRejected]
+        {
+            assert_eq!(POLICY.pause(1, &Error::new(code, "x"), HOUR, 0.0), None, "{code:?}");
+        }
+    }
+
+    #[test]
+    fn one_bad_message_does_not_stop_the_others() {
+        let fatal = |code| is_fatal_for_all(&Error::new(code, "x"));
+        assert!(fatal(ErrorCode::ClientRejected) && fatal(ErrorCode::AuthRejected));
+        assert!(!fatal(ErrorCode::MessageInvalid) && !fatal(ErrorCode::ConnectionLost));
+    }
+}

@@ -1,0 +1,292 @@
+//! SMTP submission with bearer tokens (RFC 5321, 2920, 3207, 4954, 6409).
+//!
+//! [`deliver`] sends one message once over a pooled connection; [`probe`] walks up to MAIL FROM for the
+//! doctor. When to try again is the mailer's business, how a message looks is `message`'s.
+
+mod auth;
+mod bearer;
+mod capabilities;
+mod classify;
+mod connection;
+mod dot_stuffing;
+mod opening;
+mod pipeline;
+pub(crate) mod pool;
+mod refusal;
+mod reply;
+#[cfg(test)]
+mod tests;
+mod wire;
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Duration;
+
+use bytes::Bytes;
+use tokio::sync::oneshot;
+use tokio::time::Instant;
+
+use self::bearer::Bearer;
+use self::classify::Stage;
+use self::connection::{Answer, Connection, Job};
+use self::opening::Steps;
+use self::pipeline::{Lost, Outcome, Verdict};
+use self::pool::{Key, Lease, Mailbox, Slot};
+use self::refusal::Peer;
+use self::wire::{Bounds, quit};
+use crate::call::Cancel;
+use crate::config::{Partial, Roots, SmtpSettings};
+use crate::error::{Error, Result};
+use crate::event::{Event, EventSink};
+use crate::process::process;
+use crate::receipt::{Envelope, Rejection, Reply};
+use crate::token::TokenSource;
+
+/// Everything that makes a connection what it is.
+#[derive(Clone)]
+pub(crate) struct Route<B = TokenSource> {
+    pub(crate) settings: SmtpSettings,
+    pub(crate) roots: Roots,
+    /// `user=` of XOAUTH2; `None`: the token's own username.
+    pub(crate) username: Option<String>,
+    pub(crate) tokens: B,
+    pub(crate) events: EventSink,
+}
+
+/// One message for the wire.
+#[derive(Clone, Debug)]
+pub(crate) struct Transaction {
+    pub(crate) envelope: Envelope,
+    /// CRLF line ends, not dot-stuffed.
+    pub(crate) body: Bytes,
+    pub(crate) smtputf8: bool,
+    pub(crate) eight_bit: bool,
+    pub(crate) partial: Partial,
+}
+
+/// The server took it.
+#[derive(Clone, Debug)]
+pub(crate) struct Delivered {
+    pub(crate) reply: Reply,
+    pub(crate) accepted: Vec<String>,
+    pub(crate) rejected: Vec<Rejection>,
+    pub(crate) queue_time: Duration,
+    pub(crate) connect_time: Duration,
+    pub(crate) send_time: Duration,
+}
+
+/// Sends one message once (with the AUTH rules' one more try). `deadline` holds until the final dot.
+/// Dropping the future abandons the message as `cancel` does.
+///
+/// # Errors
+/// The error's `retryable` and `delivery` follow design §5's table.
+pub(crate) async fn deliver<B: Bearer>(
+    route: &Route<B>,
+    transaction: Transaction,
+    deadline: Instant,
+    cancel: &Cancel,
+) -> Result<Delivered> {
+    let (peer, key) = (route.peer(), route.key());
+    let mailbox = process().pools.mailbox(&key);
+    let bounds = Bounds { deadline, cancel };
+    let (mut queue_time, mut connect_time) = (Duration::ZERO, Duration::ZERO);
+    let mut fresh = false;
+    // A second turn asks for a new connection, and a new connection ends the loop.
+    loop {
+        let begun = Instant::now();
+        let lease = mailbox.acquire(&key, fresh, bounds).await?;
+        queue_time += begun.elapsed();
+        let (answer, answered) = oneshot::channel();
+        let committed = Arc::new(AtomicBool::new(false));
+        let job = Job {
+            transaction: transaction.clone(),
+            deadline,
+            cancel: cancel.clone(),
+            answer,
+            committed: committed.clone(),
+        };
+        let sent = match lease {
+            Lease::Idle(idle) => {
+                fresh = true;
+                let sent = Instant::now();
+                if !idle.hand(job) {
+                    continue;
+                }
+                sent
+            }
+            Lease::Slot(slot) => {
+                fresh = false;
+                let begun = Instant::now();
+                connect(route, &mailbox, slot, &key, bounds, Some(job)).await?;
+                connect_time += begun.elapsed();
+                Instant::now()
+            }
+        };
+        let reused = fresh;
+        let verdict = match answered.await {
+            Ok(Answer::Verdict(verdict)) => verdict,
+            Ok(Answer::NotBegun(error)) => return Err(error),
+            Err(_) => task_died(committed.load(Ordering::Acquire)),
+        };
+        if reused && verdict.is_stale() {
+            continue;
+        }
+        let taken = peer.result(verdict.outcome, &transaction.envelope, transaction.partial)?;
+        return Ok(Delivered {
+            reply: taken.reply,
+            accepted: taken.accepted,
+            rejected: taken.rejected,
+            queue_time,
+            connect_time,
+            send_time: sent.elapsed(),
+        });
+    }
+}
+
+/// Opens a connection (or finds an idle one), authenticates, and leaves it idle in the pool.
+///
+/// # Errors
+/// As for [`deliver`], as far as it goes.
+pub(crate) async fn warm<B: Bearer>(route: &Route<B>, deadline: Instant, cancel: &Cancel) -> Result<()> {
+    let key = route.key();
+    let mailbox = process().pools.mailbox(&key);
+    let bounds = Bounds { deadline, cancel };
+    match mailbox.acquire(&key, false, bounds).await? {
+        Lease::Idle(idle) => mailbox.put_back(idle),
+        Lease::Slot(slot) => connect(route, &mailbox, slot, &key, bounds, None).await?,
+    }
+    Ok(())
+}
+
+/// Says QUIT on the idle connections of this route and waits, shortly, for their ends.
+pub(crate) async fn close_idle<B: Bearer>(route: &Route<B>) {
+    let key = route.key();
+    let ends = process().pools.mailbox(&key).close_idle(&key);
+    let all = async {
+        for mut end in ends {
+            // Nothing is ever sent: it ends in an error when the connection is gone.
+            while end.changed().await.is_ok() {}
+        }
+    };
+    // A connection whose runtime stands still is not waited for.
+    let _: Result<(), _> = tokio::time::timeout(CLOSING, all).await;
+}
+
+async fn connect<B: Bearer>(
+    route: &Route<B>,
+    mailbox: &Mailbox,
+    slot: Slot,
+    key: &Arc<Key>,
+    bounds: Bounds<'_>,
+    first: Option<Job>,
+) -> Result<()> {
+    let opened = opening::open(route, mailbox, bounds).await?;
+    route.events.emit(|| {
+        Event::new("smtp.connected")
+            .with("host", route.settings.host.as_str())
+            .with("port", route.settings.port)
+            .with("tls", opened.wire.stream.tls_version())
+    });
+    Connection::start(opened, key.clone(), route.events.clone(), slot, first);
+    Ok(())
+}
+
+/// A link of the chain, as `probe` saw it: what was seen, or the error; later links are absent.
+pub(crate) struct Link {
+    /// `dns`, `tcp`, `tls`, `greeting`, `ehlo`, `auth`, `mail_from`.
+    pub(crate) name: &'static str,
+    pub(crate) seen: Result<String, Error>,
+}
+
+/// Opens a connection of its own step by step up to MAIL FROM, then RSET and QUIT. Nothing is sent.
+/// Links stand in the order of events: with STARTTLS, `greeting` comes before `tls`.
+pub(crate) async fn probe<B: Bearer>(
+    route: &Route<B>,
+    mail_from: &str,
+    deadline: Instant,
+    cancel: &Cancel,
+) -> Vec<Link> {
+    let mut steps = Steps { at: "dns", ..Steps::default() };
+    let ended = walk(route, mail_from, Bounds { deadline, cancel }, &mut steps).await;
+    let mut links: Vec<Link> =
+        steps.seen.into_iter().map(|(name, seen)| Link { name, seen: Ok(seen) }).collect();
+    if let Err(error) = ended {
+        links.push(Link { name: steps.at, seen: Err(error) });
+    }
+    links
+}
+
+async fn walk<B: Bearer>(
+    route: &Route<B>,
+    mail_from: &str,
+    bounds: Bounds<'_>,
+    steps: &mut Steps,
+) -> Result<()> {
+    let (peer, key, settings) = (route.peer(), route.key(), &route.settings);
+    let mailbox = process().pools.mailbox(&key);
+    // It counts like any other connection; the cap is the provider's.
+    let slot = mailbox.acquire(&key, true, bounds).await?;
+    let opened = opening::prepare(settings, &route.roots, &peer, bounds, steps).await?;
+    steps.begin("auth");
+    mailbox.may_sign_in(&peer)?;
+    let token = route.tokens.token(bounds.call()).await?;
+    let mut opened = opening::sign_in(route, &mailbox, opened, token, bounds).await?;
+    steps.end(format!("signed in to {}", settings.host));
+    steps.begin("mail_from");
+    let what = format!("reply to MAIL FROM from {}", settings.host);
+    let line = format!("MAIL FROM:<{mail_from}>\r\n");
+    if mail_from.bytes().any(|b| b.is_ascii_control() || b"<>".contains(&b)) {
+        return Err(Error::config("from", "`from` cannot stand in an envelope"));
+    }
+    let command = opened.wire.agreed(&line, "MAIL FROM", Stage::Mail, &peer);
+    let reply = bounds.within(settings.timeouts.command, &what, command).await?;
+    steps.end(reply.to_string());
+    let reset = opened.wire.command("RSET\r\n", "RSET", &peer);
+    // The last link was seen; what follows is good manners.
+    let _ = bounds.within(settings.timeouts.command, "reply to RSET", reset).await;
+    quit(opened.wire.stream).await;
+    drop(slot);
+    Ok(())
+}
+
+impl<B: Bearer> Route<B> {
+    fn peer(&self) -> Peer {
+        Peer { host: self.settings.host.clone(), username: self.username.clone() }
+    }
+
+    fn key(&self) -> Arc<Key> {
+        Arc::new(Key {
+            settings: self.settings.clone(),
+            roots: self.roots.clone(),
+            username: self.username.clone(),
+            tokens: self.tokens.identity(),
+            runtime: tokio::runtime::Handle::current().id(),
+        })
+    }
+}
+
+impl Verdict {
+    /// On a used connection: it was gone before anything of this message was accepted.
+    fn is_stale(&self) -> bool {
+        if self.mail_accepted {
+            return false;
+        }
+        match &self.outcome {
+            Outcome::NotDelivered(Lost::Connection(_) | Lost::ServerClosing(_)) => true,
+            // The server forgot the sign-in.
+            Outcome::Refused { reply, .. } => {
+                reply.code == 530 && reply.command.as_deref() == Some("MAIL FROM")
+            }
+            _ => false,
+        }
+    }
+}
+
+fn task_died(committed: bool) -> Verdict {
+    let why = Lost::Connection("its runtime was shut down".to_owned());
+    let outcome = if committed { Outcome::Uncertain(why) } else { Outcome::NotDelivered(why) };
+    Verdict { outcome, mail_accepted: false }
+}
+
+/// A little more than a connection's own patience at QUIT.
+const CLOSING: Duration = Duration::from_secs(3);

@@ -1,0 +1,301 @@
+//! From a route to a connection that may send: name, TCP, TLS, greeting, EHLO, AUTH.
+//!
+//! STARTTLS is required where it is asked for, never opportunistic (RFC 8314 §3), and nothing that came
+//! before the handshake is kept (RFC 3207 §6).
+
+use std::net::SocketAddr;
+use std::sync::Arc;
+
+use super::Route;
+use super::auth::{self, Exchange, Refusal, Sasl, Step};
+use super::bearer::{Bearer, BearerToken};
+use super::capabilities::Capabilities;
+use super::classify::Stage;
+use super::pipeline::Lost;
+use super::pool::Mailbox;
+use super::refusal::Peer;
+use super::wire::{Bounds, Wire, accepted};
+use crate::config::{InitialResponse, Roots, Security, SmtpSettings};
+use crate::error::{Error, ErrorCode, Result};
+use crate::net::dial;
+use crate::net::stream::{Stream, handshake};
+use crate::process::process;
+
+/// A connection that is ready for AUTH, or for mail.
+pub(crate) struct Opened {
+    pub(crate) wire: Wire,
+    pub(crate) capabilities: Capabilities,
+}
+
+/// Opens a connection and signs in. The token is fetched meanwhile.
+///
+/// # Errors
+/// Those of each step, of the token source, and `auth_rejected` at once while the breaker is open.
+pub(crate) async fn open<B: Bearer>(
+    route: &Route<B>,
+    mailbox: &Mailbox,
+    bounds: Bounds<'_>,
+) -> Result<Opened> {
+    let peer = route.peer();
+    mailbox.may_sign_in(&peer)?;
+    let mut steps = Steps::default();
+    let connecting = prepare(&route.settings, &route.roots, &peer, bounds, &mut steps);
+    let (opened, token) = tokio::try_join!(connecting, route.tokens.token(bounds.call()))?;
+    sign_in(route, mailbox, opened, token, bounds).await
+}
+
+/// What was seen on the way, and the step under way: for the doctor.
+#[derive(Default)]
+pub(crate) struct Steps {
+    pub(crate) seen: Vec<(&'static str, String)>,
+    pub(crate) at: &'static str,
+}
+
+impl Steps {
+    pub(crate) fn begin(&mut self, step: &'static str) {
+        self.at = step;
+    }
+
+    pub(crate) fn end(&mut self, seen: String) {
+        self.seen.push((self.at, seen));
+    }
+}
+
+/// Everything before AUTH.
+///
+/// # Errors
+/// The first step's that failed; `steps.at` names it.
+pub(crate) async fn prepare(
+    settings: &SmtpSettings,
+    roots: &Roots,
+    peer: &Peer,
+    bounds: Bounds<'_>,
+    steps: &mut Steps,
+) -> Result<Opened> {
+    let (host, times) = (settings.host.as_str(), &settings.timeouts);
+    let place = format!("{host} port {}", settings.port);
+    steps.begin("dns");
+    let lookup = dial::resolve(host, settings.port, times.connect);
+    // The lookup has its own limit, which is a matter of names and not of time.
+    let addresses = bounds.within(times.connect * 2, "address", lookup).await?;
+    steps.end(addresses.iter().map(|a| a.ip().to_string()).collect::<Vec<_>>().join(", "));
+
+    steps.begin("tcp");
+    let connecting = dial::connect(&place, &addresses, settings.local_address);
+    let what = format!("connection to {place}");
+    let tcp = bounds.within(times.connect, &what, connecting).await?;
+    let ours = tcp.local_addr().map_err(|e| peer.lost(&Lost::Connection(e.to_string()), "at once"))?;
+    let theirs = tcp.peer_addr().map_or_else(|_| place.clone(), |a| a.to_string());
+    steps.end(format!("connected to {theirs}"));
+
+    let hello = settings.hello_name.clone().unwrap_or_else(|| literal(ours));
+    let config = match settings.security {
+        Security::None => None,
+        _ => {
+            steps.begin("tls");
+            Some(process().tls.client(roots)?)
+        }
+    };
+    let what = format!("TLS handshake with {host}");
+    let mut wire = Wire::new(match &config {
+        Some(config) if settings.security == Security::Tls => {
+            let stream = bounds.within(times.tls, &what, handshake(tcp, config.clone(), host)).await?;
+            steps.end(stream.tls_version().unwrap_or("TLS").to_owned());
+            stream
+        }
+        _ => Stream::Plain(tcp),
+    });
+
+    steps.begin("greeting");
+    let what = format!("greeting from {host}");
+    let greeting = bounds.within(times.greeting, &what, wire.reply(peer, "at its greeting")).await?;
+    let greeting = accepted(greeting, "the connection", Stage::Greeting, peer)?;
+    steps.end(greeting.to_string());
+
+    steps.begin("ehlo");
+    let mut capabilities = ehlo(&mut wire, &hello, peer, settings, bounds).await?;
+    if let (Security::Starttls, Some(config)) = (settings.security, config) {
+        steps.begin("tls");
+        wire = starttls(wire, &capabilities, config, peer, settings, bounds).await?;
+        steps.end(wire.stream.tls_version().unwrap_or("TLS").to_owned());
+        steps.begin("ehlo");
+        // What was said in the clear counts no more (RFC 3207 §4.2).
+        capabilities = ehlo(&mut wire, &hello, peer, settings, bounds).await?;
+    }
+    steps.end(summary(&capabilities));
+    Ok(Opened { wire, capabilities })
+}
+
+/// AUTH, with the one more try that design §5 allows.
+///
+/// # Errors
+/// The refusal's, the token source's, or those of a lost connection.
+pub(crate) async fn sign_in<B: Bearer>(
+    route: &Route<B>,
+    mailbox: &Mailbox,
+    mut opened: Opened,
+    mut token: B::Token,
+    bounds: Bounds<'_>,
+) -> Result<Opened> {
+    let peer = route.peer();
+    let Some(first) = authenticate(route, &mut opened, &token, bounds).await? else {
+        mailbox.signed_in();
+        return Ok(opened);
+    };
+    let breaker_open = mailbox.sign_in_refused(&first);
+    let error = refused(&peer, &first);
+    if !first.calls_for_another_token(token.age(), breaker_open) {
+        tokio::spawn(super::wire::quit(opened.wire.stream));
+        return Err(error);
+    }
+    route.tokens.invalidate(token.secret());
+    let another = route.tokens.token(bounds.call()).await.map_err(|e| e.with_smtp(first.reply.clone()))?;
+    if another.secret() == token.secret() {
+        tokio::spawn(super::wire::quit(opened.wire.stream));
+        return Err(error);
+    }
+    token = another;
+    // Many servers close after a refusal, some only when they are spoken to again.
+    let mut end = None;
+    if opened.wire.is_quiet() {
+        end = match authenticate(route, &mut opened, &token, bounds).await {
+            Err(lost) if lost.code() == ErrorCode::ConnectionLost => None,
+            other => Some(other?),
+        };
+    }
+    let end = match end {
+        Some(end) => end,
+        None => {
+            drop(opened);
+            opened = prepare(&route.settings, &route.roots, &peer, bounds, &mut Steps::default()).await?;
+            authenticate(route, &mut opened, &token, bounds).await?
+        }
+    };
+    match end {
+        None => {
+            mailbox.signed_in();
+            Ok(opened)
+        }
+        Some(refusal) => {
+            mailbox.sign_in_refused(&refusal);
+            tokio::spawn(super::wire::quit(opened.wire.stream));
+            Err(refused(&peer, &refusal))
+        }
+    }
+}
+
+async fn authenticate<B: Bearer>(
+    route: &Route<B>,
+    opened: &mut Opened,
+    token: &B::Token,
+    bounds: Bounds<'_>,
+) -> Result<Option<Refusal>> {
+    let (settings, peer) = (&route.settings, route.peer());
+    let (host, pools) = (settings.host.as_str(), &process().pools);
+    let mechanism = Sasl::choose(settings.mechanism, &opened.capabilities, host)?;
+    let response = token.response(mechanism, host, settings.port, route.username.as_deref())?;
+    let inline = auth::inline(
+        settings.initial_response,
+        mechanism,
+        response.expose(),
+        settings.long_auth_line,
+        pools.is_two_step(host, settings.port),
+    );
+    let may_fall_back = settings.initial_response == InitialResponse::Auto;
+    let (mut exchange, mut line) = Exchange::start(mechanism, response, inline, may_fall_back);
+    let what = format!("reply to AUTH from {host}");
+    // Inline, fall back, response, end of challenge: no exchange has more lines.
+    for _ in 0..5 {
+        let command = opened.wire.command(line.expose(), "AUTH", &peer);
+        let reply = bounds.within(settings.timeouts.command, &what, command).await?;
+        line = match exchange.reply(reply) {
+            Step::Send(line) => line,
+            Step::FallBack(line) => {
+                pools.remember_two_step(host, settings.port);
+                line
+            }
+            Step::Done => return Ok(None),
+            Step::Refused(refusal) => return Ok(Some(refusal)),
+            Step::Unexpected(reply) => {
+                let what = format!("to AUTH the server answered {}", reply.code);
+                return Err(peer.lost(&Lost::Protocol(what), "at AUTH"));
+            }
+        };
+    }
+    Err(peer.lost(&Lost::Protocol("AUTH does not end".into()), "at AUTH"))
+}
+
+fn refused(peer: &Peer, refusal: &Refusal) -> Error {
+    let what = match (&refusal.status, refusal.is_permanent()) {
+        (Some(status), _) => format!("refused the token (status {status})"),
+        (None, true) => "refused the token".to_owned(),
+        (None, false) => "cannot sign us in for now".to_owned(),
+    };
+    peer.refused(Stage::Auth, &what, refusal.reply.clone())
+}
+
+async fn ehlo(
+    wire: &mut Wire,
+    hello: &str,
+    peer: &Peer,
+    settings: &SmtpSettings,
+    bounds: Bounds<'_>,
+) -> Result<Capabilities> {
+    let what = format!("reply to EHLO from {}", settings.host);
+    let line = format!("EHLO {hello}\r\n");
+    let command = wire.agreed(&line, "EHLO", Stage::Hello, peer);
+    let reply = bounds.within(settings.timeouts.command, &what, command).await?;
+    Ok(Capabilities::from_reply(&reply))
+}
+
+async fn starttls(
+    mut wire: Wire,
+    capabilities: &Capabilities,
+    config: Arc<rustls::ClientConfig>,
+    peer: &Peer,
+    settings: &SmtpSettings,
+    bounds: Bounds<'_>,
+) -> Result<Wire> {
+    let host = settings.host.as_str();
+    if !capabilities.starttls {
+        return Err(Error::new(ErrorCode::CapabilityMissing, format!("{host} does not offer STARTTLS"))
+            .with_hint("A token is never sent in the clear: use the provider's submission port (587), or smtp.security = \"tls\" on 465."));
+    }
+    let what = format!("reply to STARTTLS from {host}");
+    let command = wire.agreed("STARTTLS\r\n", "STARTTLS", Stage::StartTls, peer);
+    bounds.within(settings.timeouts.command, &what, command).await?;
+    let injected = || {
+        Err(Error::new(ErrorCode::ProtocolError, format!("{host} sent something between STARTTLS and TLS"))
+            .with_hint("Somebody between here and the server may be tampering with the connection."))
+    };
+    let drained = wire.is_drained();
+    let Stream::Plain(tcp) = wire.stream else {
+        return Err(Error::new(ErrorCode::Internal, "STARTTLS inside TLS"));
+    };
+    let mut octet = [0; 1];
+    if !drained || tcp.try_read(&mut octet).is_ok_and(|n| n > 0) {
+        return injected();
+    }
+    let what = format!("TLS handshake with {host}");
+    let shaking = handshake(tcp, config, host);
+    Ok(Wire::new(bounds.within(settings.timeouts.tls, &what, shaking).await?))
+}
+
+/// An address literal (RFC 5321 §4.1.3): always true, and never a surprise for the server.
+fn literal(ours: SocketAddr) -> String {
+    match ours {
+        SocketAddr::V4(address) => format!("[{}]", address.ip()),
+        SocketAddr::V6(address) => format!("[IPv6:{}]", address.ip()),
+    }
+}
+
+fn summary(capabilities: &Capabilities) -> String {
+    let size = match capabilities.size {
+        Some(Some(size)) => format!(", messages up to {size} octets"),
+        _ => String::new(),
+    };
+    match capabilities.auth.as_slice() {
+        [] => format!("no AUTH{size}"),
+        mechanisms => format!("AUTH {}{size}", mechanisms.join(" ")),
+    }
+}

@@ -1,0 +1,144 @@
+//! A message made ready for one server: its command lines, checked against what the server can do.
+
+use crate::config::Partial;
+use crate::error::{Error, ErrorCode, Result};
+use crate::smtp::Transaction;
+use crate::smtp::capabilities::Capabilities;
+use crate::smtp::dot_stuffing::DotStuffing;
+
+/// The lines of a transaction (RFC 5321 §4.1.1), CRLF included, and its body.
+#[derive(Clone, Debug)]
+pub(crate) struct Plan {
+    pub(crate) mail: String,
+    pub(crate) recipients: Vec<String>,
+    pub(crate) body: DotStuffing,
+    pub(crate) partial: Partial,
+}
+
+impl Plan {
+    /// Writes the lines.
+    ///
+    /// # Errors
+    /// `message_too_large` over the server's SIZE, `capability_missing` where 8BITMIME or SMTPUTF8 is
+    /// needed and not offered, `message_invalid` for an empty message and for an address that would
+    /// break out of its command.
+    pub(crate) fn new(transaction: &Transaction, server: &Capabilities) -> Result<Self> {
+        let envelope = &transaction.envelope;
+        if envelope.rcpt_to.is_empty() {
+            return Err(Error::invalid_message("to", "the message has no recipient"));
+        }
+        if transaction.body.is_empty() {
+            return Err(Error::new(ErrorCode::MessageInvalid, "the message is empty"));
+        }
+        let addresses = || std::iter::once(&envelope.mail_from).chain(&envelope.rcpt_to);
+        if let Some(bad) = addresses().find(|a| a.bytes().any(|b| b.is_ascii_control() || b"<>".contains(&b)))
+        {
+            let shown: String = bad.chars().filter(|c| !c.is_control()).take(80).collect();
+            return Err(Error::invalid_message("envelope", format!("`{shown}` cannot stand in an envelope")));
+        }
+        let size = size(&transaction.body);
+        if let Some(Some(limit)) = server.size
+            && size > limit
+        {
+            return Err(Error::new(
+                ErrorCode::MessageTooLarge,
+                format!("the message has {size} octets, the server takes {limit}"),
+            ));
+        }
+        let mut mail = format!("MAIL FROM:<{}>", envelope.mail_from);
+        if server.size.is_some() {
+            mail.push_str(&format!(" SIZE={size}"));
+        }
+        let smtputf8 = transaction.smtputf8 || !addresses().all(|a| a.is_ascii());
+        if transaction.eight_bit {
+            offered(server.eight_bit_mime, "8BITMIME", "the message has 8-bit text")?;
+            mail.push_str(" BODY=8BITMIME");
+        }
+        if smtputf8 {
+            offered(server.smtputf8, "SMTPUTF8", "an address or header is not ASCII")?;
+            mail.push_str(" SMTPUTF8");
+        }
+        mail.push_str("\r\n");
+        Ok(Self {
+            mail,
+            recipients: envelope.rcpt_to.iter().map(|to| format!("RCPT TO:<{to}>\r\n")).collect(),
+            body: DotStuffing::new(transaction.body.clone()),
+            partial: transaction.partial,
+        })
+    }
+}
+
+/// Octets as RFC 1870 §3 counts them: with the last line's end, without stuffed dots.
+fn size(body: &[u8]) -> u64 {
+    let end = if body.is_empty() || body.ends_with(b"\r\n") { 0 } else { 2 };
+    body.len() as u64 + end
+}
+
+fn offered(is: bool, extension: &str, why: &str) -> Result<()> {
+    if is {
+        return Ok(());
+    }
+    Err(Error::new(ErrorCode::CapabilityMissing, format!("{why}, and the server does not offer {extension}"))
+        .with_hint(match extension {
+            "8BITMIME" => "Encode the text as quoted-printable or base64, or let us build the message.",
+            _ => "Use ASCII addresses for this server.",
+        }))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::receipt::Envelope;
+    use bytes::Bytes;
+
+    fn transaction(from: &str, to: &[&str], body: &'static [u8]) -> Transaction {
+        Transaction {
+            envelope: Envelope {
+                mail_from: from.to_owned(),
+                rcpt_to: to.iter().map(|&a| a.to_owned()).collect(),
+            },
+            body: Bytes::from_static(body),
+            smtputf8: false,
+            eight_bit: false,
+            partial: Partial::Deliver,
+        }
+    }
+
+    #[test]
+    fn the_mail_line_says_what_the_server_asked_for() {
+        let all = Capabilities {
+            size: Some(Some(100)),
+            eight_bit_mime: true,
+            smtputf8: true,
+            ..Capabilities::default()
+        };
+        let plain = transaction("a@x", &["b@x"], b"hi");
+        let mail = |t: &Transaction, c: &Capabilities| Plan::new(t, c).map(|p| p.mail);
+        assert_eq!(mail(&plain, &Capabilities::default()).unwrap(), "MAIL FROM:<a@x>\r\n");
+        assert_eq!(mail(&plain, &all).unwrap(), "MAIL FROM:<a@x> SIZE=4\r\n");
+        assert_eq!(mail(&transaction("", &["b@x"], b"\r\n"), &all).unwrap(), "MAIL FROM:<> SIZE=2\r\n");
+        let wide = Transaction { eight_bit: true, ..transaction("ä@x", &["b@x"], b"\xff\r\n") };
+        assert_eq!(mail(&wide, &all).unwrap(), "MAIL FROM:<ä@x> SIZE=3 BODY=8BITMIME SMTPUTF8\r\n");
+        assert_eq!(Plan::new(&plain, &all).unwrap().recipients, ["RCPT TO:<b@x>\r\n"]);
+    }
+
+    #[test]
+    fn what_the_server_cannot_take_is_refused_ahead() {
+        let none = Capabilities::default();
+        let small = Capabilities { size: Some(Some(3)), ..Capabilities::default() };
+        let eight = Transaction { eight_bit: true, ..transaction("a@x", &["b@x"], b"x") };
+        let table = [
+            (Plan::new(&eight, &none), ErrorCode::CapabilityMissing),
+            (Plan::new(&transaction("a@x", &["ü@x"], b"x"), &none), ErrorCode::CapabilityMissing),
+            (Plan::new(&transaction("a@x", &["b@x"], b""), &none), ErrorCode::MessageInvalid),
+            (Plan::new(&transaction("a@x", &["b@x"], b"hi"), &small), ErrorCode::MessageTooLarge),
+            (Plan::new(&transaction("a@x", &[], b"hi"), &none), ErrorCode::MessageInvalid),
+            (Plan::new(&transaction("a@x>\r\nDATA", &["b@x"], b"x"), &none), ErrorCode::MessageInvalid),
+            (Plan::new(&transaction("a@x", &["b@x> NOTIFY=NEVER"], b"x"), &none), ErrorCode::MessageInvalid),
+        ];
+        for (result, code) in table {
+            let error = result.unwrap_err();
+            assert_eq!((error.code(), error.retryable()), (code, false));
+        }
+    }
+}

@@ -1,0 +1,313 @@
+//! Every combination of replies to one message, against the verdict table and facts of RFC 2920 §3.1.
+
+use bytes::Bytes;
+
+use super::*;
+use crate::receipt::Envelope;
+use crate::smtp::Transaction;
+use crate::smtp::capabilities::Capabilities;
+
+pub(super) fn plan(recipients: usize, body: &[u8], partial: Partial) -> Plan {
+    let envelope = Envelope {
+        mail_from: "me@x".into(),
+        rcpt_to: (0..recipients).map(|at| format!("r{at}@x")).collect(),
+    };
+    let body = Bytes::copy_from_slice(body);
+    let transaction = Transaction { envelope, body, smtputf8: false, eight_bit: false, partial };
+    Plan::new(&transaction, &Capabilities::default()).unwrap()
+}
+
+/// Hands over all there is.
+pub(super) fn write(pipeline: &mut Pipeline) -> String {
+    let mut all = Vec::new();
+    while !pipeline.output().is_empty() {
+        let n = pipeline.output().len();
+        all.extend_from_slice(&pipeline.output()[..n]);
+        pipeline.handed_over(n);
+    }
+    String::from_utf8(all).unwrap()
+}
+
+/// A server that answers each command with the next reply of its script.
+struct Script {
+    mail: u16,
+    rcpt: [u16; 2],
+    data: u16,
+    end: u16,
+}
+
+/// Plays one message; says what was written, and the verdict.
+fn play(pipeline: &mut Pipeline, script: &Script, partial: Partial) -> (String, Option<Verdict>) {
+    pipeline.begin(plan(2, b"hello\r\n.dot\r\n", partial));
+    let mut all = String::new();
+    let mut rcpt = 0;
+    let mut in_data = false;
+    for _ in 0..20 {
+        let written = write(pipeline);
+        if written.is_empty() {
+            break;
+        }
+        all += &written;
+        if in_data {
+            assert!(written.ends_with(".\r\n"));
+            pipeline.received(format!("{} end\r\n", script.end).as_bytes());
+            in_data = false;
+            continue;
+        }
+        let mut replies = String::new();
+        for line in written.lines() {
+            let code = match line.split(' ').next().unwrap_or_default() {
+                "RSET" => 250,
+                "MAIL" => script.mail,
+                "RCPT" => {
+                    rcpt += 1;
+                    script.rcpt[rcpt - 1]
+                }
+                "DATA" => script.data,
+                other => panic!("{other}"),
+            };
+            in_data |= line == "DATA" && code == 354;
+            replies += &format!("{code} x\r\n");
+        }
+        pipeline.received(replies.as_bytes());
+    }
+    (all, pipeline.verdict())
+}
+
+/// Each combination's end, by the table and not by the code.
+fn expected(script: &Script, partial: Partial, grouped: bool) -> (&'static str, bool) {
+    let ok = |code: u16| code / 100 == 2;
+    let held = partial == Partial::Refuse || !grouped;
+    let any = script.rcpt.iter().any(|&c| ok(c));
+    let all = script.rcpt.iter().all(|&c| ok(c));
+    // The second is whether the connection must be closed without a dot.
+    if !ok(script.mail) {
+        return ("refused", grouped && partial == Partial::Deliver && script.data == 354);
+    }
+    if !any || (partial == Partial::Refuse && !all) {
+        return ("no recipients", false);
+    }
+    let _ = held;
+    if script.data != 354 {
+        return ("refused", false);
+    }
+    if ok(script.end) { ("accepted", false) } else { ("refused", false) }
+}
+
+#[test]
+fn every_combination_of_replies() {
+    let mut seen = 0;
+    for mail in [250, 451, 550] {
+        for first in [250, 450, 550] {
+            for second in [251, 452, 553] {
+                for data in [354, 451, 554] {
+                    for end in [250, 452, 552] {
+                        for partial in [Partial::Deliver, Partial::Refuse] {
+                            for grouped in [true, false] {
+                                one(&Script { mail, rcpt: [first, second], data, end }, partial, grouped);
+                                seen += 1;
+                            }
+                        }
+                    }
+                }
+            }
+        }
+    }
+    assert_eq!(seen, 3 * 3 * 3 * 3 * 3 * 4);
+}
+
+fn one(script: &Script, partial: Partial, grouped: bool) {
+    let mut pipeline = Pipeline::new(grouped);
+    let (written, verdict) = play(&mut pipeline, script, partial);
+    let case = format!(
+        "{} {:?} {} {} {partial:?} grouped {grouped}: {written:?}",
+        script.mail, script.rcpt, script.data, script.end
+    );
+    let (name, closed) = expected(script, partial, grouped);
+    let verdict = verdict.expect(&case);
+    let got = match &verdict.outcome {
+        Outcome::Accepted { recipients, .. } => {
+            let codes: Vec<u16> = recipients.iter().flatten().map(|r| r.code).collect();
+            assert_eq!(codes, script.rcpt, "{case}");
+            "accepted"
+        }
+        Outcome::Refused { .. } => "refused",
+        Outcome::NoRecipients { .. } => "no recipients",
+        Outcome::NotDelivered(_) => "not delivered",
+        Outcome::Uncertain(_) => "uncertain",
+    };
+    assert_eq!(got, name, "{case}");
+    assert_eq!(pipeline.phase(), if closed { Phase::Dead } else { Phase::Idle }, "{case}");
+    // The body goes to nobody but a server that took a recipient, and never empty.
+    let body = written.contains("hello\r\n..dot\r\n.\r\n");
+    let reached_end = script.data == 354 && (name == "accepted" || verdict_is_of_end(&verdict));
+    assert_eq!(body, reached_end, "{case}");
+    let lone =
+        grouped && partial == Partial::Deliver && name == "no recipients" && script.data == 354 && !closed;
+    assert_eq!(written.ends_with("DATA\r\n.\r\n"), lone, "{case}");
+    if !closed {
+        // What was left open is reset before the next sender.
+        pipeline.begin(plan(1, b"x\r\n", Partial::Deliver));
+        let next = write(&mut pipeline);
+        assert_eq!(next.starts_with("RSET\r\n"), name != "accepted", "{case}");
+    }
+}
+
+fn verdict_is_of_end(verdict: &Verdict) -> bool {
+    matches!(&verdict.outcome, Outcome::Refused { reply, .. } if reply.command.as_deref() == Some("end of data"))
+}
+
+#[test]
+fn one_message_is_two_writes() {
+    let mut pipeline = Pipeline::new(true);
+    pipeline.begin(plan(2, b"hi\r\n", Partial::Deliver));
+    assert_eq!(write(&mut pipeline), "MAIL FROM:<me@x>\r\nRCPT TO:<r0@x>\r\nRCPT TO:<r1@x>\r\nDATA\r\n");
+    pipeline.received(b"250 a\r\n250 b\r\n250 c\r\n354 go\r\n");
+    assert_eq!(pipeline.phase(), Phase::Body);
+    assert_eq!(pipeline.output(), b"hi\r\n.\r\n");
+    pipeline.handed_over(6);
+    assert_eq!(pipeline.phase(), Phase::Body);
+    pipeline.handed_over(1);
+    assert_eq!(pipeline.phase(), Phase::Committed);
+    pipeline.received(b"250 2.0.0 OK\r\n");
+    assert!(matches!(pipeline.verdict().unwrap().outcome, Outcome::Accepted { .. }));
+    assert_eq!(pipeline.verdict(), None);
+}
+
+#[test]
+fn many_recipients_go_in_groups_that_wait_for_each_other() {
+    let mut pipeline = Pipeline::new(true);
+    pipeline.begin(plan(250, b"hi\r\n", Partial::Deliver));
+    let mut groups = Vec::new();
+    for _ in 0..10 {
+        let written = write(&mut pipeline);
+        if written.is_empty() || pipeline.phase() == Phase::Committed {
+            break;
+        }
+        assert!(written.len() < 40_000);
+        groups.push(written.lines().count());
+        let go = if written.ends_with("DATA\r\n") { 354 } else { 250 };
+        let replies = "250 x\r\n".repeat(written.lines().count() - 1) + &format!("{go} x\r\n");
+        pipeline.received(replies.as_bytes());
+    }
+    assert_eq!(groups, [101, 100, 51]);
+}
+
+#[test]
+fn the_end_of_a_connection_at_every_step() {
+    let replies: [&[u8]; 6] = [b"", b"250 a\r\n", b"250 b\r\n", b"250 c\r\n354 go\r\n", b"", b"25"];
+    // How far we got: written and answered; before the last step nothing is committed.
+    for (step, committed) in [(1, false), (2, false), (3, false), (4, false), (5, true), (6, true)] {
+        for end in ["eof", "timeout", "garbage", "421"] {
+            let mut pipeline = Pipeline::new(true);
+            pipeline.begin(plan(2, b"hi\r\n", Partial::Deliver));
+            write(&mut pipeline);
+            for reply in &replies[..step] {
+                pipeline.received(reply);
+            }
+            if committed {
+                write(&mut pipeline);
+                assert_eq!(pipeline.phase(), Phase::Committed);
+            }
+            match end {
+                "eof" => pipeline.closed(Lost::Connection("x".into())),
+                "timeout" => pipeline.closed(Lost::TimedOut("reply")),
+                "garbage" => pipeline.received(b"\x01\x02\x03garbage\r\n"),
+                _ => pipeline.received(b"421 4.3.0 bye\r\n"),
+            }
+            let verdict = pipeline.verdict().unwrap_or_else(|| panic!("{step} {end}"));
+            assert_eq!(pipeline.phase(), Phase::Dead);
+            assert!(pipeline.output().is_empty());
+            let uncertain = matches!(verdict.outcome, Outcome::Uncertain(_));
+            // 421 is an answer, unless it stands behind half a reply and makes no sense.
+            let answered = end == "421" && step != 6;
+            assert_eq!(uncertain, committed && !answered, "{step} {end}: {verdict:?}");
+            assert_eq!(verdict.mail_accepted, step > 1, "{step} {end}");
+        }
+    }
+}
+
+#[test]
+fn an_early_refusal_of_the_body_is_the_verdict_and_closes_without_the_dot() {
+    for (reply, refused) in
+        [("552 5.3.4 too big", true), ("452 later", true), ("421 bye", true), ("250 what", false)]
+    {
+        let mut pipeline = Pipeline::new(true);
+        pipeline.begin(plan(1, &b"line\r\n".repeat(50_000), Partial::Deliver));
+        write_some(&mut pipeline, 100);
+        pipeline.received(b"250 a\r\n250 b\r\n354 go\r\n");
+        write_some(&mut pipeline, 100_000);
+        assert_eq!(pipeline.phase(), Phase::Body);
+        pipeline.received(format!("{reply}\r\n").as_bytes());
+        let outcome = pipeline.verdict().unwrap().outcome;
+        assert_eq!(matches!(outcome, Outcome::Refused { .. }), refused, "{reply}");
+        assert!(refused || matches!(outcome, Outcome::NotDelivered(Lost::Protocol(_))));
+        assert_eq!((pipeline.phase(), pipeline.output()), (Phase::Dead, &b""[..]));
+    }
+}
+
+#[test]
+fn a_reply_too_many_is_a_protocol_error() {
+    // Before its command was written.
+    let mut pipeline = Pipeline::new(true);
+    pipeline.begin(plan(1, b"x\r\n", Partial::Deliver));
+    pipeline.handed_over(3);
+    pipeline.received(b"250 so soon\r\n");
+    assert!(matches!(pipeline.verdict().unwrap().outcome, Outcome::NotDelivered(Lost::Protocol(_))));
+    // In DATA's place.
+    let mut pipeline = Pipeline::new(true);
+    pipeline.begin(plan(1, b"x\r\n", Partial::Deliver));
+    write(&mut pipeline);
+    pipeline.received(b"250 a\r\n250 b\r\n250 c\r\n354 go\r\n");
+    assert!(matches!(pipeline.verdict().unwrap().outcome, Outcome::NotDelivered(Lost::Protocol(_))));
+    assert_eq!(pipeline.phase(), Phase::Dead);
+    // Behind the verdict, which stands.
+    let mut pipeline = Pipeline::new(true);
+    pipeline.begin(plan(1, b"x\r\n", Partial::Deliver));
+    write(&mut pipeline);
+    pipeline.received(b"250 a\r\n250 b\r\n354 go\r\n");
+    write(&mut pipeline);
+    pipeline.received(b"250 ok\r\n250 again\r\n");
+    assert!(matches!(pipeline.verdict().unwrap().outcome, Outcome::Accepted { .. }));
+    assert_eq!(pipeline.phase(), Phase::Dead);
+}
+
+#[test]
+fn giving_up_at_every_step() {
+    let give_up = |before: &[&[u8]], after: &[u8], partial| {
+        let mut pipeline = Pipeline::new(true);
+        pipeline.begin(plan(1, &b"line\r\n".repeat(50_000), partial));
+        for (at, reply) in before.iter().enumerate() {
+            write_some(&mut pipeline, if at < 1 { 1000 } else { usize::MAX });
+            pipeline.received(reply);
+        }
+        pipeline.abandon(Lost::Cancelled);
+        let outcome = pipeline.verdict().unwrap().outcome;
+        write(&mut pipeline);
+        pipeline.received(after);
+        assert_eq!(pipeline.verdict(), None);
+        (matches!(outcome, Outcome::Uncertain(_)), pipeline.phase())
+    };
+    let lenient = Partial::Deliver;
+    // Nothing left us: as if it had never begun.
+    assert_eq!(give_up(&[], b"", lenient), (false, Phase::Idle));
+    // DATA is under way: 354 ends in a close, a refusal leaves the connection whole.
+    assert_eq!(give_up(&[b""], b"250 a\r\n250 b\r\n354 go\r\n", lenient), (false, Phase::Dead));
+    assert_eq!(give_up(&[b""], b"250 a\r\n550 b\r\n554 no\r\n", lenient), (false, Phase::Idle));
+    // DATA was held back.
+    assert_eq!(give_up(&[b"250 a\r\n"], b"250 b\r\n", Partial::Refuse), (false, Phase::Idle));
+    assert_eq!(give_up(&[b"250 a\r\n250 b\r\n354 go\r\n"], b"", lenient), (false, Phase::Dead));
+    let all: [&[u8]; 2] = [b"250 a\r\n250 b\r\n354 go\r\n", b""];
+    assert_eq!(give_up(&all, b"", lenient), (true, Phase::Committed));
+    assert_eq!(give_up(&all, b"250 ok\r\n", lenient), (true, Phase::Idle));
+}
+
+/// Hands over at most `n` octets.
+fn write_some(pipeline: &mut Pipeline, n: usize) {
+    let mut left = n;
+    while left > 0 && !pipeline.output().is_empty() {
+        let n = pipeline.output().len().min(left);
+        pipeline.handed_over(n);
+        left -= n;
+    }
+}

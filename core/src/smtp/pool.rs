@@ -1,0 +1,292 @@
+//! Connections, counted per host, port and mailbox, process-wide.
+//!
+//! The cap is real: a slot is held from before the first packet until the socket is closed. Callers queue
+//! in order. Locks are held for moments only, never across an await.
+
+use std::collections::{HashMap, HashSet, VecDeque};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Instant;
+
+use tokio::sync::{oneshot, watch};
+
+use super::auth::{Breaker, Refusal};
+use super::connection::Job;
+use super::refusal::Peer;
+use super::wire::Bounds;
+use crate::call::Cancel;
+use crate::config::{Roots, SmtpSettings};
+use crate::error::{Error, ErrorCode, Result};
+
+/// The pools of this process.
+#[derive(Default)]
+pub(crate) struct Pools {
+    mailboxes: Mutex<HashMap<Cap, Arc<Mailbox>>>,
+    /// Hosts that refused an AUTH line with the response on it.
+    two_step: Mutex<HashSet<(String, u16)>>,
+}
+
+/// Everything that made a connection: only an equal one is reused.
+#[derive(Debug, PartialEq, Eq)]
+pub(crate) struct Key {
+    pub(crate) settings: SmtpSettings,
+    pub(crate) roots: Roots,
+    pub(crate) username: Option<String>,
+    pub(crate) tokens: u64,
+    /// A connection lives on the runtime that opened it, and may be stuck there with it.
+    pub(crate) runtime: tokio::runtime::Id,
+}
+
+impl Key {
+    /// Equal but for the runtime.
+    fn is_same_route(&self, other: &Self) -> bool {
+        (&self.settings, &self.roots, &self.username, &self.tokens)
+            == (&other.settings, &other.roots, &other.username, &other.tokens)
+    }
+}
+
+/// What connections are counted by.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+struct Cap {
+    host: String,
+    port: u16,
+    /// The username; the token source where it is not known.
+    mailbox: String,
+}
+
+impl Pools {
+    /// The counted connections that `key` falls under.
+    pub(crate) fn mailbox(&self, key: &Key) -> Arc<Mailbox> {
+        let cap = Cap {
+            host: key.settings.host.to_ascii_lowercase(),
+            port: key.settings.port,
+            mailbox: key.username.clone().unwrap_or_else(|| format!("\n{}", key.tokens)),
+        };
+        let mut mailboxes = lock(&self.mailboxes);
+        if mailboxes.len() >= MANY && !mailboxes.contains_key(&cap) {
+            mailboxes.retain(|_, mailbox| Arc::strong_count(mailbox) > 1 || mailbox.is_paused());
+        }
+        mailboxes.entry(cap).or_default().clone()
+    }
+
+    /// Whether this host refused a response on the AUTH line before.
+    pub(crate) fn is_two_step(&self, host: &str, port: u16) -> bool {
+        lock(&self.two_step).contains(&(host.to_owned(), port))
+    }
+
+    /// This host refused a response on the AUTH line.
+    pub(crate) fn remember_two_step(&self, host: &str, port: u16) {
+        lock(&self.two_step).insert((host.to_owned(), port));
+    }
+}
+
+/// The connections of one mailbox at one server.
+#[derive(Default)]
+pub(crate) struct Mailbox {
+    state: Mutex<State>,
+}
+
+#[derive(Default)]
+struct State {
+    /// Slots taken: connections opening, open or closing.
+    open: usize,
+    /// Idle connections, the last used last.
+    idle: Vec<Idle>,
+    waiting: VecDeque<Waiter>,
+    breaker: Breaker,
+}
+
+/// An idle connection: its task waits at the other end.
+pub(crate) struct Idle {
+    key: Arc<Key>,
+    job: oneshot::Sender<Job>,
+    /// Errs when the socket is closed.
+    ended: watch::Receiver<()>,
+}
+
+struct Waiter {
+    key: Arc<Key>,
+    /// Only a new connection will do.
+    fresh: bool,
+    /// An idle connection was told to close for this one.
+    evicted: bool,
+    grant: oneshot::Sender<Lease>,
+}
+
+/// What a caller gets for waiting.
+pub(crate) enum Lease {
+    /// A connection that is there; dropping it closes it.
+    Idle(Idle),
+    /// The right to open one.
+    Slot(Slot),
+}
+
+/// The right to one connection, given back on drop.
+pub(crate) struct Slot {
+    mailbox: Arc<Mailbox>,
+    held: bool,
+}
+
+impl Mailbox {
+    /// Waits for an idle connection of `key` or for a slot; `fresh`: for a slot only.
+    ///
+    /// # Errors
+    /// `throttled` if the deadline passes first, `cancelled`.
+    pub(crate) async fn acquire(
+        self: &Arc<Self>,
+        key: &Arc<Key>,
+        fresh: bool,
+        bounds: Bounds<'_>,
+    ) -> Result<Lease> {
+        let (grant, mut granted) = oneshot::channel();
+        lock(&self.state).waiting.push_back(Waiter { key: key.clone(), fresh, evicted: false, grant });
+        self.serve();
+        tokio::select! {
+            biased;
+            lease = &mut granted => lease.map_err(|_| Error::new(ErrorCode::Internal, "the queue forgot a caller")),
+            () = bounds.cancel.cancelled() => Err(Cancel::error()),
+            () = tokio::time::sleep_until(bounds.deadline) => Err(Error::new(
+                ErrorCode::Throttled,
+                format!("all connections to {} for this mailbox were in use until the call's time was up", key.settings.host),
+            )),
+        }
+    }
+
+    /// Offers a connection for reuse; the task waits for what comes out of the receiver.
+    pub(crate) fn park(
+        self: &Arc<Self>,
+        key: Arc<Key>,
+        ended: watch::Receiver<()>,
+    ) -> oneshot::Receiver<Job> {
+        let (job, receiver) = oneshot::channel();
+        self.put_back(Idle { key, job, ended });
+        receiver
+    }
+
+    /// Offers a connection that was taken and not used.
+    pub(crate) fn put_back(self: &Arc<Self>, idle: Idle) {
+        lock(&self.state).idle.push(idle);
+        self.serve();
+    }
+
+    /// Tells the idle connections of this route to close. What comes back errs as each is closed.
+    pub(crate) fn close_idle(&self, key: &Key) -> Vec<watch::Receiver<()>> {
+        let idle = &mut lock(&self.state).idle;
+        idle.extract_if(.., |idle| idle.key.is_same_route(key)).map(|idle| idle.ended).collect()
+    }
+
+    /// # Errors
+    /// `auth_rejected` while the breaker is open.
+    pub(crate) fn may_sign_in(&self, peer: &Peer) -> Result<()> {
+        let Some(left) = lock(&self.state).breaker.remaining(Instant::now()) else { return Ok(()) };
+        let seconds = left.as_secs() + 1;
+        let message = format!(
+            "{} refused the token several times in a row: not tried again for {seconds} s",
+            peer.host
+        );
+        Err(Error::new(ErrorCode::AuthRejected, message).with_retry_after(Some(left)))
+    }
+
+    /// AUTH went well.
+    pub(crate) fn signed_in(&self) {
+        lock(&self.state).breaker.accepted();
+    }
+
+    /// Counts a refusal, unless it is a passing one; says whether the breaker is open now.
+    pub(crate) fn sign_in_refused(&self, refusal: &Refusal) -> bool {
+        let breaker = &mut lock(&self.state).breaker;
+        let now = Instant::now();
+        if refusal.is_permanent() {
+            breaker.refused(now);
+        }
+        breaker.remaining(now).is_some()
+    }
+
+    fn is_paused(&self) -> bool {
+        lock(&self.state).breaker.remaining(Instant::now()).is_some()
+    }
+
+    /// Gives what there is to whoever waits longest.
+    fn serve(self: &Arc<Self>) {
+        // Each turn takes one waiter from the queue, or ends.
+        loop {
+            let (grant, lease) = {
+                let mut state = lock(&self.state);
+                state.waiting.retain(|waiter| !waiter.grant.is_closed());
+                let Some(mut waiter) = state.waiting.pop_front() else { return };
+                match state.find(&mut waiter) {
+                    Some(Found::Idle(idle)) => (waiter.grant, Lease::Idle(idle)),
+                    Some(Found::Slot) => {
+                        (waiter.grant, Lease::Slot(Slot { mailbox: self.clone(), held: true }))
+                    }
+                    None => {
+                        state.waiting.push_front(waiter);
+                        return;
+                    }
+                }
+            };
+            if let Err(Lease::Slot(mut slot)) = grant.send(lease) {
+                // Given back without another round: this loop is the round.
+                slot.held = false;
+                lock(&self.state).open -= 1;
+            }
+        }
+    }
+}
+
+enum Found {
+    Idle(Idle),
+    Slot,
+}
+
+impl State {
+    fn find(&mut self, waiter: &mut Waiter) -> Option<Found> {
+        // A task whose runtime went away closed its end.
+        self.idle.retain(|idle| !idle.job.is_closed());
+        if !waiter.fresh
+            && let Some(at) = self.idle.iter().rposition(|idle| idle.key == waiter.key)
+        {
+            return Some(Found::Idle(self.idle.remove(at)));
+        }
+        if waiter.key.settings.max_connections.is_none_or(|cap| self.open < cap) {
+            self.open += 1;
+            return Some(Found::Slot);
+        }
+        if !waiter.evicted && !self.idle.is_empty() {
+            // The longest idle one closes; its slot comes back when its socket is closed.
+            waiter.evicted = true;
+            self.idle.remove(0);
+        }
+        None
+    }
+}
+
+impl Idle {
+    /// Hands a job to the connection; false if the connection is gone.
+    pub(crate) fn hand(self, job: Job) -> bool {
+        self.job.send(job).is_ok()
+    }
+}
+
+impl Slot {
+    /// The pool it belongs to.
+    pub(crate) fn mailbox(&self) -> &Arc<Mailbox> {
+        &self.mailbox
+    }
+}
+
+impl Drop for Slot {
+    fn drop(&mut self) {
+        if self.held {
+            lock(&self.mailbox.state).open -= 1;
+            self.mailbox.serve();
+        }
+    }
+}
+
+/// No code of ours panics while it holds these locks; if it did, the counts are still whole.
+fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+/// Mailboxes remembered before unused ones are forgotten.
+const MANY: usize = 1024;

@@ -1,0 +1,216 @@
+//! Who is signed in: adopting a sign-in's answer, finding it again, forgetting it.
+
+use std::time::SystemTime;
+
+use ring::digest::{SHA256, digest};
+
+use super::Account;
+use super::entry::{Entry, StoredAccount};
+use super::freshness::Now;
+use super::source::Shared;
+use super::state::Held;
+use super::store::file::{FileStore, own_uid};
+use super::store::{Key, Store};
+use crate::config::{AuthSettings, GrantKind, Secret, StoreSettings};
+use crate::error::{Error, ErrorCode, Result};
+use crate::event::Event;
+use crate::oauth::claims;
+use crate::oauth::endpoint::TokenAnswer;
+
+impl Shared {
+    /// Takes a sign-in's answer: checks who it is, keeps it, and drops what is on its way.
+    ///
+    /// # Errors
+    /// `account_mismatch`, with nothing kept; `store_failed`, with the token kept in memory.
+    pub(crate) async fn adopt(&self, answer: TokenAnswer) -> Result<Account> {
+        let auth = self.auth()?;
+        let now = Now::read();
+        let account = self.identify(auth, &answer, now.wall)?;
+        let key = Key::new(auth, &account.username);
+        let blank = Entry::default();
+        let mut entry = blank.renewed(&answer, &auth.scopes, now.wall);
+        entry.account = Some(StoredAccount::new(&account));
+        if answer.refresh_token.is_none() {
+            self.host.events.emit(|| {
+                Event::new("warning").with("code", "no_refresh_token").with(
+                    "message",
+                    "the service gave no refresh token: this sign-in ends with its first access token",
+                )
+            });
+        }
+        {
+            let mut inner = self.state().lock();
+            inner.forget();
+            inner.held = entry.token(now).map(|(token, times)| Held { token, times, refused: false });
+            inner.account = Some(account.clone());
+            inner.adopted = Some(account.username.clone());
+        }
+        self.replace(&key, Some(&entry)).await?;
+        self.store().enlist(&key, true).await?;
+        Ok(account)
+    }
+
+    /// Forgets the tokens, here and in the store.
+    pub(crate) async fn sign_out(&self) -> Result<()> {
+        let auth = self.auth()?;
+        let key = match self.locate(auth).await {
+            Ok(key) => Some(key),
+            Err(error) if error.code() == ErrorCode::InteractionRequired => None,
+            Err(error) => return Err(error),
+        };
+        self.state().lock().forget();
+        if let Some(key) = key {
+            self.replace(&key, None).await?;
+            self.store().enlist(&key, false).await?;
+        }
+        Ok(())
+    }
+
+    /// The key of this source's entry.
+    ///
+    /// # Errors
+    /// `interaction_required` if nobody is signed in; `config_invalid` listing the accounts if several
+    /// are stored and no `username` says which.
+    pub(crate) async fn locate(&self, auth: &AuthSettings) -> Result<Key> {
+        match auth.grant {
+            GrantKind::ClientCredentials | GrantKind::AccessToken | GrantKind::Callback => {
+                return Ok(Key::new(auth, ""));
+            }
+            GrantKind::RefreshToken if self.settings.username.is_none() => {
+                let seed = self.seed(auth).await?;
+                return Ok(Key::new(auth, &format!("#{}", seed_digest(&seed))));
+            }
+            _ => {}
+        }
+        let adopted = || self.state().lock().adopted.clone();
+        if let Some(name) = self.settings.username.clone().or_else(adopted) {
+            return Ok(Key::new(auth, &name));
+        }
+        let names = self.store().principals(&Key::new(auth, "")).await?;
+        match &names[..] {
+            [] => Err(self.nobody(auth)),
+            [only] => Ok(Key::new(auth, only)),
+            several => Err(Error::config(
+                self.settings.spelling.path("username"),
+                format!("several accounts are signed in: {}", several.join(", ")),
+            )
+            .with_hint("Set `username` to the one to use.")),
+        }
+    }
+
+    /// The refresh token that the options give.
+    pub(crate) async fn seed(&self, auth: &AuthSettings) -> Result<Secret> {
+        let field = self.settings.spelling.path("auth.refresh_token");
+        match &auth.refresh_token {
+            Some(source) => source.read(&field).await,
+            None => Err(Error::config(field.clone(), format!("`{field}` is missing"))),
+        }
+    }
+
+    /// The error where no sign-in was found.
+    pub(crate) fn nobody(&self, auth: &AuthSettings) -> Error {
+        let who = self.settings.username.as_deref().unwrap_or("anybody");
+        let error = Error::new(ErrorCode::InteractionRequired, format!("no sign-in of {who} is stored"));
+        error.with_hint(self.sign_in_hint(auth))
+    }
+
+    /// How a person puts it right: as which user, since root's sign-in does not help www-data, and where
+    /// the tokens are looked for.
+    pub(crate) fn sign_in_hint(&self, auth: &AuthSettings) -> String {
+        if auth.grant == GrantKind::RefreshToken {
+            let field = self.settings.spelling.path("auth.refresh_token");
+            return format!("Put a new refresh token into {field}, or use grant `authorization_code`.");
+        }
+        match (&self.host.store, &self.settings.store) {
+            (Some(_), _) => "Sign in again: tokens are looked for in the program's own store.".to_owned(),
+            (None, StoreSettings::Memory) => {
+                "Sign in again: tokens are kept in memory only; set `store` to keep them.".to_owned()
+            }
+            (None, StoreSettings::File(path)) => format!(
+                "Tokens are looked for in {}; run `mailbearer login` as {}.",
+                path.display(),
+                system_user()
+            ),
+        }
+    }
+
+    /// Writes whatever the version: a person's sign-in or sign-out wins over a refresh.
+    async fn replace(&self, key: &Key, entry: Option<&Entry>) -> Result<()> {
+        let store = self.store();
+        for _ in 0..50 {
+            let expected = store.load(key).await?.map(|held| held.version);
+            if expected.is_none() && entry.is_none() {
+                return Ok(());
+            }
+            if store.save(key, entry, expected).await? {
+                return Ok(());
+            }
+        }
+        Err(Error::new(ErrorCode::StoreFailed, "the token store changes all the time"))
+    }
+
+    /// Who the answer speaks of, and whether that is who was expected.
+    fn identify(&self, auth: &AuthSettings, answer: &TokenAnswer, now: SystemTime) -> Result<Account> {
+        let token = answer.id_token.as_ref().unwrap_or(&answer.access_token);
+        let person = claims::person(token.expose()).unwrap_or_default();
+        let expected = self.settings.username.as_deref();
+        let username = match (expected, person.names.first()) {
+            (Some(expected), Some(first)) => {
+                let same = |name: &String| name.to_lowercase() == expected.to_lowercase();
+                if !person.names.iter().any(same) {
+                    return Err(Error::new(
+                        ErrorCode::AccountMismatch,
+                        format!("{first} signed in, and {expected} was expected"),
+                    ));
+                }
+                expected.to_owned()
+            }
+            // The service does not say: the configured name is all there is.
+            (Some(expected), None) => expected.to_owned(),
+            (None, Some(first)) => first.clone(),
+            (None, None) => {
+                let field = self.settings.spelling.path("username");
+                return Err(Error::config(field.clone(), format!("`{field}` is missing"))
+                    .with_hint("The service does not say who signed in: name the mailbox."));
+            }
+        };
+        Ok(Account {
+            username,
+            tenant: person.tenant,
+            subject: person.subject,
+            scopes: answer.scopes.clone().unwrap_or_else(|| auth.scopes.clone()),
+            refresh_expires_at: answer.refresh_expires_in.map(|left| now + left),
+        })
+    }
+
+    /// Whether entries outlive the process.
+    pub(crate) fn is_persistent(&self) -> bool {
+        !matches!(self.store(), Store::Memory(_))
+    }
+}
+
+/// Tells configured refresh tokens apart without keeping them.
+pub(crate) fn seed_digest(seed: &Secret) -> String {
+    let digest = digest(&SHA256, seed.expose().as_bytes());
+    digest.as_ref().iter().take(12).map(|b| format!("{b:02x}")).collect()
+}
+
+/// The operating system's user, as far as it can be told.
+fn system_user() -> String {
+    let named =
+        std::env::var("USER").or_else(|_| std::env::var("LOGNAME")).or_else(|_| std::env::var("USERNAME"));
+    match (named.ok().filter(|name| !name.is_empty()), own_uid()) {
+        (Some(name), Some(uid)) => format!("{name} (uid {uid})"),
+        (Some(name), None) => name,
+        (None, Some(uid)) => format!("the user with uid {uid}"),
+        (None, None) => "the user that runs this program".to_owned(),
+    }
+}
+
+/// Notes in the file store at `path` that a sign-in was finished; false if it was before.
+///
+/// # Errors
+/// `store_failed`.
+pub(crate) async fn mark_finished(path: &std::path::Path, id: &str, now: u64, until: u64) -> Result<bool> {
+    FileStore::new(path.to_owned()).finish(id, now, until).await
+}

@@ -1,0 +1,75 @@
+//! Tokens: when one is fresh, who refreshes it, where it is kept.
+//!
+//! Freshness is a pure function; one refresh is in flight per token, as a task of its own; a store is
+//! a compare-and-swap. What is posted, and what the answers mean, stands in `oauth`.
+
+use std::time::SystemTime;
+
+use serde::Serialize;
+
+use crate::config::Secret;
+use crate::instant;
+
+mod account;
+mod entry;
+mod flight;
+mod freshness;
+mod sasl;
+mod source;
+mod state;
+mod store;
+#[cfg(test)]
+mod tests;
+
+pub(crate) use account::mark_finished;
+pub(crate) use entry::millis;
+pub use source::{GetToken, TokenSource};
+
+/// An access token. `Debug` shows no secret.
+#[derive(Clone, Debug)]
+pub struct AccessToken {
+    pub(crate) secret: Secret,
+    pub(crate) username: Option<String>,
+    pub(crate) scopes: Vec<String>,
+    pub(crate) expires_at: Option<SystemTime>,
+    /// When it was acquired, by the monotonic clock.
+    pub(crate) acquired: std::time::Instant,
+}
+
+impl AccessToken {
+    /// The token itself.
+    pub fn secret(&self) -> &str {
+        self.secret.expose()
+    }
+
+    /// The mailbox it is for, where known.
+    pub fn username(&self) -> Option<&str> {
+        self.username.as_deref()
+    }
+
+    /// Its scopes, as far as the service said.
+    pub fn scopes(&self) -> &[String] {
+        &self.scopes
+    }
+
+    /// When it expires; `None` if nobody said.
+    pub fn expires_at(&self) -> Option<SystemTime> {
+        self.expires_at
+    }
+}
+
+/// Who signed in.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct Account {
+    /// The mailbox.
+    pub username: String,
+    /// Microsoft's tenant id.
+    pub tenant: Option<String>,
+    /// The service's own stable id of the person.
+    pub subject: Option<String>,
+    /// What was granted.
+    pub scopes: Vec<String>,
+    /// When the refresh token ends, where known.
+    #[serde(serialize_with = "instant::serialize_option")]
+    pub refresh_expires_at: Option<SystemTime>,
+}

@@ -1,0 +1,349 @@
+//! A source of tokens: one per application and person, for as many callers as there are.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::time::{Duration, Instant};
+
+use super::flight;
+use super::freshness::{Freshness, Limits, Now};
+use super::state::{Flight, Landing, State};
+use super::store::file::FileStore;
+use super::store::{Key, Store};
+use super::{AccessToken, Account};
+use crate::call::{Call, Cancel};
+use crate::config::{AuthSettings, GrantKind, Options, Settings, StoreSettings, Surroundings};
+use crate::error::{Error, ErrorCode, Result};
+use crate::event::Event;
+use crate::fork::ForkCell;
+use crate::host::Host;
+use crate::oauth::login::{Login, LoginRequest};
+
+/// Gets tokens and keeps them fresh. Clones share everything.
+#[derive(Clone)]
+pub struct TokenSource {
+    pub(crate) shared: Arc<Shared>,
+}
+
+/// What clones share.
+pub(crate) struct Shared {
+    pub(crate) settings: Arc<Settings>,
+    pub(crate) host: Host,
+    /// Siblings for other mailboxes of the same application have the same one.
+    state: Arc<ForkCell<State>>,
+    /// The same for siblings that share their state, and for no other source of this process.
+    id: u64,
+    closed: AtomicBool,
+}
+
+/// What to ask a [`TokenSource`] for.
+#[derive(Clone, Debug, Default)]
+pub struct GetToken {
+    /// Refresh even if the token is fresh.
+    pub force: bool,
+    /// The least lifetime that the token must have left; default from the provider.
+    pub min_remaining: Option<Duration>,
+    /// Timeout (default: the option `timeout`, else 5 minutes) and cancel. They end the waiting, not
+    /// the refresh: others may wait for it too.
+    pub call: Call,
+}
+
+impl TokenSource {
+    /// Checks `options`; touches no network.
+    ///
+    /// # Errors
+    /// `config_invalid`, naming the option.
+    pub fn new(options: Options, host: Host) -> Result<Self> {
+        let around = Surroundings {
+            callback: host.token_provider.is_some(),
+            store: host.store.is_some(),
+            persistent: host.persistent,
+        };
+        let settings = Settings::resolve(options, host.spelling, around)?;
+        Self::with_settings(Arc::new(settings), host)
+    }
+
+    /// As [`TokenSource::new`], with options that were checked already.
+    pub(crate) fn with_settings(settings: Arc<Settings>, host: Host) -> Result<Self> {
+        let forgetful = host.store.is_none() && settings.store == StoreSettings::Memory;
+        if forgetful && settings.auth.as_ref().is_some_and(|auth| auth.grant.is_delegated()) {
+            host.events.emit(|| {
+                Event::new("warning").with("code", "memory_store").with(
+                    "message",
+                    "the sign-in is kept in memory and is gone when the program ends; set `store` to keep it",
+                )
+            });
+        }
+        Ok(Self::assemble(settings, host, Arc::new(ForkCell::new()), next_id()))
+    }
+
+    /// The source for another mailbox: an application's own token serves all of them.
+    pub(crate) fn for_mailbox(&self, settings: Arc<Settings>) -> Self {
+        let app = |s: &Settings| s.auth.as_ref().is_some_and(|a| a.grant == GrantKind::ClientCredentials);
+        let (state, id) = match app(&settings) && app(&self.shared.settings) {
+            true => (self.shared.state.clone(), self.shared.id),
+            false => (Arc::new(ForkCell::new()), next_id()),
+        };
+        Self::assemble(settings, self.shared.host.clone(), state, id)
+    }
+
+    fn assemble(settings: Arc<Settings>, host: Host, state: Arc<ForkCell<State>>, id: u64) -> Self {
+        Self { shared: Arc::new(Shared { settings, host, state, id, closed: AtomicBool::new(false) }) }
+    }
+
+    /// Equal for two sources only if they bring the same tokens.
+    pub(crate) fn identity(&self) -> u64 {
+        self.shared.id
+    }
+
+    /// A fresh token from memory, without touching a runtime; `None` if one must be waited for.
+    pub fn cached(&self, min_remaining: Option<Duration>) -> Option<AccessToken> {
+        let shared = &self.shared;
+        if shared.closed.load(Ordering::Relaxed) {
+            return None;
+        }
+        let limits = shared.auth().ok()?.limits();
+        let now = Now::read();
+        let inner = shared.state().lock();
+        let (token, freshness) = inner.usable(now, limits, min_remaining)?;
+        // A stale one serves as it is while somebody already renews it, or may not for now.
+        let settled = freshness == Freshness::Fresh
+            || inner.live_flight(now.mono).is_some()
+            || inner.failure.as_ref().is_some_and(|f| now.mono < f.until);
+        settled.then(|| shared.dress(token.clone(), inner.adopted.as_deref()))
+    }
+
+    /// A token.
+    ///
+    /// # Errors
+    /// The 300s; `timed_out`, `cancelled`, `closed`; `store_failed`. A failed refresh is no error while
+    /// the token at hand is still good, unless `force` is set.
+    pub async fn get(&self, request: GetToken) -> Result<AccessToken> {
+        let shared = &self.shared;
+        shared.open()?;
+        if !request.force
+            && let Some(token) = self.cached(request.min_remaining)
+        {
+            return Ok(token);
+        }
+        let limit = request.call.timeout.or(shared.settings.timeout).unwrap_or(DEFAULT_TIME);
+        tokio::select! {
+            biased;
+            () = request.call.cancel.cancelled() => Err(Cancel::error()),
+            token = self.obtain(request.force, request.min_remaining) => token,
+            () = tokio::time::sleep(limit) => Err(Error::new(
+                ErrorCode::TimedOut,
+                format!("no token within {:.1} s", limit.as_secs_f64()),
+            )),
+        }
+    }
+
+    /// Marks exactly this token as refused: the next `get` brings another.
+    pub fn invalidate(&self, secret: &str) {
+        let mut inner = self.shared.state().lock();
+        if let Some(held) = inner.held.as_mut().filter(|held| held.token.secret() == secret) {
+            held.refused = true;
+        }
+    }
+
+    /// Begins a sign-in.
+    ///
+    /// # Errors
+    /// `config_invalid` for grants without a person, or a method whose endpoint is unknown; the 300s
+    /// where the service refuses a device sign-in at once.
+    pub async fn login(&self, request: LoginRequest) -> Result<Login> {
+        self.shared.open()?;
+        Login::begin(self.clone(), request).await
+    }
+
+    /// Goes on with a sign-in that another process began.
+    ///
+    /// # Errors
+    /// `login_invalid` if the text is damaged, too old, used, or of a source with other options.
+    pub fn resume_login(&self, saved: &str) -> Result<Login> {
+        self.shared.open()?;
+        Login::resume(self.clone(), saved)
+    }
+
+    /// Forgets the tokens, here and in the store. The service is not told: its sign-ins may serve others.
+    ///
+    /// # Errors
+    /// `store_failed`; `config_invalid` if several accounts are stored and none is named.
+    pub async fn logout(&self) -> Result<()> {
+        self.shared.open()?;
+        self.shared.sign_out().await
+    }
+
+    /// Who is signed in, for delegated grants.
+    pub fn account(&self) -> Option<Account> {
+        let known = self.shared.state().lock().account.clone();
+        known.or_else(|| self.shared.stored_account())
+    }
+
+    /// Refuses further calls with `closed`. Repeating it does nothing.
+    pub fn close(&self) {
+        self.shared.closed.store(true, Ordering::Relaxed);
+    }
+
+    async fn obtain(&self, force: bool, min: Option<Duration>) -> Result<AccessToken> {
+        let shared = &self.shared;
+        let limits = shared.auth()?.limits();
+        let before = match force {
+            true => shared.state().lock().held.as_ref().map(|held| held.token.secret.clone()),
+            false => None,
+        };
+        for round in 0..ROUNDS {
+            // A sign-in that came between brought another token than the refused one: that will do.
+            let held =
+                |inner: &super::state::Inner| inner.held.as_ref().map(|held| held.token.secret.clone());
+            let insist = force && (round == 0 || held(&shared.state().lock()) == before);
+            let mut landing = match self.step(insist, min, limits)? {
+                Step::Ready(token) => return Ok(token),
+                Step::Wait(landing, until) => (landing, until),
+            };
+            let landed =
+                tokio::time::timeout_at(landing.1.into(), landing.0.wait_for(|landed| landed.is_some()))
+                    .await;
+            let landed = match landed {
+                Ok(Ok(landed)) => landed.clone(),
+                // Its runtime ended or stands still: go on with a refresh of our own.
+                Ok(Err(_)) | Err(_) => None,
+            };
+            match landed {
+                // A refresh that began before the token was refused may bring the same one again.
+                Some(Landing::Token(token)) if round == 0 && before.as_ref() == Some(&token.secret) => {}
+                Some(Landing::Token(token)) => {
+                    let adopted = shared.state().lock().adopted.clone();
+                    return Ok(shared.dress(token, adopted.as_deref()));
+                }
+                Some(Landing::Failed(error)) => {
+                    let inner = shared.state().lock();
+                    // A place that fails is told at once: a rotated token is at stake.
+                    let told = force || error.code() == ErrorCode::StoreFailed;
+                    return match inner.usable(Now::read(), limits, min) {
+                        Some((token, _)) if !told => {
+                            Ok(shared.dress(token.clone(), inner.adopted.as_deref()))
+                        }
+                        _ => Err(error),
+                    };
+                }
+                Some(Landing::Superseded) | None => {}
+            }
+        }
+        Err(Error::new(ErrorCode::TokenEndpointUnavailable, "signed in and out too often to get a token"))
+    }
+
+    /// Looks at the state once: a token, or what to wait for. Starts a refresh where one is due.
+    fn step(&self, force: bool, min: Option<Duration>, limits: Limits) -> Result<Step> {
+        let shared = &self.shared;
+        let now = Now::read();
+        let mut inner = shared.state().lock();
+        let usable = match force {
+            true => None,
+            false => inner.usable(now, limits, min).map(|(token, freshness)| (token.clone(), freshness)),
+        };
+        let ready = |token, adopted: Option<&str>| Ok(Step::Ready(shared.dress(token, adopted)));
+        if let Some((token, Freshness::Fresh)) = usable {
+            return ready(token, inner.adopted.as_deref());
+        }
+        if inner.live_flight(now.mono).is_none() {
+            if let Some(error) = inner.live_failure(now.mono) {
+                return match usable {
+                    Some((token, _)) => ready(token, inner.adopted.as_deref()),
+                    None => Err(error),
+                };
+            }
+            let id = inner.flight.as_ref().map_or(0, |flight| flight.id + 1);
+            let until = now.mono + flight::LONGEST;
+            let avoid = inner
+                .held
+                .as_ref()
+                .filter(|held| force || held.refused)
+                .map(|held| held.token.secret.clone());
+            let order = flight::Order { id, generation: inner.generation, avoid, force };
+            let landing = flight::start(self.shared.clone(), order);
+            inner.flight = Some(Flight { id, landing, until });
+        }
+        match (usable, &inner.flight) {
+            (Some((token, _)), _) => ready(token, inner.adopted.as_deref()),
+            (None, Some(flight)) => Ok(Step::Wait(flight.landing.clone(), flight.until)),
+            (None, None) => Err(Error::new(ErrorCode::Internal, "a refresh was started and is not there")),
+        }
+    }
+}
+
+fn next_id() -> u64 {
+    static NEXT: AtomicU64 = AtomicU64::new(0);
+    NEXT.fetch_add(1, Ordering::Relaxed)
+}
+
+enum Step {
+    Ready(AccessToken),
+    Wait(tokio::sync::watch::Receiver<Option<Landing>>, Instant),
+}
+
+/// How often a sign-in may come between before we give up.
+const ROUNDS: usize = 8;
+
+const DEFAULT_TIME: Duration = Duration::from_secs(300);
+
+impl Shared {
+    /// This process's state.
+    pub(crate) fn state(&self) -> &State {
+        self.state.get(State::begin)
+    }
+
+    /// How tokens are acquired.
+    pub(crate) fn auth(&self) -> Result<&AuthSettings> {
+        self.settings.auth.as_ref().ok_or_else(|| {
+            Error::config("auth", format!("provider {} has no tokens", self.settings.preset.name))
+        })
+    }
+
+    /// Where tokens are kept: the host program's own place goes before the option.
+    pub(crate) fn store(&self) -> Store<'_> {
+        match (&self.host.store, &self.settings.store) {
+            (Some(store), _) => Store::Host(&**store),
+            (None, StoreSettings::File(path)) => Store::File(FileStore::new(path.clone())),
+            (None, StoreSettings::Memory) => Store::Memory(&self.state().memory),
+        }
+    }
+
+    /// The token as its caller's own mailbox needs it.
+    fn dress(&self, mut token: AccessToken, adopted: Option<&str>) -> AccessToken {
+        if let Some(name) = self.settings.username.as_deref().or(adopted) {
+            token.username = Some(name.to_owned());
+        }
+        token
+    }
+
+    pub(crate) fn open(&self) -> Result<()> {
+        match self.closed.load(Ordering::Relaxed) {
+            true => Err(Error::new(ErrorCode::Closed, "the token source was closed")),
+            false => Ok(()),
+        }
+    }
+
+    /// Who is stored, for callers that cannot wait: memory has said no, a host's store must be awaited.
+    fn stored_account(&self) -> Option<Account> {
+        let auth = self.auth().ok().filter(|auth| auth.grant.is_interactive())?;
+        let Store::File(file) = self.store() else { return None };
+        let key = match &self.settings.username {
+            Some(name) => Key::new(auth, name),
+            None => {
+                let empty = Key::new(auth, "");
+                let mut names = file.keys_now().ok()?.into_iter().filter_map(|key| empty.principal_in(&key));
+                match (names.next(), names.next()) {
+                    (Some(only), None) => Key::new(auth, &only),
+                    _ => return None,
+                }
+            }
+        };
+        file.load_now(&key.text()).ok()??.entry.account()
+    }
+}
+
+impl AuthSettings {
+    pub(crate) fn limits(&self) -> Limits {
+        Limits { refresh_ahead: self.refresh_ahead, min_remaining: self.min_remaining }
+    }
+}

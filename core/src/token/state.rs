@@ -1,0 +1,179 @@
+//! What a token source remembers, per process. The lock is never held while something is awaited.
+
+use std::sync::{Mutex, MutexGuard};
+use std::time::Instant;
+
+use tokio::sync::watch;
+
+use super::entry::Entry;
+use super::freshness::{self, Freshness, Limits, Now, Times};
+use super::store::{Key, MemoryStore};
+use super::{AccessToken, Account};
+use crate::config::Secret;
+use crate::error::Error;
+
+/// One process's state.
+#[derive(Default)]
+pub(crate) struct State {
+    inner: Mutex<Inner>,
+    /// The store, where there is no other.
+    pub(crate) memory: MemoryStore,
+}
+
+/// What the lock guards.
+#[derive(Default)]
+pub(crate) struct Inner {
+    /// Grows with every sign-in and sign-out: an answer to an earlier question is dropped.
+    pub(crate) generation: u64,
+    /// The token.
+    pub(crate) held: Option<Held>,
+    /// Who signed in.
+    pub(crate) account: Option<Account>,
+    /// The signed-in name, where the options have no `username`.
+    pub(crate) adopted: Option<String>,
+    /// The last failure, while it counts.
+    pub(crate) failure: Option<Failure>,
+    /// The refresh under way.
+    pub(crate) flight: Option<Flight>,
+    /// What the store did not take.
+    pub(crate) unsaved: Option<Unsaved>,
+    /// The refresh token that the service refused last: not posted again for a while.
+    pub(crate) dead: Option<(Secret, Failure)>,
+}
+
+/// A token in memory.
+#[derive(Clone)]
+pub(crate) struct Held {
+    pub(crate) token: AccessToken,
+    pub(crate) times: Times,
+    /// A server refused it.
+    pub(crate) refused: bool,
+}
+
+/// A failure, and until when it is repeated without asking again.
+#[derive(Clone)]
+pub(crate) struct Failure {
+    pub(crate) error: Error,
+    pub(crate) until: Instant,
+}
+
+/// A refresh under way.
+pub(crate) struct Flight {
+    pub(crate) id: u64,
+    pub(crate) landing: watch::Receiver<Option<Landing>>,
+    /// After that its runtime is taken for dead.
+    pub(crate) until: Instant,
+}
+
+/// How a refresh ended.
+#[derive(Clone)]
+pub(crate) enum Landing {
+    Token(AccessToken),
+    Failed(Error),
+    /// A sign-in or sign-out came between: ask again.
+    Superseded,
+}
+
+/// A renewed entry that could not be saved: the store still has the token that it replaces.
+#[derive(Clone)]
+pub(crate) struct Unsaved {
+    pub(crate) key: Key,
+    pub(crate) entry: Entry,
+    pub(crate) replaces: Secret,
+}
+
+impl State {
+    /// This process's state; a forked child begins with what its parent knew.
+    pub(crate) fn begin(parent: Option<&Self>) -> Self {
+        let Some(parent) = parent else { return Self::default() };
+        let inner = parent.inner.try_lock().map(|inner| inner.fork()).unwrap_or_default();
+        Self { inner: Mutex::new(inner), memory: parent.memory.fork() }
+    }
+
+    pub(crate) fn lock(&self) -> MutexGuard<'_, Inner> {
+        self.inner.lock().unwrap_or_else(|poisoned| poisoned.into_inner())
+    }
+}
+
+impl Inner {
+    /// Everything but what runs in the parent alone.
+    fn fork(&self) -> Self {
+        Self {
+            generation: self.generation,
+            held: self.held.clone(),
+            account: self.account.clone(),
+            adopted: self.adopted.clone(),
+            failure: self.failure.clone(),
+            flight: None,
+            unsaved: self.unsaved.clone(),
+            dead: self.dead.clone(),
+        }
+    }
+
+    /// The held token, if it may be used.
+    pub(crate) fn usable(
+        &self,
+        now: Now,
+        limits: Limits,
+        min: Option<std::time::Duration>,
+    ) -> Option<(&AccessToken, Freshness)> {
+        let held = self.held.as_ref().filter(|held| !held.refused)?;
+        match freshness::judge(&held.times, now, limits, min) {
+            Freshness::Invalid => None,
+            fresh_or_stale => Some((&held.token, fresh_or_stale)),
+        }
+    }
+
+    /// The refresh under way, if somebody still drives it.
+    pub(crate) fn live_flight(&self, now: Instant) -> Option<&Flight> {
+        self.flight.as_ref().filter(|flight| now < flight.until && flight.landing.has_changed().is_ok())
+    }
+
+    /// The failure that still counts, with what is left to wait.
+    pub(crate) fn live_failure(&self, now: Instant) -> Option<Error> {
+        let failure = self.failure.as_ref().filter(|failure| now < failure.until)?;
+        let error = failure.error.clone();
+        let left = error.retry_after().map(|_| failure.until.saturating_duration_since(now));
+        Some(error.with_retry_after(left))
+    }
+
+    /// Forgets who was signed in; answers on their way are dropped.
+    pub(crate) fn forget(&mut self) {
+        *self = Self { generation: self.generation + 1, ..Self::default() };
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::token::entry::{acquired_token, lifetime_until};
+
+    fn parent() -> State {
+        let state = State::default();
+        let now = Now::read();
+        let token = acquired_token(Secret::new("at"), Vec::new(), None, now.mono);
+        let (_, landing) = watch::channel(None);
+        let mut inner = state.lock();
+        inner.held = Some(Held { token, times: lifetime_until(None, now), refused: false });
+        inner.flight = Some(Flight { id: 1, landing, until: now.mono });
+        drop(inner);
+        state
+    }
+
+    #[test]
+    fn a_forked_child_has_its_parents_token_and_none_of_its_refreshes() {
+        let parent = parent();
+        let child = State::begin(Some(&parent));
+        let inner = child.lock();
+        assert_eq!(inner.held.as_ref().map(|held| held.token.secret()), Some("at"));
+        assert!(inner.flight.is_none());
+    }
+
+    #[test]
+    fn a_lock_that_was_held_at_the_fork_is_not_waited_for() {
+        let parent = parent();
+        let held = parent.lock();
+        assert!(State::begin(Some(&parent)).lock().held.is_none());
+        drop(held);
+    }
+}

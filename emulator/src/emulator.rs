@@ -1,0 +1,332 @@
+//! The emulator as an object: a thread with the servers on it, and the state they share.
+
+use std::io;
+use std::net::{Ipv4Addr, Ipv6Addr};
+use std::path::Path;
+use std::sync::{Arc, Mutex, PoisonError, mpsc};
+use std::thread::JoinHandle;
+use std::time::Duration;
+
+use serde_json::Value;
+use tokio::net::TcpListener;
+use tokio::sync::oneshot;
+use tokio_rustls::TlsAcceptor;
+
+use crate::access::Mint;
+use crate::certificate::{Authority, CaFile};
+use crate::config::Options;
+use crate::fault::Fault;
+use crate::http::{self, Base};
+use crate::keys::Keys;
+use crate::oauth::authorize::{self, Decision};
+use crate::oauth::{self, device};
+use crate::received::Received;
+use crate::state::{Addresses, Shared};
+use crate::{control, settings, smtp};
+
+/// How long starting and stopping may take.
+const PATIENCE: Duration = Duration::from_secs(10);
+
+/// A running emulator. Its methods block only where they say so, and may be called from any thread;
+/// it needs no async runtime and has one of its own. Dropping it stops it and removes its files.
+pub struct Emulator {
+    shared: Arc<Shared>,
+    ca: CaFile,
+    stop: Option<oneshot::Sender<()>>,
+    /// In a mutex only so that the object may be shared between threads.
+    stopped: Mutex<mpsc::Receiver<()>>,
+    thread: Option<JoinHandle<()>>,
+    /// The process that started it: a forked child has the object, but not the thread.
+    process: u32,
+}
+
+impl Emulator {
+    /// Starts the servers on free ports of the loopback interface.
+    ///
+    /// # Errors
+    /// When no port, thread or temporary file is to be had, or the options contradict themselves.
+    pub fn start(options: Options) -> io::Result<Self> {
+        let invalid = |text| io::Error::new(io::ErrorKind::InvalidInput, text);
+        let config = options.config.checked().map_err(invalid)?;
+        let authority = Authority::new()?;
+        let servers = Certificates {
+            authority: authority.acceptor(options.authority_certificate)?,
+            smtp: authority.acceptor(options.certificate)?,
+        };
+        let keys = Keys::new()?;
+        let ca = authority.write()?;
+        let (stop, stopping) = oneshot::channel();
+        let (started, starting) = mpsc::channel();
+        let (ended, stopped) = mpsc::channel();
+        let ca_file = ca.path().display().to_string();
+        let dialect = options.dialect;
+        let spawned = std::thread::Builder::new().name("mailbearer-emulator".into()).spawn(move || {
+            let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
+            let runtime = match runtime {
+                Ok(runtime) => runtime,
+                Err(error) => {
+                    // The receiver waits for exactly this.
+                    let _ = started.send(Err(error));
+                    return;
+                }
+            };
+            runtime.block_on(async move {
+                let result = Ports::bind().await.map(|ports| {
+                    let shared = Arc::new(Shared::new(dialect, config, keys, ports.addresses(ca_file)));
+                    ports.serve(&shared, &servers);
+                    shared
+                });
+                if started.send(result).is_ok() {
+                    // Sent, or the sender dropped: either way it is time.
+                    let _ = stopping.await;
+                }
+            });
+            // Dropping the runtime drops every session with it.
+            drop(runtime);
+            let _ = ended.send(());
+        });
+        let result = spawned.and_then(|thread| {
+            let shared = starting
+                .recv_timeout(PATIENCE)
+                .map_err(|_| io::Error::other("the emulator's thread did not start"))??;
+            Ok((thread, shared))
+        });
+        match result {
+            Ok((thread, shared)) => Ok(Self {
+                shared,
+                ca,
+                stop: Some(stop),
+                stopped: Mutex::new(stopped),
+                thread: Some(thread),
+                process: std::process::id(),
+            }),
+            Err(error) => {
+                ca.remove();
+                Err(error)
+            }
+        }
+    }
+
+    /// `http://127.0.0.1:PORT`: the page, the control interface, and the sign-in service without TLS.
+    pub fn url(&self) -> &str {
+        &self.shared.url
+    }
+
+    /// `https://localhost:PORT`: the sign-in service, as libraries that insist on TLS want it.
+    pub fn authority(&self) -> &str {
+        &self.shared.authority
+    }
+
+    /// The certificate authority of all servers, as PEM.
+    pub fn ca_file(&self) -> &Path {
+        self.ca.path()
+    }
+
+    /// The host to connect to: `localhost`, which the certificate names.
+    pub fn smtp_host(&self) -> &str {
+        "localhost"
+    }
+
+    /// The port for SMTP with STARTTLS.
+    pub fn smtp_port(&self) -> u16 {
+        self.shared.smtp_port
+    }
+
+    /// The port for SMTP over TLS from the first octet.
+    pub fn smtps_port(&self) -> u16 {
+        self.shared.smtps_port
+    }
+
+    /// Changes the configuration: the members of a JSON object, `null` for a default.
+    ///
+    /// # Errors
+    /// Names the option that is unknown or wrong; nothing is changed then.
+    pub fn configure(&self, changes: Value) -> Result<(), String> {
+        self.shared.configure(&changes)
+    }
+
+    /// The messages accepted so far, the oldest first.
+    pub fn messages(&self) -> Vec<Received> {
+        owned(&self.shared.lock().inbox.all())
+    }
+
+    /// Blocks until `count` messages have arrived since the start or the last `clear`.
+    ///
+    /// # Errors
+    /// Says how many there were when the time was up.
+    pub fn wait_for(&self, count: usize, timeout: Duration) -> Result<Vec<Received>, String> {
+        self.shared.wait_for(count, timeout).map(|messages| owned(&messages))
+    }
+
+    /// Forgets messages, log and faults. Tokens stay good, and the configuration stays.
+    pub fn clear(&self) {
+        self.shared.clear();
+    }
+
+    /// Lets something go wrong.
+    ///
+    /// # Errors
+    /// When the point is unknown (the sentence lists them) or the fault makes no sense there.
+    pub fn fail(&self, fault: Fault) -> Result<(), String> {
+        self.shared.fail(fault)
+    }
+
+    /// Signs a user in at an authorize URL without a browser: gives the callback URL, with `code` or `error`.
+    ///
+    /// # Errors
+    /// What the page would have said to the person instead of going back to the client.
+    pub fn sign_in(&self, url: &str, username: &str, decision: Decision) -> Result<String, String> {
+        authorize::sign_in(&self.shared, url, username, decision)
+    }
+
+    /// Answers for a device that shows this code.
+    ///
+    /// # Errors
+    /// When no device shows it, it was answered before, or it has expired.
+    pub fn approve(&self, user_code: &str, username: &str, decision: Decision) -> Result<(), String> {
+        device::decide(&mut self.shared.lock(), user_code, username, decision)
+    }
+
+    /// Revokes the refresh tokens of this user.
+    pub fn revoke(&self, username: &str) {
+        self.shared.revoke(username);
+    }
+
+    /// From now on SMTP refuses every access token issued so far.
+    pub fn expire_tokens(&self) {
+        self.shared.expire_tokens();
+    }
+
+    /// An access token, good or with something wrong about it.
+    pub fn mint(&self, mint: Mint) -> String {
+        settings::access_token(&self.shared, mint)
+    }
+
+    /// A mailer's options for this grant. For Microsoft: `client_credentials`, `authorization_code`,
+    /// `device_code`, `refresh_token`, `access_token`, `callback`; Google has neither the first nor the third.
+    ///
+    /// # Errors
+    /// When the dialect does not know the grant.
+    pub fn settings(&self, grant: &str, username: &str) -> Result<Value, String> {
+        settings::settings(&self.shared, grant, username)
+    }
+
+    /// The same as environment variables.
+    ///
+    /// # Errors
+    /// When the dialect does not know the grant.
+    pub fn environ(&self, grant: &str, username: &str) -> Result<Vec<(String, String)>, String> {
+        settings::environ(&self.shared, grant, username)
+    }
+
+    /// What the servers saw: token requests, authentications, commands, messages; no secrets.
+    pub fn seen(&self) -> Value {
+        self.shared.seen()
+    }
+}
+
+impl Drop for Emulator {
+    fn drop(&mut self) {
+        if self.process != std::process::id() {
+            // The thread and the files belong to the parent.
+            return;
+        }
+        self.stop.take();
+        let stopped = self.stopped.get_mut().unwrap_or_else(PoisonError::into_inner);
+        if stopped.recv_timeout(PATIENCE).is_ok()
+            && let Some(thread) = self.thread.take()
+        {
+            // It has said that it is done; a panic in it has been printed already.
+            let _ = thread.join();
+        }
+        self.ca.remove();
+    }
+}
+
+impl std::fmt::Debug for Emulator {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Emulator")
+            .field("url", &self.shared.url)
+            .field("authority", &self.shared.authority)
+            .field("smtp_port", &self.shared.smtp_port)
+            .field("smtps_port", &self.shared.smtps_port)
+            .finish_non_exhaustive()
+    }
+}
+
+fn owned(messages: &[Arc<Received>]) -> Vec<Received> {
+    messages.iter().map(|message| (**message).clone()).collect()
+}
+
+struct Certificates {
+    authority: TlsAcceptor,
+    smtp: TlsAcceptor,
+}
+
+/// A port on IPv4's loopback, and the same on IPv6's where there is one.
+struct Port(Vec<TcpListener>, u16);
+
+impl Port {
+    async fn bind() -> io::Result<Self> {
+        // `localhost` may mean either address first; a port taken on one of them is tried anew.
+        for _ in 0..32 {
+            let v4 = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).await?;
+            let port = v4.local_addr()?.port();
+            match TcpListener::bind((Ipv6Addr::LOCALHOST, port)).await {
+                Ok(v6) => return Ok(Self(vec![v4, v6], port)),
+                Err(error) if error.kind() == io::ErrorKind::AddrInUse => {}
+                Err(_) => return Ok(Self(vec![v4], port)),
+            }
+        }
+        Err(io::Error::other("no port is free on both loopback addresses"))
+    }
+}
+
+struct Ports {
+    plain: Port,
+    tls: Port,
+    smtp: Port,
+    smtps: Port,
+}
+
+impl Ports {
+    async fn bind() -> io::Result<Self> {
+        Ok(Self {
+            plain: Port::bind().await?,
+            tls: Port::bind().await?,
+            smtp: Port::bind().await?,
+            smtps: Port::bind().await?,
+        })
+    }
+
+    fn addresses(&self, ca_file: String) -> Addresses {
+        Addresses {
+            url: format!("http://127.0.0.1:{}", self.plain.1),
+            authority: format!("https://localhost:{}", self.tls.1),
+            ca_file,
+            smtp_port: self.smtp.1,
+            smtps_port: self.smtps.1,
+        }
+    }
+
+    fn serve(self, shared: &Arc<Shared>, certificates: &Certificates) {
+        let sign_in = oauth::routes(shared);
+        let whole = control::routes().merge(sign_in.clone());
+        let (sign_in, whole) = (sign_in.with_state(shared.clone()), whole.with_state(shared.clone()));
+        for listener in self.plain.0 {
+            let base = Base(shared.url.clone());
+            tokio::spawn(http::listen(listener, None, base, whole.clone()));
+        }
+        for listener in self.tls.0 {
+            let base = Base(shared.authority.clone());
+            let tls = Some(certificates.authority.clone());
+            tokio::spawn(http::listen(listener, tls, base, sign_in.clone()));
+        }
+        for (port, implicit) in [(self.smtp, false), (self.smtps, true)] {
+            for listener in port.0 {
+                let tls = certificates.smtp.clone();
+                tokio::spawn(smtp::listen(listener, tls, implicit, shared.clone()));
+            }
+        }
+    }
+}

@@ -1,0 +1,269 @@
+//! HTTP for the sign-in service, the page and the control interface: accepting, answering, failing.
+
+use std::convert::Infallible;
+use std::io;
+use std::pin::Pin;
+use std::sync::Arc;
+use std::task::{Context, Poll};
+use std::time::Duration;
+
+use axum::Router;
+use axum::body::{Body, Bytes};
+use axum::http::{HeaderMap, HeaderName, HeaderValue, StatusCode, header};
+use axum::response::Response;
+use hyper::body::{Frame, Incoming};
+use hyper_util::rt::{TokioIo, TokioTimer};
+use hyper_util::service::TowerToHyperService;
+use serde_json::Value;
+use tokio::io::{AsyncRead, AsyncWrite};
+use tokio::net::{TcpListener, TcpStream};
+use tokio::sync::Semaphore;
+use tokio_rustls::TlsAcceptor;
+
+use crate::config::Dialect;
+use crate::fault::Fault;
+use crate::oauth::error::{OauthError, Trace};
+use crate::state::{Shared, State};
+
+/// Connections served at a time on each listener.
+const CONNECTIONS: usize = 512;
+
+/// Where the client reached us: `https://localhost:1234`.
+#[derive(Clone, Debug)]
+pub(crate) struct Base(pub(crate) String);
+
+/// Put on a response: close the connection instead of sending it.
+#[derive(Clone, Copy)]
+struct Dropped;
+
+/// Accepts for ever.
+pub(crate) async fn listen(listener: TcpListener, tls: Option<TlsAcceptor>, base: Base, router: Router) {
+    let slots = Arc::new(Semaphore::new(CONNECTIONS));
+    loop {
+        let Ok(slot) = slots.clone().acquire_owned().await else {
+            return;
+        };
+        let Ok((stream, _)) = listener.accept().await else {
+            // Out of descriptors, most likely: let others go first.
+            tokio::time::sleep(Duration::from_millis(50)).await;
+            continue;
+        };
+        let (tls, base, router) = (tls.clone(), base.clone(), router.clone());
+        tokio::spawn(async move {
+            serve(stream, tls, base, router).await;
+            drop(slot);
+        });
+    }
+}
+
+async fn serve(stream: TcpStream, tls: Option<TlsAcceptor>, base: Base, router: Router) {
+    // Without it answers wait for the client's delayed acknowledgement.
+    let _ = stream.set_nodelay(true);
+    match tls {
+        None => converse(stream, base, router).await,
+        Some(tls) => {
+            let handshake = tokio::time::timeout(Duration::from_secs(30), tls.accept(stream));
+            if let Ok(Ok(stream)) = handshake.await {
+                converse(stream, base, router).await;
+            }
+        }
+    }
+}
+
+async fn converse<S>(stream: S, base: Base, router: Router)
+where
+    S: AsyncRead + AsyncWrite + Unpin + Send + 'static,
+{
+    let inner = TowerToHyperService::new(router);
+    let service = hyper::service::service_fn(move |mut request: hyper::Request<Incoming>| {
+        let inner = inner.clone();
+        let refusal = check_host(request.headers(), &base);
+        let reached = reached(request.headers(), &base);
+        request.extensions_mut().insert(reached);
+        async move {
+            if let Some(refusal) = refusal {
+                return Ok(refusal);
+            }
+            let response: Result<Response, Infallible> = hyper::service::Service::call(&inner, request).await;
+            match response {
+                Ok(response) if response.extensions().get::<Dropped>().is_some() => {
+                    Err(io::Error::other("dropped by a fault"))
+                }
+                Ok(response) => Ok(response),
+                Err(never) => match never {},
+            }
+        }
+    });
+    // A client that breaks off is none of our business.
+    let _ = hyper::server::conn::http1::Builder::new()
+        .timer(TokioTimer::new())
+        .header_read_timeout(Duration::from_secs(300))
+        .serve_connection(TokioIo::new(stream), service)
+        .await;
+}
+
+/// Only names of this machine are served: a web page cannot reach us under a name of its own (DNS rebinding).
+fn check_host(headers: &HeaderMap, base: &Base) -> Option<Response> {
+    let host = host(headers);
+    if host.is_some_and(|host| is_loopback(host, base)) {
+        return None;
+    }
+    Some(text(421, "the emulator answers to localhost, 127.0.0.1 and [::1] only\n"))
+}
+
+fn host(headers: &HeaderMap) -> Option<&str> {
+    headers.get(header::HOST)?.to_str().ok()
+}
+
+fn is_loopback(host: &str, base: &Base) -> bool {
+    let port = base.0.rsplit(':').next().unwrap_or_default();
+    let name = host.strip_suffix(port).and_then(|name| name.strip_suffix(':'));
+    matches!(name.unwrap_or(host).to_ascii_lowercase().as_str(), "localhost" | "127.0.0.1" | "[::1]")
+}
+
+fn reached(headers: &HeaderMap, base: &Base) -> Base {
+    match (host(headers), base.0.split_once("://")) {
+        (Some(host), Some((scheme, _))) if is_loopback(host, base) => {
+            Base(format!("{scheme}://{}", host.to_ascii_lowercase()))
+        }
+        _ => base.clone(),
+    }
+}
+
+/// Whether a browser sends this for another site's page.
+pub(crate) fn is_cross_origin(headers: &HeaderMap) -> bool {
+    if let Some(site) = headers.get("sec-fetch-site")
+        && !matches!(site.as_bytes(), b"same-origin" | b"none")
+    {
+        return true;
+    }
+    headers.get(header::ORIGIN).is_some_and(|origin| {
+        let origin = origin.to_str().unwrap_or_default();
+        let ours = host(headers).unwrap_or_default();
+        origin != format!("http://{ours}") && origin != format!("https://{ours}")
+    })
+}
+
+/// An answer as JSON that nobody may store (RFC 6749 §5.1).
+pub(crate) fn json(status: u16, body: &Value) -> Response {
+    let mut response = respond(status, "application/json; charset=utf-8", body.to_string());
+    let headers = response.headers_mut();
+    headers.insert(header::CACHE_CONTROL, HeaderValue::from_static("no-store"));
+    headers.insert(header::PRAGMA, HeaderValue::from_static("no-cache"));
+    response
+}
+
+/// An answer in plain text.
+pub(crate) fn text(status: u16, body: impl Into<Body>) -> Response {
+    respond(status, "text/plain; charset=utf-8", body)
+}
+
+/// A page. Nothing in it may load or run anything.
+pub(crate) fn page(status: u16, body: String) -> Response {
+    let mut response = respond(status, "text/html; charset=utf-8", body);
+    response.headers_mut().insert(
+        header::CONTENT_SECURITY_POLICY,
+        HeaderValue::from_static(
+            "default-src 'none'; style-src 'unsafe-inline'; frame-src 'self'; img-src data:; base-uri 'none'; frame-ancestors 'none'",
+        ),
+    );
+    response
+}
+
+pub(crate) fn redirect(location: &str) -> Response {
+    let mut response = text(302, "");
+    match HeaderValue::from_str(location) {
+        Ok(value) => {
+            response.headers_mut().insert(header::LOCATION, value);
+            response
+        }
+        Err(_) => text(400, "the redirect URI cannot be sent\n"),
+    }
+}
+
+/// A refusal as the dialect's service words it.
+pub(crate) fn refused(shared: &Shared, state: &State, error: &OauthError, trace: &Trace) -> Response {
+    let body = error.body(shared.dialect, state, trace);
+    let mut response = json(error.status(shared.dialect), &body);
+    if shared.dialect == Dialect::Microsoft {
+        // Entra escapes apostrophes, which trips clients that borrow from the JSON text.
+        *response.body_mut() = Body::from(body.to_string().replace('\'', "\\u0027"));
+    }
+    response
+}
+
+/// The response that a fault puts in place of the real one; None if it only delays.
+pub(crate) fn instead(shared: &Shared, state: &State, fault: &Fault, trace: &Trace) -> Option<Response> {
+    let scripted = fault.status.is_some() || fault.body.is_some() || !fault.headers.is_empty();
+    if !scripted && !fault.drop {
+        return None;
+    }
+    let usual = if fault.body.is_some() { 200 } else { 400 };
+    let status = fault.status.unwrap_or(usual);
+    let mut response = match &fault.body {
+        Some(body) if fault.drop => respond(status, kind_of(body), Body::new(CutOff::new(body))),
+        Some(body) => respond(status, kind_of(body), body.clone()),
+        None => refused(shared, state, &OauthError::scripted(status), trace),
+    };
+    if fault.drop && fault.body.is_none() {
+        response.extensions_mut().insert(Dropped);
+    }
+    for (name, value) in &fault.headers {
+        // Both were checked when the fault was added; what HTTP refuses nevertheless is left out.
+        if let (Ok(name), Ok(value)) = (HeaderName::from_bytes(name.as_bytes()), HeaderValue::from_str(value))
+            && name != header::CONTENT_LENGTH
+            && name != header::TRANSFER_ENCODING
+        {
+            response.headers_mut().insert(name, value);
+        }
+    }
+    Some(response)
+}
+
+pub(crate) async fn pause(seconds: f64) {
+    if seconds > 0.0 {
+        tokio::time::sleep(Duration::from_secs_f64(seconds)).await;
+    }
+}
+
+fn kind_of(body: &str) -> &'static str {
+    match body.trim_start().as_bytes().first() {
+        Some(b'{' | b'[') => "application/json; charset=utf-8",
+        Some(b'<') => "text/html; charset=utf-8",
+        _ => "text/plain; charset=utf-8",
+    }
+}
+
+fn respond(status: u16, kind: &'static str, body: impl Into<Body>) -> Response {
+    let mut response = Response::new(body.into());
+    *response.status_mut() = StatusCode::from_u16(status).unwrap_or(StatusCode::BAD_REQUEST);
+    let headers = response.headers_mut();
+    headers.insert(header::CONTENT_TYPE, HeaderValue::from_static(kind));
+    headers.insert(header::X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff"));
+    headers.insert(header::REFERRER_POLICY, HeaderValue::from_static("no-referrer"));
+    response
+}
+
+/// A body that breaks off after its first octets.
+struct CutOff(Option<Bytes>);
+
+impl CutOff {
+    fn new(body: &str) -> Self {
+        Self(Some(Bytes::copy_from_slice(body.as_bytes())))
+    }
+}
+
+impl hyper::body::Body for CutOff {
+    type Data = Bytes;
+    type Error = io::Error;
+
+    fn poll_frame(
+        mut self: Pin<&mut Self>,
+        _: &mut Context<'_>,
+    ) -> Poll<Option<Result<Frame<Bytes>, io::Error>>> {
+        Poll::Ready(Some(match self.0.take() {
+            Some(octets) => Ok(Frame::data(octets)),
+            None => Err(io::Error::other("cut off by a fault")),
+        }))
+    }
+}

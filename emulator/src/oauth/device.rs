@@ -1,0 +1,172 @@
+//! The device authorization grant (RFC 8628): the endpoint, and the page where the code is typed in.
+
+use std::sync::Arc;
+
+use axum::body::Bytes;
+use axum::extract::{Extension, Path, RawQuery, State};
+use axum::http::HeaderMap;
+use axum::response::Response;
+use serde_json::{Value, json};
+
+use crate::DEFAULT_USERNAME;
+use crate::access::GOOGLE_MAIL;
+use crate::config::Dialect;
+use crate::fault::Point;
+use crate::grant::{Answer, Consent, Device};
+use crate::http::{self, Base};
+use crate::oauth::authorize::{Decision, address};
+use crate::oauth::client;
+use crate::oauth::error::{OauthError, Trace};
+use crate::oauth::form::Form;
+use crate::oauth::scope::Scopes;
+use crate::page;
+use crate::random;
+use crate::state::{Shared, State as Inner};
+use crate::tenant::Tenant;
+
+/// `POST /{tenant}/oauth2/v2.0/devicecode`
+pub(crate) async fn endpoint(
+    State(shared): State<Arc<Shared>>,
+    Extension(base): Extension<Base>,
+    Path(tenant): Path<String>,
+    headers: HeaderMap,
+    body: Bytes,
+) -> Response {
+    answer(&shared, &base, &tenant, &headers, &body).await
+}
+
+/// `POST /device/code`
+pub(crate) async fn google_endpoint(
+    State(shared): State<Arc<Shared>>,
+    Extension(base): Extension<Base>,
+    headers: HeaderMap,
+    body: Bytes,
+) -> Response {
+    answer(&shared, &base, "organizations", &headers, &body).await
+}
+
+/// `GET /devicelogin`, `GET /device`
+pub(crate) async fn page(RawQuery(query): RawQuery) -> Response {
+    let form = Form::parse(query.unwrap_or_default().as_bytes());
+    let code = form.text("user_code").unwrap_or_default();
+    http::page(200, page::device(code, DEFAULT_USERNAME, None))
+}
+
+/// The form of that page.
+pub(crate) async fn decision(State(shared): State<Arc<Shared>>, headers: HeaderMap, body: Bytes) -> Response {
+    if http::is_cross_origin(&headers) {
+        return http::text(403, "another site's page cannot sign in here\n");
+    }
+    let form = Form::parse(&body);
+    let code = form.text("user_code").unwrap_or_default();
+    let username = form.text("username").unwrap_or(DEFAULT_USERNAME);
+    let decision = match form.text("decision") {
+        Some("approve") => Decision::Approve,
+        _ => Decision::Deny,
+    };
+    match decide(&mut shared.lock(), code, username, decision) {
+        Ok(()) => http::page(200, page::device_done(decision)),
+        Err(problem) => http::page(400, page::device(code, username, Some(&problem))),
+    }
+}
+
+/// Answers for the person who holds the code.
+pub(crate) fn decide(
+    state: &mut Inner,
+    user_code: &str,
+    username: &str,
+    decision: Decision,
+) -> Result<(), String> {
+    let username = address(username)?;
+    let now = state.now();
+    let lifetime = state.config.device_lifetime as f64;
+    let device = state
+        .grants
+        .device_shown(user_code)
+        .ok_or_else(|| format!("no device shows the code `{}`", user_code.escape_debug()))?;
+    if device.answer != Answer::Pending {
+        return Err("that code was already answered".into());
+    }
+    if now > device.issued_at + lifetime {
+        return Err("that code has expired".into());
+    }
+    device.answer = match decision {
+        Decision::Approve => Answer::Approved(username),
+        Decision::Deny => Answer::Denied,
+    };
+    Ok(())
+}
+
+async fn answer(shared: &Shared, base: &Base, tenant: &str, headers: &HeaderMap, body: &[u8]) -> Response {
+    let form = Form::parse(body);
+    let trace = Trace::of(headers);
+    let fault = shared.take_fault(Point::Devicecode, &form.plain(None));
+    if let Some(fault) = &fault {
+        http::pause(fault.delay).await;
+    }
+    let mut state = shared.lock();
+    state.log.device_requests += 1;
+    if let Some(instead) = fault.and_then(|fault| http::instead(shared, &state, &fault, &trace)) {
+        return instead;
+    }
+    match start(shared, &mut state, base, tenant, &form) {
+        Ok(body) => http::json(200, &body),
+        Err(error) => http::refused(shared, &state, &error, &trace),
+    }
+}
+
+fn start(
+    shared: &Shared,
+    state: &mut Inner,
+    Base(base): &Base,
+    tenant_name: &str,
+    form: &Form,
+) -> Result<Value, OauthError> {
+    let tenant = Tenant::named(tenant_name).ok_or_else(|| OauthError::unknown_tenant(tenant_name))?;
+    let client = client::find(form.required("client_id")?, tenant_name)?;
+    let scope = form.required("scope")?;
+    let scopes = Scopes::parse(shared.dialect, scope)?;
+    if shared.dialect == Dialect::Google && scopes.permissions.iter().any(|(_, name)| name == GOOGLE_MAIL) {
+        // Google lets no device have the mail scope.
+        return Err(OauthError::bad_scope(GOOGLE_MAIL));
+    }
+    let (device_code, user_code) = match shared.dialect {
+        Dialect::Microsoft => (format!("{}{}", random::opaque(), random::opaque()), random::user_code(9)),
+        Dialect::Google => (
+            format!("AH-1{}", random::opaque()),
+            format!("{}-{}", random::user_code(4), random::user_code(4)),
+        ),
+    };
+    let (lifetime, interval) = (state.config.device_lifetime, state.config.device_interval);
+    let device = Device {
+        user_code: user_code.clone(),
+        consent: Consent {
+            client_id: client.id,
+            tenant,
+            username: String::new(),
+            scope: scope.to_owned(),
+            nonce: None,
+            offline: shared.dialect == Dialect::Google || scopes.has("offline_access"),
+        },
+        issued_at: state.now(),
+        polled_at: None,
+        interval,
+        answer: Answer::Pending,
+        redeemed: false,
+    };
+    state.grants.devices.insert(device_code.clone(), device);
+    Ok(match shared.dialect {
+        Dialect::Microsoft => json!({
+            "user_code": user_code, "device_code": device_code,
+            "verification_uri": format!("{base}/devicelogin"),
+            "expires_in": lifetime, "interval": interval,
+            "message": format!(
+                "To sign in, use a web browser to open the page {base}/devicelogin and enter the code {user_code} to authenticate."
+            ),
+        }),
+        Dialect::Google => json!({
+            "device_code": device_code, "user_code": user_code, "expires_in": lifetime,
+            "interval": interval, "verification_url": format!("{base}/device"),
+        }),
+    })
+}

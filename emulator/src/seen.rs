@@ -1,0 +1,118 @@
+//! What the servers saw, for tests that ask; never a secret.
+
+use std::collections::VecDeque;
+
+use serde::Serialize;
+use serde_json::{Value, json};
+
+use crate::received::Received;
+
+/// Entries kept of each kind.
+const KEPT: usize = 10_000;
+
+/// One request at the token endpoint.
+#[derive(Clone, Debug, Default, Serialize)]
+pub(crate) struct TokenRequest {
+    pub(crate) grant: String,
+    pub(crate) tenant: String,
+    pub(crate) client_id: String,
+    pub(crate) scope: Option<String>,
+    /// How the client proved itself: `none`, `secret`, `basic`, `assertion`.
+    pub(crate) client_auth: &'static str,
+    pub(crate) username: Option<String>,
+    pub(crate) status: u16,
+    pub(crate) error: Option<String>,
+}
+
+/// One SMTP authentication.
+#[derive(Clone, Debug, Default, Serialize)]
+pub(crate) struct Auth {
+    pub(crate) mechanism: String,
+    pub(crate) username: String,
+    /// The credentials were in the AUTH line.
+    pub(crate) inline: bool,
+    pub(crate) accepted: bool,
+    /// Which of the tokens issued so far it was, from 1; 0 if it is none of ours.
+    pub(crate) token_id: usize,
+    /// The verdict as it was sent.
+    pub(crate) reply: String,
+    /// What the client answered to an error challenge.
+    pub(crate) challenge_answer: Option<String>,
+    pub(crate) connection: usize,
+}
+
+/// The log, bounded: the oldest entries go first.
+#[derive(Default)]
+pub(crate) struct Log {
+    token_requests: VecDeque<TokenRequest>,
+    auth: VecDeque<Auth>,
+    commands: VecDeque<(usize, Vec<String>)>,
+    pub(crate) authorize_requests: usize,
+    pub(crate) device_requests: usize,
+    pub(crate) discovery_requests: usize,
+    pub(crate) tls_failures: usize,
+    pub(crate) connections: usize,
+}
+
+impl Log {
+    pub(crate) fn clear(&mut self) {
+        // Connections that are still open keep their numbers.
+        *self = Self { connections: 0, ..Self::default() };
+    }
+
+    pub(crate) fn token_request(&mut self, request: TokenRequest) {
+        push(&mut self.token_requests, request);
+    }
+
+    pub(crate) fn auth(&mut self, auth: Auth) {
+        push(&mut self.auth, auth);
+    }
+
+    /// Notes a command of a connection.
+    pub(crate) fn command(&mut self, connection: usize, command: String) {
+        let at = self.commands.iter().rposition(|(number, _)| *number == connection);
+        match at {
+            Some(index) => {
+                let commands = &mut self.commands[index].1;
+                if commands.len() < KEPT {
+                    commands.push(command);
+                }
+            }
+            None => push(&mut self.commands, (connection, vec![command])),
+        }
+    }
+
+    pub(crate) fn connected(&mut self, connection: usize) {
+        self.connections += 1;
+        push(&mut self.commands, (connection, Vec::new()));
+    }
+
+    pub(crate) fn to_json(&self, messages: &[std::sync::Arc<Received>]) -> Value {
+        let commands: Vec<_> = self.commands.iter().map(|(_, lines)| lines).collect();
+        let messages: Vec<_> = messages
+            .iter()
+            .map(|message| {
+                json!({
+                    "mail_from": message.mail_from, "rcpt_to": message.rcpt_to,
+                    "username": message.username, "size": message.size,
+                    "subject": message.subject, "message_id": message.message_id,
+                    "mail_params": message.mail_params, "chunked": message.chunked,
+                    "connection": message.connection,
+                })
+            })
+            .collect();
+        json!({
+            "token_requests": self.token_requests, "authorize_requests": self.authorize_requests,
+            "device_requests": self.device_requests, "discovery_requests": self.discovery_requests,
+            "auth": self.auth, "connections": self.connections, "tls_failures": self.tls_failures,
+            "commands": commands, "messages": messages,
+        })
+    }
+}
+
+fn push<T>(entries: &mut VecDeque<T>, entry: T) {
+    if entries.len() >= KEPT {
+        entries.pop_front();
+    }
+    entries.push_back(entry);
+}

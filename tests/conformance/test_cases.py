@@ -1,0 +1,239 @@
+"""Every case in every face: what the caller got, and what the server saw."""
+
+from __future__ import annotations
+
+import copy
+import sys
+import threading
+import time
+import urllib.request
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+if sys.version_info >= (3, 11):
+    import tomllib
+else:
+    import tomli as tomllib
+
+from emulator import Emulator
+from faces import EMULATOR, FACES, Face, start
+from matching import differences
+
+HERE = Path(__file__).resolve().parent
+CASES = {
+    case["name"]: case
+    for file in sorted((HERE / "cases").glob("*.toml"))
+    for case in tomllib.loads(file.read_text(encoding="utf-8"))["case"]
+}
+DEFAULT_USERNAME = "noreply@contoso.com"
+
+
+@pytest.fixture(scope="session")
+def emulator() -> Iterator[Emulator]:
+    found = Emulator(EMULATOR)
+    yield found
+    found.close()
+
+
+@pytest.fixture(scope="session")
+def faces(tmp_path_factory: pytest.TempPathFactory) -> Iterator[dict[str, Face]]:
+    found: dict[str, Face] = {}
+    yield found
+    for face in found.values():
+        face.close()
+
+
+def face_of(name: str, faces: dict[str, Face], folder: Path) -> Face:
+    """Shims live for the whole run, so that hundreds of cases take seconds."""
+    if name not in faces:
+        faces[name] = start(name, folder)
+    return faces[name]
+
+
+@pytest.mark.parametrize("name", CASES)
+@pytest.mark.parametrize("face_name", FACES)
+def test_case(
+    face_name: str, name: str, emulator: Emulator, faces: dict[str, Face], tmp_path_factory: pytest.TempPathFactory
+) -> None:
+    case = copy.deepcopy(CASES[name])
+    if face_name in case.get("not_for", {}):
+        pytest.skip(case["not_for"][face_name])
+    face = face_of(face_name, faces, tmp_path_factory.getbasetemp())
+    run = Run(case, face, emulator, tmp_path_factory.mktemp("case"))
+    found = run.differences()
+    expected = (HERE / "expected_failures" / f"{face_name}.txt").read_text().splitlines()
+    if name in expected:
+        assert found, f"{name} passes now: take it off the list"
+        return
+    assert not found, "\n".join(found)
+
+
+class Run:
+    """One case in one face."""
+
+    def __init__(self, case: dict[str, Any], face: Face, emulator: Emulator, folder: Path) -> None:
+        self.case, self.face, self.emulator, self.folder = case, face, emulator, folder
+        self.kept: dict[str, Any] = {"about": emulator.about}
+
+    def differences(self) -> list[str]:
+        needed = {step["op"] for step in self.case["step"]} - HARNESS_OPS
+        missing = [op for op in needed if not self.face.can(op)]
+        if missing:
+            pytest.skip(f"{self.face.name} has no {', '.join(sorted(missing))}")
+        self.emulator.post("configure", **{**DEFAULTS, **self.case.get("emulator", {})})
+        self.emulator.clear()
+        for name, content in self.case.get("files", {}).items():
+            (self.folder / name).write_text(content, encoding="utf-8")
+        for name, size in self.case.get("big_files", {}).items():
+            (self.folder / name).write_bytes(bytes(range(256)) * (size // 256))
+        found: list[str] = []
+        try:
+            for at, step in enumerate(self.case["step"]):
+                found += [f"step {at} ({step['op']}){difference}" for difference in self.step(step)]
+        finally:
+            self.face.call({"op": "close"})
+        return found
+
+    def step(self, step: dict[str, Any]) -> list[str]:
+        for fault in step.get("fail", []):
+            self.emulator.post("fail", **fault)
+        before = self.emulator.seen()
+        op = step["op"]
+        if op in HARNESS_OPS:
+            getattr(self, op)(step)
+            return []
+        request = self.request(step)
+        if step.get("visit"):
+            threading.Thread(target=self.visit, args=(step["visit"],), daemon=True).start()
+        answer = self.face.call(request)
+        if "ok" in answer and step.get("keep"):
+            self.kept[step["keep"]] = answer["ok"]
+        found: list[str] = []
+        for key in ("ok", "error"):
+            if key in step:
+                if key not in answer:
+                    found.append(f": expected {key}, got {answer}")
+                found += differences(step[key], answer.get(key), f".{key}")
+        if "ok" in step and "error" not in step and "error" in answer:
+            found.append(f": unexpected error {answer['error']}")
+        text = str(answer)
+        found += [f": the answer holds the secret {name}" for name in self.leaks(text, op)]
+        if "server" in step:
+            found += differences(step["server"], self.saw(before), ".server")
+        return found
+
+    def request(self, step: dict[str, Any]) -> dict[str, Any]:
+        request = {key: value for key, value in step.items() if key in PASSED_ON}
+        request = self.fill(request)
+        first = "options" not in self.kept
+        if "options" in step or "grant" in step or first:
+            settings = self.emulator.settings(step.get("grant", "client_credentials"), step.get("username", DEFAULT_USERNAME))
+            request["options"] = overlay(settings, self.fill(step.get("options", {})))
+            for path in step.get("without", []):
+                remove(request["options"], path.split("."))
+            self.kept["options"] = request["options"]
+        return request
+
+    def fill(self, value: Any) -> Any:
+        """`{folder}` is the case's own folder; `$name.key` is what an earlier step kept."""
+        if isinstance(value, dict):
+            return {key: self.fill(item) for key, item in value.items()}
+        if isinstance(value, list):
+            return [self.fill(item) for item in value]
+        if isinstance(value, str):
+            if value.startswith("$"):
+                name, _, key = value[1:].partition(".")
+                return self.kept[name][key] if key else self.kept[name]
+            return value.replace("{folder}", str(self.folder))
+        return value
+
+    def saw(self, before: dict[str, Any]) -> dict[str, Any]:
+        """What the server saw since `before`: lists as lists, with their lengths as `…_count`."""
+        # A verdict may reach the caller before the server's own books are closed.
+        after = self.emulator.seen()
+        new = {key: value[len(before[key]) :] for key, value in after.items() if isinstance(value, list)}
+        counts = {f"{key}_count": len(value) for key, value in new.items()}
+        numbers = {k: v - before.get(k, 0) for k, v in after.items() if isinstance(v, int) and not isinstance(v, bool)}
+        return {**new, **counts, **numbers}
+
+    def leaks(self, text: str, op: str) -> list[str]:
+        if op == "token":
+            return []
+        auth = self.kept["options"].get("auth", {})
+        names = ("client_secret", "refresh_token", "access_token")
+        return [n for n in names if isinstance(auth.get(n), str) and len(auth[n]) > 6 and auth[n] in text]
+
+    # What the harness does itself, between the caller's steps.
+
+    def sign_in(self, step: dict[str, Any]) -> None:
+        url = self.fill(step["url"])
+        decision = step.get("decision", "approve")
+        answer = self.emulator.post("sign_in", url=url, username=step["username"], decision=decision)
+        self.kept[step["keep"]] = answer
+
+    def approve(self, step: dict[str, Any]) -> None:
+        code = self.fill(step["user_code"])
+        decision = step.get("decision", "approve")
+        self.emulator.post("approve", user_code=code, username=step["username"], decision=decision)
+
+    def revoke(self, step: dict[str, Any]) -> None:
+        self.emulator.post("revoke", username=step["username"])
+
+    def expire_tokens(self, step: dict[str, Any]) -> None:
+        self.emulator.post("expire_tokens")
+
+    def sleep(self, step: dict[str, Any]) -> None:
+        time.sleep(step["seconds"])
+
+    def received(self, step: dict[str, Any]) -> None:
+        """Parses the last message with Python's own parser and compares headers and parts."""
+        from email import message_from_bytes, policy
+
+        messages = self.emulator.seen()["messages"]
+        raw = self.emulator.raw(len(messages))
+        mail = message_from_bytes(raw, policy=policy.default)
+        parts = [
+            {
+                "type": part.get_content_type(),
+                "filename": part.get_filename(),
+                "content_id": part["Content-ID"],
+                "text": part.get_content().replace("\r\n", "\n") if part.get_content_maintype() == "text" else None,
+            }
+            for part in mail.walk()
+        ]
+        headers = {name.lower(): str(value) for name, value in mail.items()}
+        seen = {"headers": headers, "parts": parts, "defects": [str(d) for d in mail.defects], "raw": raw.decode("latin-1")}
+        found = differences(step["expect"], seen, "received")
+        assert not found, "\n".join(found)
+
+    def visit(self, callback: str) -> None:
+        urllib.request.urlopen(self.fill(callback), timeout=10).close()
+
+
+def overlay(base: dict[str, Any], over: dict[str, Any]) -> dict[str, Any]:
+    for key, value in over.items():
+        base[key] = overlay(base[key], value) if isinstance(value, dict) and isinstance(base.get(key), dict) else value
+    return base
+
+
+def remove(table: dict[str, Any], path: list[str]) -> None:
+    for key in path[:-1]:
+        table = table.get(key, {})
+    table.pop(path[-1], None)
+
+
+HARNESS_OPS = {"sign_in", "approve", "revoke", "expire_tokens", "sleep", "received"}
+PASSED_ON = {
+    "op", "message", "messages", "repeat", "blobs", "raw", "envelope", "tag", "call",
+    "method", "redirect_uri", "callback", "saved", "send_to", "force",
+}  # fmt: skip
+# What a case may change, put back before each.
+DEFAULTS: dict[str, Any] = dict.fromkeys(
+    (
+        "starttls", "mechanisms", "without", "max_line", "plaintext_before_tls", "auth_refusal", "size_limit",
+        "max_connections", "send_as", "token_lifetime", "expires_in_as_string", "refresh_rotation", "device_interval",
+    )
+)  # fmt: skip
