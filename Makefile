@@ -8,26 +8,30 @@ SHELL := /bin/bash
 VENV   := .venv
 PYTHON := $(VENV)/bin/python
 CARGO  := cargo
+NODE   := bindings-node
 BUILD  := build
 TARGET := $(or $(CARGO_TARGET_DIR),target)
-# The faces that the conformance cases run through.
-FACES  := rust cli
-export MAILBEARER_TEST_PYTHON := $(CURDIR)/$(PYTHON)
+PREFIX ?= /usr/local
+SYSTEM_LIBS := -lgcc_s -lutil -lrt -lpthread -lm -ldl
 
-.PHONY: help demo test check need docs conformance deny clean test-rust
+.PHONY: help demo test check need cli python node c header docs wheel conformance deny install clean \
+        test-rust test-python test-node test-c
 
 help:  ## what there is
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 14
 
-demo: need  ## sends one message against the emulator, without an account
-	$(CARGO) run -q --locked -p mailbearer --example demo
+demo: cli python node c  ## sends one message from Rust, Python, Node, C and the shell, without an account
+	@$(TARGET)/debug/mailbearer emulator -- examples/demo.sh
 
-test: test-rust conformance  ## every test
+test: test-rust test-python test-node test-c conformance  ## every test, in every language
 
-check: need $(VENV)/dev  ## what CI checks before the tests: format, lints, docs, licences
+check: need $(VENV)/dev python node  ## what CI checks before the tests: format, lints, types, header, docs, licences
 	$(CARGO) fmt --all --check
-	$(CARGO) clippy --workspace --all-targets --locked -- -D warnings
-	RUSTDOCFLAGS="-D warnings" $(CARGO) doc --locked --no-deps -p mailbearer -p mailbearer-emulator -p mailbearer-cli
+	PYO3_PYTHON=$(CURDIR)/$(PYTHON) $(CARGO) clippy --workspace --all-targets --locked -- -D warnings
+	$(CARGO) test -q --locked -p mailbearer-c --test header
+	$(PYTHON) -m mypy
+	cd $(NODE) && npm run --silent types
+	RUSTDOCFLAGS="-D warnings" $(CARGO) doc --locked --no-deps -p mailbearer -p mailbearer-emulator
 	$(MAKE) deny
 
 deny:  ## licences, bans and sources of every dependency
@@ -40,20 +44,59 @@ deny:  ## licences, bans and sources of every dependency
 need:  ## says plainly what is missing on this machine
 	@tests/need.sh
 
+cli: need  ## the command line
+	$(CARGO) build --locked -p mailbearer-cli
+
+python: need $(VENV)/dev  ## the Python package, installed into .venv
+	VIRTUAL_ENV=$(CURDIR)/$(VENV) $(VENV)/bin/maturin develop --quiet --locked
+
+node: need $(NODE)/node_modules/.done  ## the Node package
+	cd $(NODE) && npm run --silent build
+
+c: need  ## the C library and its header
+	$(CARGO) build --locked -p mailbearer-c
+
+header:  ## writes include/mailbearer.h anew
+	MAILBEARER_WRITE_HEADER=1 $(CARGO) test -q --locked -p mailbearer-c --test header
+
 docs:  ## writes docs/errors.md anew
 	MAILBEARER_WRITE_DOCS=1 $(CARGO) test -q --locked -p mailbearer --test errors_doc
+
+wheel: $(VENV)/dev  ## a release wheel in build/wheels
+	$(VENV)/bin/maturin build --release --locked --out $(BUILD)/wheels
+
+install:  ## the C library for other programs: PREFIX, DESTDIR
+	$(CARGO) build --release --locked -p mailbearer-c
+	PREFIX=$(PREFIX) DESTDIR=$(DESTDIR) bindings-c/install.sh
 
 test-rust: need  ## core, emulator, command line
 	$(CARGO) test -q --locked -p mailbearer -p mailbearer-emulator -p mailbearer-cli
 
-conformance: need $(VENV)/dev  ## one set of cases, in every face
-	$(CARGO) build --locked -p mailbearer -p mailbearer-emulator -p mailbearer-cli --examples --bins
-	MAILBEARER_FACES="$(FACES)" $(PYTHON) -m pytest -q tests/conformance
+test-python: python  ## the Python package
+	$(PYTHON) -m pytest -q bindings-python/tests
 
-$(VENV)/dev:
+test-node: node  ## the Node package
+	cd $(NODE) && npm test --silent
+
+test-c: c  ## the C library
+	$(CARGO) test -q --locked -p mailbearer-c
+
+conformance: cli python node c $(BUILD)/conformance-c  ## one set of cases, in every face
+	$(CARGO) build --locked -p mailbearer -p mailbearer-emulator --examples
+	CONFORMANCE_PYTHON=$(CURDIR)/$(PYTHON) $(PYTHON) -m pytest -q --import-mode=prepend tests/conformance
+
+$(BUILD)/conformance-c: tests/conformance/shims/c.c include/mailbearer.h c
+	mkdir -p $(BUILD)
+	$(CC) -std=c99 -Wall -Wextra -Werror -o $@ $< -Iinclude $(TARGET)/debug/libmailbearer_c.a $(SYSTEM_LIBS)
+
+$(VENV)/dev: pyproject.toml
 	test -x $(PYTHON) || python3 -m venv $(VENV)
-	$(VENV)/bin/pip install -q --disable-pip-version-check pytest 'tomli; python_version < "3.11"'
+	$(VENV)/bin/pip install -q --disable-pip-version-check "maturin>=1.9.4,<2" pytest pytest-asyncio mypy aiosmtplib typing_extensions 'tomli; python_version < "3.11"'
+	touch $@
+
+$(NODE)/node_modules/.done: $(NODE)/package-lock.json
+	cd $(NODE) && npm install --silent --no-audit --no-fund --no-save
 	touch $@
 
 clean:  ## removes what was built here
-	rm -rf $(BUILD) $(VENV) $(TARGET)
+	rm -rf $(BUILD) $(VENV) $(NODE)/node_modules $(TARGET)

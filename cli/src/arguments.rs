@@ -271,10 +271,14 @@ fn duration(text: &str) -> Result<Duration, String> {
 }
 
 const EXIT_CODES: &str = "\
-Exit codes: 0 all accepted, 64 usage, 65 message bad, 66 input unreadable, 67 a recipient refused,
-69 refused or unavailable, 70 internal, 73 store or results not writable, 75 retry later,
-76 protocol or TLS, 77 sign-in or permission, 78 configuration, 79 delivery uncertain (never resend by
-script), 130 interrupted.";
+Exit codes:
+   0 all accepted              73 store or output file not writable
+  64 usage                     75 retry later
+  65 message bad               76 protocol or TLS
+  66 input unreadable          77 sign-in or permission
+  67 a recipient refused       78 configuration
+  69 refused or unavailable    79 delivery uncertain: never resend by script
+  70 internal                 130 interrupted";
 
 #[cfg(test)]
 mod tests {

@@ -1,6 +1,8 @@
 //! Ctrl-C and SIGTERM: they cancel the work, and the work then says how it ended.
 
 use std::future::Future;
+#[cfg(unix)]
+use std::task::Poll;
 
 use mailbearer::{Cancel, blocking};
 
@@ -10,43 +12,54 @@ use crate::failure::Result;
 pub(crate) fn block_on<F: Future>(cancel: &Cancel, work: F) -> Result<F::Output> {
     let cancel = cancel.clone();
     Ok(blocking::block_on(async move {
+        let mut signals = Signals::listen();
         let mut work = std::pin::pin!(work);
         tokio::select! {
             biased;
             output = &mut work => return output,
-            () = signalled() => cancel.cancel(),
+            () = signals.next() => cancel.cancel(),
         }
         work.await
     })?)
 }
 
-/// Waits for the first signal that asks the program to end. Where none can be caught, for ever: the
-/// system's own way of ending us stays in force.
-pub(crate) async fn signalled() {
-    tokio::select! {
-        () = interrupted() => {}
-        () = terminated() => {}
-    }
+/// The signals that ask the program to end, caught from the moment this is made. Where one cannot be
+/// caught, the system's own way of ending us stays in force.
+pub(crate) struct Signals {
+    #[cfg(unix)]
+    caught: Vec<tokio::signal::unix::Signal>,
 }
 
-async fn interrupted() {
-    if tokio::signal::ctrl_c().await.is_err() {
-        std::future::pending::<()>().await;
+impl Signals {
+    /// Begins to catch them. To be called within the runtime.
+    #[cfg(unix)]
+    pub(crate) fn listen() -> Self {
+        use tokio::signal::unix::{SignalKind, signal};
+        let kinds = [SignalKind::interrupt(), SignalKind::terminate()];
+        Self { caught: kinds.into_iter().filter_map(|kind| signal(kind).ok()).collect() }
     }
-}
 
-#[cfg(unix)]
-async fn terminated() {
-    use tokio::signal::unix::{SignalKind, signal};
-    match signal(SignalKind::terminate()) {
-        Ok(mut signals) => {
-            signals.recv().await;
+    /// Waits for the next one. May be dropped and called again.
+    #[cfg(unix)]
+    pub(crate) async fn next(&mut self) {
+        std::future::poll_fn(|context| {
+            let came = self.caught.iter_mut().any(|signal| signal.poll_recv(context).is_ready());
+            if came { Poll::Ready(()) } else { Poll::Pending }
+        })
+        .await;
+    }
+
+    /// Begins to catch Ctrl-C.
+    #[cfg(not(unix))]
+    pub(crate) fn listen() -> Self {
+        Self {}
+    }
+
+    /// Waits for the next one.
+    #[cfg(not(unix))]
+    pub(crate) async fn next(&mut self) {
+        if tokio::signal::ctrl_c().await.is_err() {
+            std::future::pending::<()>().await;
         }
-        Err(_) => std::future::pending::<()>().await,
     }
-}
-
-#[cfg(not(unix))]
-async fn terminated() {
-    std::future::pending::<()>().await;
 }

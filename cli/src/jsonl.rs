@@ -85,22 +85,25 @@ impl Lines {
 }
 
 impl Line {
-    /// The message that the line describes.
+    /// The message that the line describes; `sender` is its From if it names none.
     ///
     /// # Errors
     /// `message_invalid`, naming the line.
-    pub(crate) fn message(self) -> mailbearer::Result<Message> {
+    pub(crate) fn message(self, sender: Option<&Value>) -> mailbearer::Result<Message> {
         let number = self.number;
         let wrong = |what: String| Error::invalid_message("", format!("line {number} {what}"));
         let Some(text) = self.text else {
             return Err(wrong(format!("is longer than {} MiB", LONGEST >> 20)));
         };
-        let value: Value = serde_json::from_slice(&text).map_err(|e| {
+        let mut value: Value = serde_json::from_slice(&text).map_err(|e| {
             wrong(format!("is not JSON: {e}"))
                 .with_hint("Write one JSON object a line, with to, subject and text.")
         })?;
-        if !value.is_object() {
+        let Some(fields) = value.as_object_mut() else {
             return Err(wrong("is not a JSON object".into()));
+        };
+        if let (Some(sender), false) = (sender, fields.contains_key("raw")) {
+            fields.entry("from").or_insert_with(|| sender.clone());
         }
         Message::from_json(value, Vec::new(), Spelling::Snake)
     }
@@ -179,10 +182,10 @@ mod tests {
 
     #[test]
     fn a_bad_line_is_named() {
-        let error = |text: &[u8]| Line { number: 7, text: Some(text.to_vec()) }.message().unwrap_err();
+        let error = |text: &[u8]| Line { number: 7, text: Some(text.to_vec()) }.message(None).unwrap_err();
         assert!(error(b"{\"to\": ").message().contains("line 7 is not JSON"));
         assert!(error(b"[]").message().contains("line 7"));
         assert_eq!(error(b"{\"too\": \"a@x.org\"}").code(), mailbearer::ErrorCode::MessageInvalid);
-        assert!(Line { number: 7, text: None }.message().is_err());
+        assert!(Line { number: 7, text: None }.message(None).is_err());
     }
 }

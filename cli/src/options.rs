@@ -49,6 +49,20 @@ pub(crate) fn tokens(global: &Global, options: &Options, output: Output) -> Resu
     Ok(TokenSource::new(options, host)?)
 }
 
+/// Who sends where a message does not say: `from`, else the mailbox, else the account that is signed in.
+/// It is put on messages before they are made, so that their Message-ID has the sender's domain.
+pub(crate) fn sender(mailer: &Mailer) -> Option<Value> {
+    let settings = mailer.settings();
+    if let Some(from) = &settings.from {
+        return Some(match &from.name {
+            Some(name) => json!({ "name": name, "address": from.address }),
+            None => json!(from.address),
+        });
+    }
+    let account = || Some(mailer.tokens().ok()?.account()?.username);
+    settings.username.clone().or_else(account).map(Value::from)
+}
+
 fn overrides(options: &Options) -> Result<Value> {
     let mut all = Value::Object(Map::new());
     for pair in &options.set {

@@ -8,7 +8,13 @@ use std::process;
 use std::sync::OnceLock;
 
 /// A value per process: made on first use, made anew in a forked child.
-pub(crate) struct ForkCell<T>(OnceLock<Node<T>>);
+pub struct ForkCell<T>(OnceLock<Node<T>>);
+
+impl<T> Default for ForkCell<T> {
+    fn default() -> Self {
+        Self::new()
+    }
+}
 
 struct Node<T> {
     pid: u32,
@@ -18,12 +24,13 @@ struct Node<T> {
 }
 
 impl<T> ForkCell<T> {
-    pub(crate) const fn new() -> Self {
+    /// An empty cell.
+    pub const fn new() -> Self {
         Self(OnceLock::new())
     }
 
     /// This process's value; `make` is given the parent's, which it may read only by `try_lock`.
-    pub(crate) fn get(&self, make: impl Fn(Option<&T>) -> T) -> &T {
+    pub fn get(&self, make: impl Fn(Option<&T>) -> T) -> &T {
         let pid = process::id();
         let mut node = self.0.get_or_init(|| Node::new(pid, make(None)));
         // As long as the chain of forks that used this value; each link is another process.
@@ -35,7 +42,7 @@ impl<T> ForkCell<T> {
     }
 
     /// This process's value, if it was made.
-    pub(crate) fn peek(&self) -> Option<&T> {
+    pub fn peek(&self) -> Option<&T> {
         let pid = process::id();
         let mut node = self.0.get()?;
         while node.pid != pid {

@@ -28,6 +28,8 @@ pub use call::{Call, Cancel};
 pub use config::Options;
 pub use error::{CODES, CodeRow, Delivery, Error, ErrorCode, OAuthDetail, Result};
 pub use event::{Event, EventSink};
+#[doc(hidden)]
+pub use fork::ForkCell;
 pub use host::{BoxFuture, Host, ProvidedToken, StoredEntry, TokenProvider, TokenRequest, TokenStore};
 pub use instant::to_rfc3339;
 pub use mailer::{Bulk, Counts, Kept, Load, Mailer, VerifyRequest};

@@ -257,7 +257,7 @@ def toml(table: dict[str, Any], path: str = "") -> str:
 
 def start(name: str, folder: Path) -> Face:
     """The face of this name, ready for requests."""
-    python = os.environ.get("MAILBEARER_TEST_PYTHON", sys.executable)
+    python = os.environ.get("CONFORMANCE_PYTHON", sys.executable)
     match name:
         case "rust":
             return Shim(name, [TARGET / "examples" / "conformance_shim"])
@@ -274,5 +274,5 @@ def start(name: str, folder: Path) -> Face:
     raise AssertionError(f"no face {name}")
 
 
-FACES = os.environ.get("MAILBEARER_FACES", "rust python python-async node c cli").split()
+FACES = os.environ.get("CONFORMANCE_FACES", "rust python python-async node c cli").split()
 WAIT = 60

@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 
 use mailbearer::config::FilePolicy;
 use mailbearer::{Bulk, Call, Cancel, Counts, Mailer, Outcome, SendResult, blocking};
-use serde_json::json;
+use serde_json::{Value, json};
 
 use super::send::of_receipt;
 use crate::arguments::{self, Global};
@@ -33,6 +33,7 @@ pub(super) fn run(global: &Global, arguments: &arguments::Send, output: Output) 
     };
     let progress = Progress::new(lines.size, bulk.quiet);
     let mut run = Run {
+        sender: options::sender(&mailer),
         bulk: mailer.bulk(call, blocking::handle()?)?,
         lines,
         results,
@@ -85,6 +86,7 @@ fn report(counts: Counts, to_file: bool, output: Output) -> Result<()> {
 }
 
 struct Run {
+    sender: Option<Value>,
     bulk: Bulk,
     lines: Lines,
     results: Results,
@@ -114,7 +116,7 @@ impl Run {
                     None => {}
                 },
                 line = self.lines.next(), if room => match line {
-                    Some(Ok(line)) => self.bulk.push(line.message()),
+                    Some(Ok(line)) => self.bulk.push(line.message(self.sender.as_ref())),
                     Some(Err(failure)) => self.end(failure),
                     None => self.bulk.finish(),
                 },

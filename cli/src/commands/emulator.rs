@@ -12,7 +12,7 @@ use serde_json::{Map, Value, json};
 use crate::arguments::{self, Dialect};
 use crate::exit;
 use crate::failure::{Failure, Result};
-use crate::interrupt::signalled;
+use crate::interrupt::Signals;
 use crate::output::Output;
 
 pub(super) fn run(arguments: arguments::Emulator, output: Output) -> Result<i32> {
@@ -37,24 +37,28 @@ pub(super) fn run(arguments: arguments::Emulator, output: Output) -> Result<i32>
     if !arguments.child.is_empty() {
         return with_child(&arguments.child, &environ);
     }
-    if output.json {
-        let settings =
-            emulator.settings(grant, &arguments.username).map_err(|text| Failure::Usage(text, ""))?;
-        output.value(&described(&emulator, &environ, &settings))?;
-    } else if arguments.env {
-        let lines: Vec<_> =
-            environ.iter().map(|(name, value)| format!("export {name}={}", quoted(value))).collect();
-        output.data(&lines.join("\n"))?;
-    } else {
-        output.data(&introduction(&emulator))?;
-    }
+    let shown = match (output.json, arguments.env) {
+        (true, _) => {
+            let settings =
+                emulator.settings(grant, &arguments.username).map_err(|text| Failure::Usage(text, ""))?;
+            described(&emulator, &environ, &settings).to_string()
+        }
+        (false, true) => {
+            let line = |(name, value): &(String, String)| format!("export {name}={}", quoted(value));
+            environ.iter().map(line).collect::<Vec<_>>().join("\n")
+        }
+        (false, false) => introduction(&emulator),
+    };
     blocking::block_on(async {
+        // Whoever has read what is shown may end us from then on.
+        let mut signals = Signals::listen();
+        output.data(&shown)?;
         tokio::select! {
             () = end_of_input() => {}
-            () = signalled() => {}
+            () = signals.next() => {}
         }
-    })?;
-    Ok(exit::OK)
+        Ok(exit::OK)
+    })?
 }
 
 fn described(emulator: &Emulator, environ: &[(String, String)], settings: &Value) -> Value {
@@ -104,12 +108,13 @@ fn with_child(words: &[OsString], environ: &[(String, String)]) -> Result<i32> {
     command.envs(environ.iter().map(|(name, value)| (name, value)));
     let shown = Path::new(program).display();
     let status = blocking::block_on(async {
+        let mut signals = Signals::listen();
         let mut child = command.spawn()?;
         loop {
             tokio::select! {
                 status = child.wait() => return status,
                 // From a terminal the command got the same signal.
-                () = signalled() => {}
+                () = signals.next() => {}
             }
         }
     })?;

@@ -14,7 +14,7 @@ use crate::{envelope, exit, interrupt, options};
 
 pub(super) fn run(global: &Global, arguments: &arguments::Send, output: Output) -> Result<i32> {
     let mailer = options::mailer(global, &arguments.options, output)?;
-    let message = message(&arguments.message)?;
+    let message = message(&arguments.message, options::sender(&mailer))?;
     let cancel = Cancel::default();
     let call = Call {
         timeout: arguments.timeout,
@@ -33,7 +33,7 @@ pub(super) fn of_receipt(receipt: &Receipt) -> i32 {
     if receipt.rejected.is_empty() { exit::OK } else { exit::RECIPIENT }
 }
 
-fn message(arguments: &MessageArguments) -> Result<Message> {
+fn message(arguments: &MessageArguments, sender: Option<Value>) -> Result<Message> {
     let from_input = |path: &Option<std::path::PathBuf>| path.as_deref() == Some(Path::new("-"));
     if from_input(&arguments.text_file) && from_input(&arguments.html_file) {
         return Err(Failure::Usage("text and HTML cannot both come from standard input".into(), ""));
@@ -47,6 +47,7 @@ fn message(arguments: &MessageArguments) -> Result<Message> {
         ));
     }
     let mut fields = Map::new();
+    fields.extend(sender.map(|sender| ("from".to_owned(), sender)));
     for (name, list) in [
         ("to", &arguments.to),
         ("cc", &arguments.cc),

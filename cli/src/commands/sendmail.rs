@@ -7,7 +7,7 @@ use std::io::{self, Read};
 
 use mailbearer::config::Spelling;
 use mailbearer::{Call, Cancel, Envelope, Mailer, Message};
-use serde_json::json;
+use serde_json::{Value, json};
 
 use super::send::{of_receipt, reverse_path};
 use crate::arguments::{self, Global, Options};
@@ -93,10 +93,10 @@ fn with_from(mime: Vec<u8>, words: &Words, mailer: &Mailer) -> Result<Vec<u8>> {
         return Ok(mime);
     }
     let given = words.sender.as_deref().map(reverse_path).filter(|address| !address.is_empty());
-    let from = match (given, &words.full_name, default_sender(mailer)) {
+    let from = match (given, &words.full_name, options::sender(mailer)) {
         (Some(address), name, _) => json!({ "name": name, "address": address }),
         (None, Some(name), Some(sender)) => json!({ "name": name, "address": bare(&sender)? }),
-        (None, None, Some(sender)) => json!(sender),
+        (None, None, Some(sender)) => sender,
         (None, _, None) => return Ok(mime),
     };
     let fields = json!({ "from": from, "to": ["nobody@localhost.invalid"], "text": "" });
@@ -132,7 +132,7 @@ fn envelope(mime: &[u8], words: &Words, mailer: &Mailer) -> Result<Envelope> {
         };
         let mail_from = match given.or_else(author) {
             Some(address) => address,
-            None => default_sender(mailer).map(|sender| bare(&sender)).transpose()?.unwrap_or_default(),
+            None => options::sender(mailer).map(|sender| bare(&sender)).transpose()?.unwrap_or_default(),
         };
         return Ok(Envelope { mail_from, rcpt_to: named });
     }
@@ -147,22 +147,13 @@ fn envelope(mime: &[u8], words: &Words, mailer: &Mailer) -> Result<Envelope> {
     Ok(Envelope { mail_from: given.unwrap_or(found.mail_from), rcpt_to: found.rcpt_to })
 }
 
-/// Who sends where nothing says: `from`, else the mailbox, else the account that is signed in.
-fn default_sender(mailer: &Mailer) -> Option<String> {
-    let settings = mailer.settings();
-    if let Some(from) = &settings.from {
-        return Some(match &from.name {
-            Some(name) => format!("\"{}\" <{}>", name.replace(['"', '\\'], ""), from.address),
-            None => from.address.clone(),
-        });
-    }
-    let account = || Some(mailer.tokens().ok()?.account()?.username);
-    settings.username.clone().or_else(account)
-}
-
 /// The address in a mailbox.
-fn bare(mailbox: &str) -> Result<String> {
-    Ok(envelope::recipients(&[mailbox.to_owned()])?.pop().unwrap_or_default())
+fn bare(mailbox: &Value) -> Result<String> {
+    let text = match mailbox {
+        Value::Object(_) => mailbox["address"].as_str(),
+        other => other.as_str(),
+    };
+    Ok(envelope::recipients(&[text.unwrap_or_default().to_owned()])?.pop().unwrap_or_default())
 }
 
 /// The names in the header section, in lower case.

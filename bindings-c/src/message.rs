@@ -1,0 +1,275 @@
+//! A message: fields collected one by one, made into core's message when first used.
+
+use std::ffi::{c_char, c_void};
+use std::sync::Mutex;
+
+use bytes::Bytes;
+use mailbearer::Envelope;
+use mailbearer::config::{self, Spelling};
+use serde_json::{Map, Value};
+
+use crate::Result;
+use crate::error::Error;
+use crate::ffi;
+use crate::status::Status;
+
+/// A message to be sent. Fields are `from`, `sender`, `reply_to`, `to`, `cc`, `bcc`, `subject`, `text`,
+/// `html`, `message_id`, `date` (RFC 3339), `in_reply_to`, `references`, `list_unsubscribe`, `priority`
+/// (`high`, `normal`, `low`), `tag` (the caller's own string, which comes back in results and errors),
+/// and `envelope.mail_from` and `envelope.rcpt_to` where the envelope is not to follow from the others.
+///
+/// Its Message-ID and Date are made when it is first used, and stay the same when it is sent again, until
+/// a field is changed. Wrong fields are told when it is first used: `message_invalid` names the field.
+///
+/// Threads: one thread at a time may change it; sending only reads it, so that several threads may send it
+/// at once. It may be freed as soon as the call returned.
+pub struct Message {
+    fields: Map<String, Value>,
+    blobs: Vec<Bytes>,
+    raw: Option<Bytes>,
+    made: Mutex<Option<mailbearer::Message>>,
+}
+
+/// An empty message. The caller frees it with mailbearer_message_free.
+#[unsafe(no_mangle)]
+pub extern "C" fn mailbearer_message_new() -> *mut Message {
+    ffi::make(std::ptr::null_mut(), || {
+        Ok(Message { fields: Map::new(), blobs: Vec::new(), raw: None, made: Mutex::default() })
+    })
+}
+
+/// Sets a field that has one value, in place of what it had. An address is `ada@example.com` or
+/// `Ada Lovelace <ada@example.com>`. Both texts are copied.
+///
+/// Errors: `config_invalid` for a NULL argument or broken UTF-8.
+#[unsafe(no_mangle)]
+pub extern "C" fn mailbearer_message_set(
+    message: *mut Message,
+    field: *const c_char,
+    value: *const c_char,
+    err: *mut *mut Error,
+) -> Status {
+    ffi::status(err, || {
+        let message = ffi::object_mut(message, "message")?;
+        let field = ffi::text(field, "field")?;
+        let value = Value::from(ffi::text(value, "value")?);
+        *message.at(field)? = value;
+        Ok(())
+    })
+}
+
+/// Adds a value to a field that has several: `to`, `cc`, `bcc`, `reply_to`, `references`,
+/// `list_unsubscribe`, `envelope.rcpt_to`. One value is one address: `"a@x, b@y"` is refused. Both texts
+/// are copied.
+///
+/// Errors: as mailbearer_message_set.
+#[unsafe(no_mangle)]
+pub extern "C" fn mailbearer_message_add(
+    message: *mut Message,
+    field: *const c_char,
+    value: *const c_char,
+    err: *mut *mut Error,
+) -> Status {
+    ffi::status(err, || {
+        let message = ffi::object_mut(message, "message")?;
+        let field = ffi::text(field, "field")?;
+        let value = Value::from(ffi::text(value, "value")?);
+        append(message.at(field)?, value);
+        Ok(())
+    })
+}
+
+/// Adds a header of the caller's own, such as `X-Campaign`; the same name may be added again. Names that
+/// have a field of their own are refused when the message is first used.
+///
+/// Errors: as mailbearer_message_set.
+#[unsafe(no_mangle)]
+pub extern "C" fn mailbearer_message_header(
+    message: *mut Message,
+    name: *const c_char,
+    value: *const c_char,
+    err: *mut *mut Error,
+) -> Status {
+    ffi::status(err, || {
+        let message = ffi::object_mut(message, "message")?;
+        let name = ffi::text(name, "name")?;
+        let value = Value::from(ffi::text(value, "value")?);
+        append(table(message.at("headers")?).entry(name).or_insert(Value::Null), value);
+        Ok(())
+    })
+}
+
+/// Attaches a file, which is read when the message is sent. `filename` and `content_type` may be NULL: then
+/// they follow from the path.
+///
+/// Errors: as mailbearer_message_set; a file that cannot be read is told when the message is sent, with
+/// `attachment_unreadable`.
+#[unsafe(no_mangle)]
+pub extern "C" fn mailbearer_message_attach_file(
+    message: *mut Message,
+    path: *const c_char,
+    filename: *const c_char,
+    content_type: *const c_char,
+    err: *mut *mut Error,
+) -> Status {
+    ffi::status(err, || {
+        let message = ffi::object_mut(message, "message")?;
+        let path = Value::from(ffi::text(path, "path")?);
+        let about = [
+            ("filename", ffi::optional_text(filename, "filename")?),
+            ("content_type", ffi::optional_text(content_type, "content_type")?),
+        ];
+        message.attach(("path", path), &about)
+    })
+}
+
+/// Attaches octets, which are copied. `filename`, `content_type` and `content_id` may be NULL; with a
+/// `content_id` the html can show it as `cid:…`.
+///
+/// Errors: as mailbearer_message_set.
+#[unsafe(no_mangle)]
+pub extern "C" fn mailbearer_message_attach_bytes(
+    message: *mut Message,
+    data: *const c_void,
+    length: usize,
+    filename: *const c_char,
+    content_type: *const c_char,
+    content_id: *const c_char,
+    err: *mut *mut Error,
+) -> Status {
+    ffi::status(err, || {
+        let message = ffi::object_mut(message, "message")?;
+        let data = ffi::bytes(data, length, "data")?;
+        let about = [
+            ("filename", ffi::optional_text(filename, "filename")?),
+            ("content_type", ffi::optional_text(content_type, "content_type")?),
+            ("content_id", ffi::optional_text(content_id, "content_id")?),
+        ];
+        message.attach(("blob", Value::from(message.blobs.len())), &about)?;
+        message.blobs.push(Bytes::copy_from_slice(data));
+        Ok(())
+    })
+}
+
+/// Makes the message of finished MIME, which is copied. Bcc is removed, Message-ID and Date are put in
+/// front if absent, line ends are repaired; nothing else changes. Beside it only `tag` and `envelope.…`
+/// may be set; without an envelope the headers say who gets it.
+///
+/// Errors: as mailbearer_message_set.
+#[unsafe(no_mangle)]
+pub extern "C" fn mailbearer_message_set_raw(
+    message: *mut Message,
+    data: *const c_void,
+    length: usize,
+    err: *mut *mut Error,
+) -> Status {
+    ffi::status(err, || {
+        let message = ffi::object_mut(message, "message")?;
+        let data = ffi::bytes(data, length, "data")?;
+        message.changed();
+        message.raw = Some(Bytes::copy_from_slice(data));
+        Ok(())
+    })
+}
+
+/// Frees the message. NULL is fine.
+#[unsafe(no_mangle)]
+pub extern "C" fn mailbearer_message_free(message: *mut Message) {
+    ffi::free(message);
+}
+
+impl Message {
+    /// Core's message; the same one until a field changes.
+    pub(crate) fn build(&self) -> Result<mailbearer::Message> {
+        let mut made = self.made.lock().unwrap_or_else(|poisoned| poisoned.into_inner());
+        if let Some(message) = &*made {
+            return Ok(message.clone());
+        }
+        let message = match &self.raw {
+            Some(mime) => self.build_raw(mime),
+            None => {
+                let fields = Value::Object(self.fields.clone());
+                mailbearer::Message::from_json(fields, self.blobs.clone(), Spelling::Snake)
+            }
+        };
+        let message = message.map_err(|e| match self.tag() {
+            Some(tag) => e.with_message("", Some(tag)),
+            None => e,
+        })?;
+        Ok(made.insert(message).clone())
+    }
+
+    fn build_raw(&self, mime: &Bytes) -> Result<mailbearer::Message> {
+        if let Some(field) = self.fields.keys().find(|field| !["envelope", "tag"].contains(&field.as_str())) {
+            return Err(mailbearer::Error::invalid_message(
+                field,
+                format!("`{field}` cannot be set beside finished MIME"),
+            )
+            .with_hint("Put it into the MIME; beside it go only tag and envelope."));
+        }
+        let envelope = self.fields.get("envelope").map(envelope).transpose()?;
+        mailbearer::Message::raw(mime.clone(), envelope, self.tag().map(str::to_owned))
+    }
+
+    fn tag(&self) -> Option<&str> {
+        self.fields.get("tag").and_then(Value::as_str)
+    }
+
+    /// Where a field's value stands, or shall stand.
+    fn at(&mut self, field: &str) -> Result<&mut Value> {
+        self.changed();
+        match field.split_once('.') {
+            None => Ok(self.fields.entry(field).or_insert(Value::Null)),
+            Some((outer, inner)) => {
+                let outer = self.fields.entry(outer).or_insert(Value::Null);
+                Ok(table(outer).entry(inner).or_insert(Value::Null))
+            }
+        }
+    }
+
+    fn attach(&mut self, source: (&str, Value), about: &[(&str, Option<&str>)]) -> Result<()> {
+        let mut item = Map::from_iter([(source.0.to_owned(), source.1)]);
+        let about = about.iter().filter_map(|(key, text)| Some(((*key).to_owned(), Value::from((*text)?))));
+        item.extend(about);
+        append(self.at("attachments")?, Value::Object(item));
+        Ok(())
+    }
+
+    /// The next use makes core's message anew.
+    fn changed(&mut self) {
+        *self.made.get_mut().unwrap_or_else(|poisoned| poisoned.into_inner()) = None;
+    }
+}
+
+/// Makes `place` a list that ends in `value`.
+fn append(place: &mut Value, value: Value) {
+    match place {
+        Value::Array(list) => list.push(value),
+        Value::Null => *place = Value::Array(vec![value]),
+        one => *one = Value::Array(vec![one.take(), value]),
+    }
+}
+
+/// `place` as a table; what else stood there goes.
+fn table(place: &mut Value) -> &mut Map<String, Value> {
+    if !place.is_object() {
+        config::overlay(place, Value::Object(Map::new()));
+    }
+    match place {
+        Value::Object(map) => map,
+        _ => unreachable!("it was just made one"),
+    }
+}
+
+fn envelope(given: &Value) -> Result<Envelope> {
+    let wrong = |field: &str, what: &str| mailbearer::Error::invalid_message(field, what);
+    let mail_from = given.get("mail_from").and_then(Value::as_str);
+    let mail_from =
+        mail_from.ok_or_else(|| wrong("envelope.mail_from", "`envelope.mail_from` is missing"))?;
+    let rcpt_to: Vec<String> = match given.get("rcpt_to") {
+        Some(Value::Array(list)) => list.iter().filter_map(Value::as_str).map(str::to_owned).collect(),
+        Some(Value::String(one)) => vec![one.clone()],
+        _ => return Err(wrong("envelope.rcpt_to", "`envelope.rcpt_to` is missing")),
+    };
+    Ok(Envelope { mail_from: mail_from.to_owned(), rcpt_to })
+}

@@ -1,0 +1,30 @@
+//! The library's version, and the freeing of what it gave away as plain memory.
+
+use std::ffi::{CStr, c_char};
+
+use crate::ffi;
+
+/// The version of the library that runs, such as `0.1.0`; compare it with MAILBEARER_VERSION, the one
+/// that was compiled against. Never NULL; valid for ever.
+#[unsafe(no_mangle)]
+pub extern "C" fn mailbearer_version() -> *const c_char {
+    VERSION.as_ptr()
+}
+
+/// Frees a `char *` that this library returned. NULL is fine. Not for `const char *`, which belongs to
+/// its object.
+#[unsafe(no_mangle)]
+pub extern "C" fn mailbearer_string_free(string: *mut c_char) {
+    ffi::free_string(string);
+}
+
+/// Frees the octets of mailbearer_mailer_render; `length` is the number given with them. NULL is fine.
+#[unsafe(no_mangle)]
+pub extern "C" fn mailbearer_bytes_free(bytes: *mut u8, length: usize) {
+    ffi::free_bytes(bytes, length);
+}
+
+const VERSION: &CStr = match CStr::from_bytes_with_nul(concat!(env!("CARGO_PKG_VERSION"), "\0").as_bytes()) {
+    Ok(version) => version,
+    Err(_) => c"",
+};

@@ -1,0 +1,5 @@
+//! Finds how this platform links a Node addon.
+
+fn main() {
+    napi_build::setup();
+}

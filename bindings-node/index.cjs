@@ -1,0 +1,6 @@
+'use strict'
+const { MailError } = require('./lib/errors.cjs')
+const { Mailer } = require('./lib/mailer.cjs')
+const { TokenSource } = require('./lib/tokens.cjs')
+
+module.exports = { MailError, Mailer, TokenSource }

@@ -1,0 +1,68 @@
+'use strict'
+// One error for everything: core's fields, and nodemailer's names beside them.
+
+class MailError extends Error {
+  constructor(fields, options) {
+    super(fields.message, options)
+    this.name = 'MailError'
+    const { message, retryAfter, ...rest } = fields
+    Object.assign(this, rest)
+    this.retryAfterMs = retryAfter == null ? null : Math.round(retryAfter * 1000)
+    if (fields.smtp) {
+      this.responseCode = fields.smtp.code
+      this.response = `${fields.smtp.code} ${fields.smtp.enhanced ? `${fields.smtp.enhanced} ` : ''}${fields.smtp.text}`
+      this.command = fields.smtp.command ?? undefined
+    }
+    if (fields.report) this.report = report(fields.report)
+  }
+
+  toJSON() {
+    return { name: this.name, message: this.message, ...this }
+  }
+}
+
+function report(found) {
+  const { text, ...rest } = found
+  const shown = () => text ?? rest.findings.map((f) => [f.status, f.link, f.seen, f.means, f.do].filter(Boolean).join(' · ')).join('\n')
+  return Object.defineProperty({ ...rest }, 'toString', { value: shown, enumerable: false })
+}
+
+// The native half puts core's error, as JSON, into the message of a plain one.
+function understood(error) {
+  if (!(error instanceof Error) || !error.message.startsWith('{')) return error
+  return new MailError(JSON.parse(error.message))
+}
+
+function sync(work) {
+  try {
+    return work()
+  } catch (error) {
+    throw understood(error)
+  }
+}
+
+// Runs native work under a signal: an abort cancels it, and the verdict is kept.
+async function under(signal, call, work) {
+  signal?.throwIfAborted()
+  const cancel = () => call.cancel()
+  signal?.addEventListener('abort', cancel, { once: true })
+  const here = new Error()
+  try {
+    return await work()
+  } catch (error) {
+    const known = understood(error)
+    if (known instanceof MailError) {
+      if (signal?.aborted && ['cancelled', 'delivery_uncertain'].includes(known.code)) {
+        known.code = 'cancelled'
+        known.name = 'AbortError'
+        known.cause = signal.reason
+      }
+      known.stack = `${known.name}: ${known.message}\n${here.stack.split('\n').slice(2).join('\n')}`
+    }
+    throw known
+  } finally {
+    signal?.removeEventListener('abort', cancel)
+  }
+}
+
+module.exports = { MailError, report, sync, under, understood }

@@ -1,0 +1,113 @@
+'use strict'
+// The mailer.
+
+const { EventEmitter } = require('node:events')
+const { inspect } = require('node:util')
+const native = require('../native.cjs')
+const { SendStream } = require('./bulk.cjs')
+const { message, receipt, split } = require('./convert.cjs')
+const { report, sync, under } = require('./errors.cjs')
+const { Login, TokenSource, begin } = require('./tokens.cjs')
+
+class Mailer extends EventEmitter {
+  #mailer
+  #tokens
+
+  constructor(options, load) {
+    super()
+    if (load instanceof native.NativeMailer) {
+      this.#mailer = load
+      return
+    }
+    const { plain, host, logger } = split(options)
+    // Weakly held: an unused mailer may be collected although its events are wired.
+    const self = new WeakRef(this)
+    const told = (event) => {
+      const mailer = self.deref()
+      if (logger) logger[event.name === 'warning' || event.name.endsWith('failed') ? 'warn' : 'info']?.(event.fields, event.name)
+      mailer?.emit(event.name, event.fields)
+    }
+    this.#mailer = sync(() => native.NativeMailer.open(plain, load, host.token, host.store, told))
+  }
+
+  static fromFile(file, { profile, ...overrides } = {}) {
+    return new Mailer(overrides, { file, search: file === undefined, profile, prefix: 'MAILBEARER_' })
+  }
+
+  static fromEnv({ prefix = 'MAILBEARER_', ...overrides } = {}) {
+    return new Mailer(overrides, { file: process.env.MAILBEARER_CONFIG, prefix })
+  }
+
+  get tokens() {
+    this.#tokens ??= new TokenSource(undefined, sync(() => this.#mailer.tokens()))
+    return this.#tokens
+  }
+
+  async send(fields, { signal, timeout, partial } = {}) {
+    const call = new native.NativeCall(timeout, partial)
+    const sent = await under(signal, call, async () => {
+      const { fields: plain, blobs } = await message(fields)
+      return this.#mailer.send(plain, blobs, call)
+    })
+    return receipt(sent)
+  }
+
+  sendMany(messages, { signal, timeout, partial } = {}) {
+    const call = new native.NativeCall(timeout, partial)
+    return new SendStream(sync(() => this.#mailer.bulk(call)), call, signal, messages)
+  }
+
+  async render(fields) {
+    const { fields: plain, blobs } = await message(fields)
+    return under(undefined, undefined, () => this.#mailer.render(plain, blobs))
+  }
+
+  async verify({ sendTo, throwOnFailure = true, signal, timeout } = {}) {
+    const call = new native.NativeCall(timeout)
+    return report(await under(signal, call, () => this.#mailer.verify(sendTo, !throwOnFailure, call)))
+  }
+
+  async warm({ signal, timeout } = {}) {
+    const call = new native.NativeCall(timeout)
+    await under(signal, call, () => this.#mailer.warm(call))
+  }
+
+  forMailbox(username, { from } = {}) {
+    return new Mailer(undefined, sync(() => this.#mailer.forMailbox(username, from)))
+  }
+
+  login(options) {
+    return begin(this.#mailer, options)
+  }
+
+  resumeLogin(saved) {
+    return new Login(sync(() => this.#mailer.resumeLogin(saved)))
+  }
+
+  logout() {
+    return this.tokens.logout()
+  }
+
+  get outbox() {
+    return this.#mailer.outbox().map(([about, raw]) => ({ ...about, raw }))
+  }
+
+  metrics() {
+    return this.#mailer.metrics()
+  }
+
+  async close({ timeout } = {}) {
+    await under(undefined, undefined, () => this.#mailer.close(timeout))
+  }
+
+  [inspect.custom]() {
+    return 'Mailer {}'
+  }
+}
+if (Symbol.asyncDispose) {
+  Mailer.prototype[Symbol.asyncDispose] = function dispose() {
+    return this.close()
+  }
+}
+
+module.exports = { Mailer }

@@ -1,0 +1,111 @@
+'use strict'
+// The token half: sources, tokens and sign-ins.
+
+const { inspect } = require('node:util')
+const native = require('../native.cjs')
+const { account, split } = require('./convert.cjs')
+const { sync, under } = require('./errors.cjs')
+
+class AccessToken {
+  #token
+  constructor(token) {
+    this.#token = token
+    const { expiresAt, ...about } = token.about()
+    Object.assign(this, about, { expiresAt: expiresAt && new Date(expiresAt) })
+    // Readable, but never printed by accident.
+    Object.defineProperty(this, 'secret', { get: () => token.secret(), enumerable: false })
+  }
+  xoauth2(username) {
+    return sync(() => this.#token.xoauth2(username))
+  }
+  xoauth2Base64(username) {
+    return sync(() => this.#token.xoauth2Base64(username))
+  }
+  oauthbearer(host, port, username) {
+    return sync(() => this.#token.oauthbearer(host, port, username))
+  }
+}
+
+class Login {
+  #login
+  constructor(login) {
+    this.#login = login
+    const { expiresAt, ...about } = login.about()
+    Object.assign(this, about, { expiresAt: new Date(expiresAt) })
+  }
+  async wait({ signal, timeout } = {}) {
+    const call = new native.NativeCall(timeout)
+    return account(await under(signal, call, () => this.#login.wait(call)))
+  }
+  async finish(callback, { signal, timeout } = {}) {
+    const call = new native.NativeCall(timeout)
+    let plain = callback
+    if (callback instanceof URL) plain = callback.href
+    else if (callback instanceof URLSearchParams) plain = callback.toString()
+    return account(await under(signal, call, () => this.#login.finish(plain, call)))
+  }
+  save() {
+    return sync(() => this.#login.save())
+  }
+  cancel() {
+    this.#login.cancel()
+  }
+}
+
+async function begin(source, options = {}) {
+  const { signal, ...request } = options
+  const call = new native.NativeCall()
+  return new Login(await under(signal, call, () => source.login(request, call)))
+}
+
+class TokenSource {
+  #source
+  constructor(options, from) {
+    if (from) {
+      this.#source = from
+    } else {
+      const { plain, host } = split(options)
+      this.#source = sync(() => native.NativeTokens.open(plain, host.token, host.store, undefined))
+    }
+  }
+  get account() {
+    return account(this.#source.account() ?? null)
+  }
+  async get({ force = false, minRemaining, signal, timeout } = {}) {
+    if (!force) {
+      const token = sync(() => this.#source.cached(minRemaining))
+      if (token) return new AccessToken(token)
+    }
+    const call = new native.NativeCall(timeout)
+    return new AccessToken(await under(signal, call, () => this.#source.get(force, minRemaining, call)))
+  }
+  invalidate(token) {
+    this.#source.invalidate(typeof token === 'string' ? token : token.secret)
+  }
+  login(options) {
+    return begin(this.#source, options)
+  }
+  resumeLogin(saved) {
+    return new Login(sync(() => this.#source.resumeLogin(saved)))
+  }
+  async logout() {
+    await under(undefined, undefined, () => this.#source.logout())
+  }
+  async close() {
+    this.#source.close()
+  }
+  // nodemailer's hook: transporter.set('oauth2_provision_cb', source.provisionCallback)
+  get provisionCallback() {
+    return (_user, renew, callback) => {
+      this.get({ force: renew }).then(
+        (token) => callback(null, token.secret, token.expiresAt?.getTime()),
+        (error) => callback(error),
+      )
+    }
+  }
+  [inspect.custom]() {
+    return 'TokenSource {}'
+  }
+}
+
+module.exports = { AccessToken, Login, TokenSource, begin }

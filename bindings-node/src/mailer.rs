@@ -1,0 +1,198 @@
+//! The mailer.
+
+use std::path::PathBuf;
+use std::time::Duration;
+
+use mailbearer::config::{MailboxOption, parse_duration};
+use mailbearer::{Error, Load, LoginRequest, Mailer, VerifyRequest};
+use napi::Env;
+use napi::bindgen_prelude::{Buffer, PromiseRaw};
+use napi_derive::napi;
+use serde_json::Value;
+
+use crate::bulk::NativeBulk;
+use crate::convert::{NativeCall, fail, message, to_js};
+use crate::host::{Asked, Told, host};
+use crate::login::NativeLogin;
+use crate::tokens::NativeTokens;
+
+/// A mailer.
+#[napi]
+pub struct NativeMailer {
+    mailer: Mailer,
+}
+
+#[napi]
+impl NativeMailer {
+    /// From options, and from a file or the environment if `load` says so.
+    #[napi(factory)]
+    pub fn open(
+        options: Value,
+        load: Option<Value>,
+        token: Option<Asked>,
+        store: Option<Asked>,
+        events: Option<Told>,
+    ) -> napi::Result<Self> {
+        let host = host(token, store, events);
+        let mailer = match load {
+            None => Mailer::from_json(options, host),
+            Some(load) => {
+                let text = |key: &str| load[key].as_str().map(str::to_owned);
+                Mailer::load(
+                    Load {
+                        file: text("file").map(PathBuf::from),
+                        search: load["search"].as_bool().unwrap_or(false),
+                        profile: text("profile"),
+                        env_prefix: text("prefix"),
+                        overrides: options,
+                    },
+                    host,
+                )
+            }
+        };
+        Ok(Self { mailer: mailer.map_err(fail)? })
+    }
+
+    /// Sends one message.
+    #[napi(ts_return_type = "Promise<any>")]
+    pub fn send<'env>(
+        &self,
+        env: &'env Env,
+        fields: Value,
+        blobs: Vec<Buffer>,
+        call: &NativeCall,
+    ) -> napi::Result<PromiseRaw<'env, Value>> {
+        let (mailer, call) = (self.mailer.clone(), call.to_core()?);
+        let message = message(fields, &blobs).map_err(fail)?;
+        env.spawn_future(async move { mailer.send(&message, call).await.map(|r| to_js(&r)).map_err(fail) })
+    }
+
+    /// Begins a bulk send.
+    #[napi]
+    pub fn bulk(&self, call: &NativeCall) -> napi::Result<NativeBulk> {
+        NativeBulk::begin(&self.mailer, call.to_core()?)
+    }
+
+    /// The octets that would be sent.
+    #[napi(ts_return_type = "Promise<Buffer>")]
+    pub fn render<'env>(
+        &self,
+        env: &'env Env,
+        fields: Value,
+        blobs: Vec<Buffer>,
+    ) -> napi::Result<PromiseRaw<'env, Buffer>> {
+        let mailer = self.mailer.clone();
+        let message = message(fields, &blobs).map_err(fail)?;
+        env.spawn_future(async move {
+            mailer.render(&message).await.map(|bytes| Buffer::from(bytes.to_vec())).map_err(fail)
+        })
+    }
+
+    /// Walks the chain.
+    #[napi(ts_return_type = "Promise<any>")]
+    pub fn verify<'env>(
+        &self,
+        env: &'env Env,
+        send_to: Option<String>,
+        always_report: bool,
+        call: &NativeCall,
+    ) -> napi::Result<PromiseRaw<'env, Value>> {
+        let mailer = self.mailer.clone();
+        let request = VerifyRequest { send_to, always_report, call: call.to_core()? };
+        env.spawn_future(async move {
+            let report = mailer.verify(request).await.map_err(fail)?;
+            let mut found = to_js(&report);
+            found["text"] = report.to_string().into();
+            Ok(found)
+        })
+    }
+
+    /// Fetches the token and opens a connection.
+    #[napi(ts_return_type = "Promise<void>")]
+    pub fn warm<'env>(&self, env: &'env Env, call: &NativeCall) -> napi::Result<PromiseRaw<'env, ()>> {
+        let (mailer, call) = (self.mailer.clone(), call.to_core()?);
+        env.spawn_future(async move { mailer.warm(call).await.map_err(fail) })
+    }
+
+    /// Begins a sign-in.
+    #[napi(ts_return_type = "Promise<NativeLogin>")]
+    pub fn login<'env>(
+        &self,
+        env: &'env Env,
+        request: Value,
+        call: &NativeCall,
+    ) -> napi::Result<PromiseRaw<'env, NativeLogin>> {
+        let (mailer, request) = (self.mailer.clone(), login_request(&request, call)?);
+        env.spawn_future(async move { mailer.login(request).await.map(NativeLogin::new).map_err(fail) })
+    }
+
+    /// Goes on with a sign-in.
+    #[napi]
+    pub fn resume_login(&self, saved: String) -> napi::Result<NativeLogin> {
+        self.mailer.resume_login(&saved).map(NativeLogin::new).map_err(fail)
+    }
+
+    /// The token half.
+    #[napi]
+    pub fn tokens(&self) -> napi::Result<NativeTokens> {
+        self.mailer.tokens().map(|source| NativeTokens::new(source.clone())).map_err(fail)
+    }
+
+    /// A mailer for another mailbox.
+    #[napi]
+    pub fn for_mailbox(&self, username: String, from: Option<Value>) -> napi::Result<Self> {
+        let from = from.map(|from| match from {
+            Value::String(address) => MailboxOption { name: None, address },
+            other => MailboxOption {
+                name: other["name"].as_str().map(str::to_owned),
+                address: other["address"].as_str().unwrap_or_default().to_owned(),
+            },
+        });
+        Ok(Self { mailer: self.mailer.for_mailbox(&username, from).map_err(fail)? })
+    }
+
+    /// What the memory provider kept, and the octets of each.
+    #[napi(ts_return_type = "Array<[any, Buffer]>")]
+    pub fn outbox(&self) -> Vec<(Value, Buffer)> {
+        let kept = self.mailer.outbox().into_iter();
+        kept.map(|kept| {
+            let about = serde_json::json!({
+                "messageId": kept.message_id, "tag": kept.tag, "envelope": to_js(&kept.envelope),
+            });
+            (about, Buffer::from(kept.bytes.to_vec()))
+        })
+        .collect()
+    }
+
+    /// The numbers.
+    #[napi]
+    pub fn metrics(&self) -> Value {
+        to_js(&self.mailer.metrics())
+    }
+
+    /// Closes.
+    #[napi(ts_return_type = "Promise<void>")]
+    pub fn close<'env>(&self, env: &'env Env, timeout: Option<String>) -> napi::Result<PromiseRaw<'env, ()>> {
+        let mailer = self.mailer.clone();
+        let timeout = timeout.as_deref().map(parse_duration).transpose();
+        let timeout = timeout.map_err(|text| fail(Error::config("timeout", format!("`timeout`: {text}"))))?;
+        env.spawn_future(async move {
+            mailer.close(timeout.unwrap_or(CLOSING)).await;
+            Ok(())
+        })
+    }
+}
+
+pub(crate) fn login_request(request: &Value, call: &NativeCall) -> napi::Result<LoginRequest> {
+    let text = |key: &str| request[key].as_str().map(str::to_owned);
+    Ok(LoginRequest {
+        method: text("method"),
+        redirect_uri: text("redirectUri"),
+        login_hint: text("loginHint"),
+        open_browser: false,
+        call: call.to_core()?,
+    })
+}
+
+/// What `close` waits for running sends.
+const CLOSING: Duration = Duration::from_secs(30);

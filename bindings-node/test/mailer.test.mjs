@@ -1,0 +1,236 @@
+import assert from 'node:assert/strict'
+import { spawnSync } from 'node:child_process'
+import { readFileSync } from 'node:fs'
+import { createRequire } from 'node:module'
+import { after, before, beforeEach, test } from 'node:test'
+import { inspect } from 'node:util'
+import { Worker } from 'node:worker_threads'
+import nodemailer from 'nodemailer'
+import { MailError, Mailer, TokenSource } from '../index.mjs'
+import { Emulator } from '../testing.mjs'
+
+let emulator
+let mailer
+const hello = { to: 'ada@example.com', subject: 'Hello', text: 'Hi' }
+const index = new URL('../index.mjs', import.meta.url).href
+
+before(async () => {
+  emulator = await Emulator.start()
+})
+beforeEach(() => {
+  emulator.clear()
+  mailer = new Mailer(emulator.settings())
+})
+after(() => emulator.close())
+
+test('a message goes out and the receipt says so', async () => {
+  const receipt = await mailer.send({ ...hello, attachments: [{ filename: 'a.bin', content: Buffer.from([0, 1, 255]) }] })
+  assert.deepEqual(receipt.accepted, ['ada@example.com'])
+  assert.ok(receipt.sentAt instanceof Date && receipt.timings.totalMs > 0)
+  const [message] = emulator.messages
+  assert.equal(message.username, 'noreply@contoso.com')
+  assert.match(message.raw.toString(), /AAH\//)
+  await mailer.close()
+  await assert.rejects(mailer.send(hello), { code: 'closed', number: 801 })
+})
+
+test('require gives the same classes', () => {
+  const required = createRequire(import.meta.url)('../index.cjs')
+  assert.equal(required.Mailer, Mailer)
+  assert.equal(required.MailError, MailError)
+})
+
+test('errors have a code, a hint, and the names that nodemailer uses', async () => {
+  emulator.fail('end', { reply: '554 5.2.252 SendAsDenied' })
+  const error = await mailer.send(hello).catch((e) => e)
+  assert.ok(error instanceof MailError && error instanceof Error)
+  assert.equal(error.code, 'send_as_denied')
+  assert.equal(error.responseCode, 554)
+  assert.match(error.response, /SendAsDenied/)
+  assert.match(error.hint, /SendAs/)
+  assert.match(error.stack, /mailer\.test\.mjs/)
+  assert.equal(JSON.parse(JSON.stringify(error)).message, error.message)
+  assert.throws(() => new Mailer({ provider: 'microsoft365', auth: { grant: 'client_credentials', cliantId: 'x' } }), {
+    code: 'config_invalid',
+    message: 'unknown option `auth.cliantId`; did you mean `auth.clientId`?',
+  })
+})
+
+test('an abort before and during a send rejects with its reason and the verdict', async () => {
+  await assert.rejects(mailer.send(hello, { signal: AbortSignal.abort() }), { name: 'AbortError' })
+  emulator.fail('mail', { delay: 30 })
+  const controller = new AbortController()
+  const reason = new Error('enough')
+  const sending = mailer.send(hello, { signal: controller.signal })
+  while (emulator.seen.auth.length === 0) await new Promise((r) => setTimeout(r, 5))
+  controller.abort(reason)
+  const error = await sending.catch((e) => e)
+  assert.deepEqual([error.code, error.name, error.delivery], ['cancelled', 'AbortError', 'none'])
+  assert.equal(error.cause, reason)
+  assert.equal(emulator.messages.length, 0)
+})
+
+test('a callback may throw, reject, or bring a token', async () => {
+  const { accessToken } = emulator.settings({ grant: 'access_token' }).auth
+  const options = emulator.settings({ grant: 'callback' })
+  const asked = []
+  const from = (callback) => new Mailer({ ...options, auth: { grant: 'callback', callback } })
+  await from((request) => (asked.push(request), accessToken)).send(hello)
+  assert.deepEqual([asked.length, asked[0].force, asked[0].username], [1, false, 'noreply@contoso.com'])
+  await from(async () => ({ accessToken, expiresAt: new Date(Date.now() + 3.6e6) })).send(hello)
+  const failing = [() => { throw new TypeError('no') }, async () => { throw new TypeError('no') }, () => undefined]
+  for (const callback of failing) {
+    await assert.rejects(from(callback).send(hello), { code: 'token_provider_failed' })
+  }
+})
+
+test('a store of the program keeps rotated tokens', async () => {
+  const kept = new Map()
+  const store = {
+    async load(key) {
+      return kept.get(key) ?? null
+    },
+    async save(key, entry, version) {
+      if ((kept.get(key)?.version ?? null) !== version) return false
+      if (entry === null) kept.delete(key)
+      else kept.set(key, { entry, version: (version ?? 0) + 1 })
+      return true
+    },
+  }
+  const options = { ...emulator.settings({ grant: 'refresh_token' }), store }
+  await new Mailer(options).send(hello)
+  assert.ok(kept.size > 0)
+  await new Mailer(options).send(hello)
+  assert.equal(emulator.messages.length, 2)
+})
+
+test('many messages: pulled as there is room, one result each, counts', async () => {
+  const memory = new Mailer({ provider: 'memory', username: 'me@example.org' })
+  let pulled = 0
+  let ahead = 0
+  let seen = 0
+  function* source() {
+    for (; pulled < 10_000; pulled++) {
+      ahead = Math.max(ahead, pulled - seen)
+      yield pulled === 7 ? { to: 'a@b, c@d', text: '' } : { ...hello, tag: String(pulled) }
+    }
+  }
+  const stream = memory.sendMany(source())
+  const indexes = new Set()
+  for await (const result of stream) {
+    seen++
+    indexes.add(result.index)
+    if (result.index === 7) assert.equal(result.error.code, 'message_invalid')
+    else assert.equal(result.receipt.tag, String(result.index))
+  }
+  assert.equal(indexes.size, 10_000)
+  assert.deepEqual({ ...stream.counts }, { sent: 9999, failed: 1, uncertain: 0, notSent: 0, inFlight: 0 })
+  assert.ok(ahead <= 16, `${ahead} messages were pulled ahead`)
+  assert.equal(memory.outbox.length, 1000)
+})
+
+test('leaving the loop stops the pulling; what would fail every message is thrown once', async () => {
+  let pulled = 0
+  const endless = (function* () {
+    for (;;) {
+      pulled++
+      yield hello
+    }
+  })()
+  for await (const result of mailer.sendMany(endless)) {
+    assert.equal(result.outcome, 'sent')
+    break
+  }
+  assert.ok(pulled < 10)
+  const wrong = emulator.settings()
+  wrong.auth.clientSecret = 'wrong'
+  const outcomes = []
+  await assert.rejects(
+    async () => {
+      for await (const result of new Mailer(wrong).sendMany([hello, hello])) outcomes.push(result.outcome)
+    },
+    { code: 'client_rejected' },
+  )
+  assert.deepEqual(outcomes, ['not_sent', 'not_sent'])
+})
+
+test('events come, and hold no secret', async () => {
+  const events = []
+  const logger = { info: (fields, name) => events.push([name, fields]), warn: (fields, name) => events.push([name, fields]) }
+  const logged = new Mailer({ ...emulator.settings(), logger })
+  const done = new Promise((resolve) => logged.once('send.done', resolve))
+  await logged.send(hello)
+  assert.equal((await done).accepted, 1)
+  const { secret } = await logged.tokens.get()
+  const text = JSON.stringify(events)
+  assert.match(text, /token\.refreshed/)
+  assert.ok(!text.includes(secret))
+  assert.ok(!inspect([logged, logged.tokens, await logged.tokens.get()]).includes(secret))
+})
+
+test('signing in by redirect, in two steps and across processes', async () => {
+  const options = emulator.settings({ grant: 'authorization_code' })
+  const first = new Mailer(options)
+  const redirectUri = 'https://app.contoso.com/callback'
+  const login = await first.login({ redirectUri })
+  const saved = login.save()
+  const callback = await emulator.signIn(login.url, { username: options.username })
+  const second = new Mailer(options)
+  const account = await second.resumeLogin(saved).finish(new URL(callback))
+  assert.equal(account.username, options.username)
+  await second.send(hello)
+  const declined = await first.login({ redirectUri })
+  const refused = await emulator.signIn(declined.url, { username: options.username, decision: 'deny' })
+  await assert.rejects(declined.finish(refused), { code: 'login_declined' })
+})
+
+test('signing in at another device', async () => {
+  emulator.configure({ deviceInterval: 1 })
+  const device = new Mailer(emulator.settings({ grant: 'device_code' }))
+  const login = await device.login()
+  await emulator.approve(login.userCode, { username: 'noreply@contoso.com' })
+  assert.equal((await login.wait()).username, 'noreply@contoso.com')
+  await device.send(hello)
+})
+
+test('nodemailer takes its tokens from a source', async () => {
+  const source = new TokenSource(emulator.settings())
+  const transport = nodemailer.createTransport({
+    host: 'localhost',
+    port: emulator.smtpPort,
+    requireTLS: true,
+    tls: { ca: readFileSync(emulator.caFile) },
+    auth: { type: 'OAuth2', user: 'noreply@contoso.com' },
+  })
+  transport.set('oauth2_provision_cb', source.provisionCallback)
+  await transport.sendMail({ from: 'noreply@contoso.com', ...hello })
+  transport.close()
+  assert.equal(emulator.messages.length, 1)
+})
+
+test('an idle mailer lets the process end', () => {
+  const code = `
+    import { Mailer } from ${JSON.stringify(index)}
+    const mailer = new Mailer(${JSON.stringify(emulator.settings())})
+    const receipt = await mailer.send({ to: 'ada@example.com', text: 'x' })
+    console.log(receipt.accepted.length)`
+  const done = spawnSync(process.execPath, ['--input-type=module', '-e', code], { timeout: 30_000, encoding: 'utf8' })
+  assert.deepEqual([done.status, done.stdout.trim(), done.signal], [0, '1', null])
+})
+
+test('worker threads end cleanly with sends in flight', async () => {
+  emulator.fail('mail', { delay: 5, times: 0 })
+  const code = `
+    import { parentPort } from 'node:worker_threads'
+    import { Mailer } from ${JSON.stringify(index)}
+    const mailer = new Mailer(${JSON.stringify(emulator.settings())})
+    mailer.send({ to: 'ada@example.com', text: 'x' }).catch(() => {})
+    parentPort.postMessage('sending')`
+  const url = new URL(`data:text/javascript,${encodeURIComponent(code)}`)
+  const ends = Array.from({ length: 6 }, async () => {
+    const worker = new Worker(url)
+    await new Promise((resolve, reject) => worker.once('message', resolve).once('error', reject))
+    return worker.terminate()
+  })
+  assert.equal((await Promise.all(ends)).length, 6)
+})

@@ -1,0 +1,98 @@
+"""What `Mailer` and `AsyncMailer` share: one native object, opened from options."""
+
+from __future__ import annotations
+
+import os
+
+from . import _native as native_module
+from . import errors
+from ._call import Client
+from ._options import mailbox, split
+from .receipt import Envelope, Kept
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+    from typing import Any
+    from pathlib import Path
+
+    from typing_extensions import Self, Unpack
+
+    from ._host import Host
+    from .options import Addr, Options
+
+
+class MailerBase(Client):
+    """Opening, and what never waits."""
+
+    _native: native_module.Mailer
+
+    def __init__(self, **options: Unpack[Options]) -> None:
+        plain, host = split(options)
+        self._adopt(native_module.Mailer(plain, host), host)
+
+    @classmethod
+    def from_dict(cls, options: Mapping[str, Any]) -> Self:
+        """From a dictionary of options, such as a parsed file. ``from`` may stand for ``from_``."""
+        plain, host = split(options)
+        return cls._made(native_module.Mailer(plain, host), host)
+
+    @classmethod
+    def from_file(cls, path: str | Path | None = None, *, profile: str | None = None, **overrides: Any) -> Self:
+        """From a TOML file; without `path` from ``$MAILBEARER_CONFIG``, the user's or the system's.
+        The environment (``MAILBEARER_…``) and `overrides` win over it."""
+        file = None if path is None else os.fspath(path)
+        return cls._load((file, True, profile, "MAILBEARER_"), overrides)
+
+    @classmethod
+    def from_env(cls, prefix: str = "MAILBEARER_", **overrides: Any) -> Self:
+        """From the environment: ``MAILBEARER_AUTH__CLIENT_ID`` is ``auth.client_id``. A file that
+        ``MAILBEARER_CONFIG`` names lies below, `overrides` above."""
+        return cls._load((os.environ.get("MAILBEARER_CONFIG"), False, None, prefix), overrides)
+
+    @property
+    def outbox(self) -> tuple[Kept, ...]:
+        """What ``provider="memory"`` kept of the last 1,000 messages, oldest first."""
+        return tuple(
+            Kept(message_id=message_id, tag=tag, envelope=Envelope(mail_from, rcpt_to), raw=raw)
+            for message_id, tag, mail_from, rcpt_to, raw in self._native.outbox()
+        )
+
+    def metrics(self) -> dict[str, Any]:
+        """Counters since the mailer was made in this process."""
+        return self._native.metrics()
+
+    def for_mailbox(self, username: str, *, from_: Addr | None = None) -> Self:
+        """A mailer for another mailbox that shares tokens, connections and store with this one."""
+        return self._made(self._native.for_mailbox(username, _pair(from_)), self._host)
+
+    @classmethod
+    def _load(cls, places: native_module.Places, overrides: Mapping[str, Any]) -> Self:
+        plain, host = split(overrides)
+        return cls._made(native_module.Mailer.load(*places, plain, host), host)
+
+    @classmethod
+    def _made(cls, native: native_module.Mailer, host: Host) -> Self:
+        made = cls.__new__(cls)
+        made._adopt(native, host)
+        return made
+
+    def _adopt(self, native: native_module.Mailer, host: Host) -> None:
+        self._native, self._host = native, host
+        self._drain()
+
+    def __repr__(self) -> str:
+        return f"{type(self).__name__}(provider={self._native.provider!r}, username={self._native.username!r})"
+
+    def __reduce__(self) -> Any:
+        raise TypeError(
+            f"a {type(self).__name__} cannot be pickled: it holds secrets and connections; "
+            "pickle the Message, and make the mailer from its options where it is needed"
+        )
+
+
+def _pair(value: Addr | None) -> tuple[str | None, str] | None:
+    if value is None:
+        return None
+    given = mailbox(value, "from", errors.config)
+    return (None, given) if isinstance(given, str) else (given.get("name"), given["address"])

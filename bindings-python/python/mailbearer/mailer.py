@@ -1,0 +1,162 @@
+"""The blocking mailer."""
+
+from __future__ import annotations
+
+
+from ._mailer import MailerBase
+from ._options import duration
+from .bulk import SendStream
+from .login import Login
+from .message import addresses_of, as_message, choose, sender_of
+from .receipt import Envelope, Receipt
+from .report import Report
+from .tokens import TokenSource
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Sequence
+    from typing import Any, Literal, overload
+    from email.message import EmailMessage
+    from email.message import Message as LegacyMessage
+
+    from typing_extensions import Self, Unpack
+
+    from .message import Message
+    from .options import Duration, MessageFields
+
+
+class Mailer(MailerBase):
+    """Sends mail. Make one, keep it, and use it from as many threads as you like, in forked children too.
+
+    A call blocks its thread alone; Ctrl-C ends it. Options are checked when it is made, without a
+    network: `ConfigError` names the mistake.
+    """
+
+    @property
+    def tokens(self) -> TokenSource:
+        """The token half."""
+        return TokenSource._of_mailer(self._native.tokens(), self._host)
+
+    if TYPE_CHECKING:
+
+        @overload
+        def send(
+            self,
+            message: Message | EmailMessage | LegacyMessage | bytes,
+            /,
+            *,
+            envelope: Envelope | None = None,
+            timeout: Duration | None = None,
+            partial: Literal["deliver", "refuse"] | None = None,
+        ) -> Receipt: ...
+        @overload
+        def send(
+            self,
+            *,
+            timeout: Duration | None = None,
+            partial: Literal["deliver", "refuse"] | None = None,
+            **fields: Unpack[MessageFields],
+        ) -> Receipt: ...
+
+    def send(  # type: ignore[misc]  # mypy does not see that Any takes every field
+        self,
+        message: Any = None,
+        /,
+        *,
+        timeout: Duration | None = None,
+        partial: Literal["deliver", "refuse"] | None = None,
+        **fields: Any,
+    ) -> Receipt:
+        """Sends one message, and returns once the server answered for it.
+
+        It raises only if nobody was accepted; who was refused stands in the receipt's ``rejected``.
+        `timeout` (default 5 minutes, and a second for each 16 KiB) covers everything up to the end of
+        the message. An `Error` says whether the same call may be repeated (``retryable``).
+        """
+        chosen = choose(message, fields)
+        return Receipt.from_core(self._run(self._native.send(chosen._native, duration(timeout), partial)))
+
+    def send_many(
+        self, messages: Iterable[Message | EmailMessage | MessageFields], *, timeout: Duration | None = None
+    ) -> SendStream:
+        """Sends whatever `messages` yields, as many side by side as there may be connections, and gives
+        one result each. `timeout` is for each message. Memory stays flat."""
+        return SendStream(self, self._native.bulk(duration(timeout)), messages)
+
+    def login(
+        self,
+        *,
+        method: Literal["authorization_code", "device_code"] | None = None,
+        redirect_uri: str | None = None,
+        login_hint: str | None = None,
+        open_browser: bool = False,
+    ) -> Login:
+        """Begins a sign-in. Without `redirect_uri` call its `wait`, with one its `finish`."""
+        return self.tokens.login(
+            method=method, redirect_uri=redirect_uri, login_hint=login_hint, open_browser=open_browser
+        )
+
+    def resume_login(self, saved: str) -> Login:
+        """Goes on with a sign-in that another process began and saved."""
+        return self.tokens.resume_login(saved)
+
+    def logout(self) -> None:
+        """Forgets the tokens, here and in the store."""
+        self.tokens.logout()
+
+    def verify(self, *, send_to: str | None = None, raise_on_failure: bool = True) -> Report:
+        """Walks the chain from DNS to MAIL FROM without sending, and says for each link what was seen
+        and what to do. `send_to` sends one real message there: the only proof of SendAs and quota.
+
+        Raises the first failing link's error, the report on it, unless `raise_on_failure` is false.
+        """
+        return Report.from_core(self._run(self._native.verify(send_to, not raise_on_failure, None)))
+
+    def render(self, message: Message | EmailMessage | MessageFields) -> bytes:
+        """The octets that would be sent."""
+        octets: bytes = self._run(self._native.render(as_message(message)._native))
+        return octets
+
+    def sendmail(
+        self, from_addr: str, to_addrs: str | Sequence[str], msg: bytes | str
+    ) -> dict[str, tuple[int, bytes]]:
+        """In `smtplib`'s shape: finished MIME and its envelope. Returns the refused recipients."""
+        octets = msg.encode() if isinstance(msg, str) else msg
+        return _refused(self.send(octets, envelope=Envelope(from_addr, to_addrs)))
+
+    def send_message(
+        self,
+        msg: EmailMessage | LegacyMessage,
+        from_addr: str | None = None,
+        to_addrs: Sequence[str] | None = None,
+    ) -> dict[str, tuple[int, bytes]]:
+        """In `smtplib`'s shape: the headers say who sends and who receives, unless you do. Returns the
+        refused recipients."""
+        envelope = None
+        if from_addr is not None or to_addrs is not None:
+            sender = sender_of(msg) if from_addr is None else from_addr
+            envelope = Envelope(sender, addresses_of(msg) if to_addrs is None else to_addrs)
+        return _refused(self.send(msg, envelope=envelope))
+
+    def warm(self) -> None:
+        """Fetches the token and opens a connection ahead of need."""
+        self._run(self._native.warm(None))
+
+    def close(self, timeout: Duration = 30.0) -> None:
+        """Refuses new sends with `Closed`, waits at most `timeout` for running ones, then cancels them.
+        May be repeated."""
+        self._run(self._native.close(duration(timeout) or "0s"))
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *exception: object) -> None:
+        self.close()
+
+
+def _refused(receipt: Receipt) -> dict[str, tuple[int, bytes]]:
+    refused = {}
+    for one in receipt.rejected:
+        text = f"{one.reply.enhanced} {one.reply.text}" if one.reply.enhanced else one.reply.text
+        refused[one.address] = (one.reply.code, text.encode())
+    return refused

@@ -1,0 +1,152 @@
+"""The types of options and of message fields. Nothing of ours needs them at run time, so that a program
+that only sends does not wait for `typing`."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+from typing import TYPE_CHECKING, Any, Literal, Protocol, Tuple, TypedDict, Union
+
+if sys.version_info >= (3, 11):
+    from typing import NotRequired, Required
+else:
+    from typing_extensions import NotRequired, Required
+
+if TYPE_CHECKING:
+    import datetime as dt
+    from email.headerregistry import Address
+    from pathlib import Path
+
+    from .events import Event
+    from .message import Attachment
+    from .receipt import Envelope
+    from .tokens import AccessToken, TokenRequest
+
+#: Seconds, a `timedelta`, or text with a unit: ``"500ms"``, ``"30s"``, ``"10m"``, ``"1h"``.
+Duration = Union[str, float, "dt.timedelta"]
+#: Where a secret is read from, again at each use: one of the keys.
+SecretRef = TypedDict("SecretRef", {"env": str, "file": "str | Path", "command": Sequence[str]}, total=False)
+#: A secret itself, or where it is read from.
+Secret = Union[str, SecretRef]
+#: One mailbox: ``"ada@example.com"``, ``("Ada", "ada@example.com")`` or an `Address`.
+Addr = Union[str, "Address", Tuple[str, str]]
+#: One mailbox or a list of them.
+Addrs = Union[Addr, Sequence[Addr]]
+#: Whose mail service it is.
+Provider = Literal[
+    "microsoft365", "outlook", "gmail", "hve", "yahoo", "aol", "fastmail", "yandex", "comcast", "custom", "memory"
+]
+
+
+class _Common(TypedDict, total=False):
+    tenant: str
+    client_id: str
+    scopes: Sequence[str]
+    authority: str
+
+
+class ClientCredentials(_Common):
+    """The application signs in as itself."""
+
+    grant: Required[Literal["client_credentials"]]
+    client_secret: NotRequired[Secret]
+    certificate: NotRequired[Secret]
+
+
+class AuthorizationCode(_Common):
+    """A person signs in, in a browser or with a code shown on a device."""
+
+    grant: Required[Literal["authorization_code", "device_code"]]
+    client_secret: NotRequired[Secret]
+    redirect_uri: NotRequired[str]
+
+
+class RefreshToken(_Common):
+    """A person signed in elsewhere, and here is the refresh token."""
+
+    grant: Required[Literal["refresh_token"]]
+    refresh_token: Required[Secret]
+    client_secret: NotRequired[Secret]
+
+
+class Callback(_Common):
+    """A function of yours gets the tokens."""
+
+    grant: Required[Literal["callback"]]
+    callback: Required[
+        Callable[
+            ["TokenRequest"],
+            "str | AccessToken | Mapping[str, Any] | Awaitable[str | AccessToken | Mapping[str, Any]]",
+        ]
+    ]
+
+
+class StaticToken(_Common):
+    """One access token, good until it expires."""
+
+    grant: Required[Literal["access_token"]]
+    access_token: Required[Secret]
+
+
+#: How tokens are acquired.
+Auth = Union[ClientCredentials, AuthorizationCode, RefreshToken, Callback, StaticToken]
+
+
+class TokenStore(Protocol):
+    """A place of your own for tokens: a compare-and-swap on a version. Its methods run on a thread of
+    their own (awaitables on the mailer's loop). Entries hold refresh tokens: treat them as secrets."""
+
+    def load(self, key: str) -> tuple[bytes, int] | None:
+        """The entry and its version, if there is one."""
+        ...
+
+    def save(self, key: str, entry: bytes | None, version: int | None) -> bool:
+        """Writes (``None`` removes) if the version is still `version` (``None``: there is no entry);
+        otherwise returns False. The next version is any other number."""
+        ...
+
+
+class Options(TypedDict, total=False):
+    """The options of a `Mailer` or a `TokenSource`. A dictionary may say ``from`` for ``from_``."""
+
+    provider: Required[Provider]
+    username: str
+    from_: Addr
+    auth: Auth
+    smtp: Mapping[str, Any]
+    limits: Mapping[str, Any]
+    tls: Mapping[str, Any]
+    store: Union[str, Mapping[str, Any], TokenStore]
+    retry: Mapping[str, Any]
+    http: Mapping[str, Any]
+    dkim: Mapping[str, Any]
+    files: Union[Literal["allow", "deny"], "Sequence[str | Path]"]
+    timeout: Duration
+    partial: Literal["deliver", "refuse"]
+    on_event: Callable[["Event"], None]
+
+
+class MessageFields(TypedDict, total=False):
+    """What a message is made of. A dictionary may say ``from`` for ``from_``."""
+
+    from_: Addrs
+    sender: Addr
+    reply_to: Addrs
+    to: Addrs
+    cc: Addrs
+    bcc: Addrs
+    subject: str
+    text: str
+    html: str
+    attachments: Sequence[Union[str, "Path", "Attachment"]]
+    headers: Mapping[str, Union[str, Sequence[str]]]
+    message_id: str
+    date: dt.datetime
+    in_reply_to: str
+    references: Sequence[str]
+    list_unsubscribe: Sequence[str]
+    calendar: Union[str, bytes]
+    priority: Literal["high", "normal", "low"]
+    dsn: Mapping[str, Any]
+    envelope: Envelope
+    tag: str

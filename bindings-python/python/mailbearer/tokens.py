@@ -1,0 +1,250 @@
+"""The token half alone, for programs that keep their own SMTP or IMAP client."""
+
+from __future__ import annotations
+
+import os
+
+from . import _native as native_module
+from . import adapters
+from ._call import Client
+from ._options import duration, split
+from ._record import Record, epoch
+from .login import Account, AsyncLogin, Login
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    import datetime as dt
+    from collections.abc import Callable, Mapping
+    from typing import Any, Literal
+
+    from typing_extensions import Self, Unpack
+
+    from ._host import Host
+    from .options import Duration, Options
+
+
+class TokenRequest(Record):
+    """What is asked of a token callback."""
+
+    __slots__ = ("username", "scopes", "force")
+    #: The mailbox.
+    username: str | None
+    scopes: tuple[str, ...]
+    #: The token given last was refused: bring a new one.
+    force: bool
+
+
+class AccessToken:
+    """An access token. Its ``repr`` shows no secret."""
+
+    __slots__ = ("_native",)
+
+    def __init__(self, native: native_module.AccessToken) -> None:
+        self._native = native
+
+    @property
+    def secret(self) -> str:
+        """The token itself."""
+        return self._native.secret
+
+    @property
+    def username(self) -> str | None:
+        """The mailbox it is for, where known."""
+        return self._native.username
+
+    @property
+    def scopes(self) -> tuple[str, ...]:
+        """Its scopes, as far as the service said."""
+        return tuple(self._native.scopes)
+
+    @property
+    def expires_at(self) -> dt.datetime | None:
+        """When it expires; ``None`` if nobody said."""
+        at = self._native.expires_at
+        return None if at is None else epoch(at)
+
+    @property
+    def claims(self) -> Mapping[str, Any] | None:
+        """The JWT's claims, unverified, for diagnosis; ``None`` if it is no JWT."""
+        return self._native.claims
+
+    def xoauth2(self, username: str | None = None) -> str:
+        """The XOAUTH2 response as plain text: what smtplib's authobjects return."""
+        return self._native.xoauth2(username)
+
+    def xoauth2_base64(self, username: str | None = None) -> str:
+        """The same in base64, as it goes over the wire."""
+        return self._native.xoauth2_base64(username)
+
+    def oauthbearer(self, host: str, port: int, username: str | None = None) -> str:
+        """The OAUTHBEARER response as plain text (RFC 7628 §3.1)."""
+        return self._native.oauthbearer(host, port, username)
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, AccessToken) and self.secret == other.secret
+
+    def __hash__(self) -> int:
+        return hash(self.secret)
+
+    def __repr__(self) -> str:
+        return f"AccessToken(username={self.username!r}, expires_at={self.expires_at!r})"
+
+    def __reduce__(self) -> Any:
+        raise TypeError("an AccessToken cannot be pickled: it is a secret; get one where it is needed")
+
+
+class _TokenSource(Client):
+    """What both faces share."""
+
+    _native: native_module.TokenSource
+
+    def __init__(self, **options: Unpack[Options]) -> None:
+        self._open(options, None)
+
+    @classmethod
+    def from_dict(cls, options: Mapping[str, Any]) -> Self:
+        """From a dictionary of options, such as a parsed file."""
+        return cls._made(options, None)
+
+    @classmethod
+    def from_env(cls, prefix: str = "MAILBEARER_") -> Self:
+        """From the environment: ``MAILBEARER_AUTH__CLIENT_ID`` is ``auth.client_id``. A file that
+        ``MAILBEARER_CONFIG`` names lies below."""
+        return cls._made({}, (os.environ.get("MAILBEARER_CONFIG"), False, None, prefix))
+
+    @classmethod
+    def _made(cls, options: Mapping[str, Any], load: native_module.Places | None) -> Self:
+        made = cls.__new__(cls)
+        made._open(options, load)
+        return made
+
+    @classmethod
+    def _of_mailer(cls, native: native_module.TokenSource, host: Host) -> Self:
+        made = cls.__new__(cls)
+        made._native, made._host = native, host
+        return made
+
+    def _open(self, options: Mapping[str, Any], load: native_module.Places | None) -> None:
+        plain, self._host = split(options)
+        self._native = native_module.TokenSource(plain, self._host, load)
+        self._drain()
+
+    @property
+    def account(self) -> Account | None:
+        """Who is signed in, for grants with a person."""
+        found = self._native.account()
+        return None if found is None else Account.from_core(found)
+
+    def invalidate(self, token: AccessToken | str) -> None:
+        """Says that exactly this token was refused: the next `get` brings another."""
+        self._native.invalidate(token if isinstance(token, str) else token.secret)
+
+    def _cached(self, force: bool, min_remaining: str | None) -> AccessToken | None:
+        found = None if force else self._native.cached(min_remaining)
+        return None if found is None else AccessToken(found)
+
+    def __repr__(self) -> str:
+        return f"<{type(self).__name__}>"
+
+    def __reduce__(self) -> Any:
+        raise TypeError(f"a {type(self).__name__} cannot be pickled: make one from its options where it is needed")
+
+
+class TokenSource(_TokenSource):
+    """Gets tokens and keeps them fresh. Takes a `Mailer`'s options. Safe to use from many threads and in
+    forked children."""
+
+    def get(
+        self,
+        *,
+        force: bool = False,
+        min_remaining: Duration | None = None,
+        timeout: Duration | None = None,
+    ) -> AccessToken:
+        """A token, from memory where it is fresh. `force` refreshes it all the same; `min_remaining` is
+        the least lifetime it must have left."""
+        least = duration(min_remaining)
+        found = self._cached(force, least)
+        return found or AccessToken(self._run(self._native.get(force, least, duration(timeout))))
+
+    def login(
+        self,
+        *,
+        method: Literal["authorization_code", "device_code"] | None = None,
+        redirect_uri: str | None = None,
+        login_hint: str | None = None,
+        open_browser: bool = False,
+    ) -> Login:
+        """Begins a sign-in. Without `redirect_uri` call its `wait`, with one its `finish`."""
+        return Login(self._run(self._native.login(method, redirect_uri, login_hint, open_browser)), self)
+
+    def resume_login(self, saved: str) -> Login:
+        """Goes on with a sign-in that another process began and saved."""
+        return Login(self._native.resume_login(saved), self)
+
+    def logout(self) -> None:
+        """Forgets the tokens, here and in the store."""
+        self._run(self._native.logout())
+
+    def smtplib_auth(self) -> Callable[..., str]:
+        """For ``smtplib.SMTP.auth("XOAUTH2", source.smtplib_auth())``."""
+        return adapters.smtplib_auth(self)
+
+    def imaplib_auth(self) -> Callable[[bytes], bytes]:
+        """For ``imaplib.IMAP4.authenticate("XOAUTH2", source.imaplib_auth())``."""
+        return adapters.imaplib_auth(self)
+
+    def close(self) -> None:
+        """Refuses further calls with `Closed`."""
+        self._native.close()
+        self._drain()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *exception: object) -> None:
+        self.close()
+
+
+class AsyncTokenSource(_TokenSource):
+    """Gets tokens and keeps them fresh. Takes a `Mailer`'s options. Works from several loops in turn."""
+
+    async def get(self, *, force: bool = False, min_remaining: Duration | None = None) -> AccessToken:
+        """A token, from memory where it is fresh. `force` refreshes it all the same; `min_remaining` is
+        the least lifetime it must have left."""
+        least = duration(min_remaining)
+        found = self._cached(force, least)
+        return found or AccessToken(await self._wait(self._native.get(force, least, None)))
+
+    async def secret(self) -> str:
+        """The token's text alone: for ``aiosmtplib.SMTP(oauth_token_generator=source.secret)``."""
+        return (await self.get()).secret
+
+    async def login(
+        self,
+        *,
+        method: Literal["authorization_code", "device_code"] | None = None,
+        redirect_uri: str | None = None,
+        login_hint: str | None = None,
+    ) -> AsyncLogin:
+        """Begins a sign-in. Without `redirect_uri` await its `wait`, with one its `finish`."""
+        return AsyncLogin(await self._wait(self._native.login(method, redirect_uri, login_hint, False)), self)
+
+    def resume_login(self, saved: str) -> AsyncLogin:
+        """Goes on with a sign-in that another process began and saved."""
+        return AsyncLogin(self._native.resume_login(saved), self)
+
+    async def logout(self) -> None:
+        """Forgets the tokens, here and in the store."""
+        await self._wait(self._native.logout())
+
+    async def close(self) -> None:
+        """Refuses further calls with `Closed`."""
+        self._native.close()
+        self._drain()
+
+    async def __aenter__(self) -> Self:
+        return self
+
+    async def __aexit__(self, *exception: object) -> None:
+        await self.close()

@@ -1,0 +1,94 @@
+//! The native half of the Python face: it converts and decides nothing. Private: the public face is the
+//! typed Python in `python/mailbearer/`.
+//!
+//! One `async` method of core is one [`job::Job`], which blocks the caller or wakes an event loop.
+
+mod bulk;
+mod convert;
+mod emulator;
+mod error;
+mod events;
+mod host;
+mod job;
+mod login;
+mod mailer;
+mod message;
+mod tokens;
+
+use std::ffi::OsString;
+use std::time::Duration;
+
+use mailbearer::{Error, ErrorCode};
+use pyo3::prelude::*;
+
+/// What stands in `mailbearer._native`.
+#[pymodule(gil_used = false)]
+mod _native {
+    #[pymodule_export]
+    use crate::bulk::Bulk;
+    #[pymodule_export]
+    use crate::emulator::Emulator;
+    #[pymodule_export]
+    use crate::host::Reply;
+    #[pymodule_export]
+    use crate::job::Job;
+    #[pymodule_export]
+    use crate::login::Login;
+    #[pymodule_export]
+    use crate::mailer::Mailer;
+    #[pymodule_export]
+    use crate::message::Message;
+    #[pymodule_export]
+    use crate::tokens::{AccessToken, TokenSource};
+    #[pymodule_export]
+    use crate::{make_error, report_unraisable, run_cli, shutdown};
+    use pyo3::prelude::*;
+
+    #[pymodule_init]
+    fn init(module: &Bound<'_, PyModule>) -> PyResult<()> {
+        module.add("__version__", env!("CARGO_PKG_VERSION"))
+    }
+}
+
+/// Runs a command of the command line; its exit code.
+#[pyfunction]
+fn run_cli(py: Python<'_>, arguments: Vec<OsString>) -> i32 {
+    py.detach(|| mailbearer_cli::run(arguments))
+}
+
+/// Ends the runtime at the interpreter's exit: whatever would come back to Python later is dropped.
+#[pyfunction]
+fn shutdown(py: Python<'_>) {
+    py.detach(|| {
+        job::end_all();
+        mailbearer::blocking::shutdown(LAST_WORDS);
+    });
+}
+
+/// An exception of ours for a mistake that only Python can see, with the hint and number of core's table.
+#[pyfunction]
+fn make_error(
+    py: Python<'_>,
+    code: &str,
+    field: Option<&str>,
+    message: &str,
+    hint: Option<&str>,
+) -> PyResult<Py<PyAny>> {
+    let mut error = Error::new(ErrorCode::from_name(code).unwrap_or(ErrorCode::Internal), message);
+    if let Some(field) = field {
+        error = error.with_field(field);
+    }
+    if let Some(hint) = hint {
+        error = error.with_hint(hint);
+    }
+    Ok(error::raise(py, &error).into_value(py).into_any())
+}
+
+/// Tells `sys.unraisablehook` about an exception that nobody can catch.
+#[pyfunction]
+fn report_unraisable(py: Python<'_>, exception: Bound<'_, PyAny>, context: Option<Bound<'_, PyAny>>) {
+    PyErr::from_value(exception).write_unraisable(py, context.as_ref());
+}
+
+/// How long work in flight may take to end when the interpreter exits.
+const LAST_WORDS: Duration = Duration::from_secs(1);

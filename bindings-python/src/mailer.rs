@@ -1,0 +1,159 @@
+//! The mailer: each call becomes a [`Job`].
+
+use std::path::PathBuf;
+use std::time::Duration;
+
+use mailbearer::config::MailboxOption;
+use mailbearer::{Error, Load, VerifyRequest, blocking};
+use pyo3::prelude::*;
+use pyo3::types::{PyBytes, PyList};
+
+use crate::bulk::Bulk;
+use crate::convert::{call, duration, from_py, to_py};
+use crate::error::{json, raise, report};
+use crate::events::Events;
+use crate::host::host;
+use crate::job::Job;
+use crate::message::Message;
+use crate::tokens::TokenSource;
+
+/// A mailer of core's, and the events that nobody took yet.
+#[pyclass(frozen)]
+pub(crate) struct Mailer {
+    core: mailbearer::Mailer,
+    events: Events,
+}
+
+#[pymethods]
+impl Mailer {
+    #[new]
+    fn new(py: Python<'_>, options: &Bound<'_, PyAny>, functions: &Bound<'_, PyAny>) -> PyResult<Self> {
+        let events = Events::new();
+        let (options, host) = (from_py(options)?, host(functions, &events)?);
+        let core = py.detach(|| mailbearer::Mailer::from_json(options, host));
+        Ok(Self { core: core.map_err(|error| raise(py, &error))?, events })
+    }
+
+    /// From a file, the environment and the caller's own options.
+    #[staticmethod]
+    fn load(
+        py: Python<'_>,
+        file: Option<PathBuf>,
+        search: bool,
+        profile: Option<String>,
+        env_prefix: Option<String>,
+        overrides: &Bound<'_, PyAny>,
+        functions: &Bound<'_, PyAny>,
+    ) -> PyResult<Self> {
+        let events = Events::new();
+        let load = Load { file, search, profile, env_prefix, overrides: from_py(overrides)? };
+        let host = host(functions, &events)?;
+        let core = py.detach(|| mailbearer::Mailer::load(load, host));
+        Ok(Self { core: core.map_err(|error| raise(py, &error))?, events })
+    }
+
+    fn send(
+        &self,
+        py: Python<'_>,
+        message: &Message,
+        timeout: Option<&str>,
+        partial: Option<&str>,
+    ) -> PyResult<Job> {
+        let call = call(py, timeout, partial)?;
+        let (core, message) = (self.core.clone(), message.0.clone());
+        Ok(Job::new(
+            Some(call.cancel.clone()),
+            async move { core.send(&message, call).await },
+            |py, receipt| Ok(to_py(py, &json(&receipt)?)?.unbind()),
+        ))
+    }
+
+    fn render(&self, message: &Message) -> Job {
+        let (core, message) = (self.core.clone(), message.0.clone());
+        Job::new(None, async move { core.render(&message).await }, |py, bytes| {
+            Ok(PyBytes::new(py, &bytes).into_any().unbind())
+        })
+    }
+
+    fn bulk(&self, py: Python<'_>, timeout: Option<&str>) -> PyResult<Bulk> {
+        let call = call(py, timeout, None)?;
+        let bulk = blocking::handle().and_then(|runtime| self.core.bulk(call, runtime));
+        bulk.map(Bulk::new).map_err(|error| raise(py, &error))
+    }
+
+    fn warm(&self, py: Python<'_>, timeout: Option<&str>) -> PyResult<Job> {
+        let call = call(py, timeout, None)?;
+        let core = self.core.clone();
+        Ok(Job::plain(Some(call.cancel.clone()), async move { core.warm(call).await }))
+    }
+
+    fn verify(
+        &self,
+        py: Python<'_>,
+        send_to: Option<String>,
+        always_report: bool,
+        timeout: Option<&str>,
+    ) -> PyResult<Job> {
+        let call = call(py, timeout, None)?;
+        let core = self.core.clone();
+        let cancel = call.cancel.clone();
+        let request = VerifyRequest { send_to, always_report, call };
+        Ok(Job::new(Some(cancel), async move { core.verify(request).await }, |py, found| {
+            Ok(to_py(py, &report(&found)?)?.unbind())
+        }))
+    }
+
+    /// A sibling; `sender`, its default From, is `(name, address)`.
+    fn for_mailbox(
+        &self,
+        py: Python<'_>,
+        username: &str,
+        sender: Option<(Option<String>, String)>,
+    ) -> PyResult<Self> {
+        let from = sender.map(|(name, address)| MailboxOption { name, address });
+        let core = self.core.for_mailbox(username, from).map_err(|error| raise(py, &error))?;
+        Ok(Self { core, events: self.events.clone() })
+    }
+
+    fn tokens(&self, py: Python<'_>) -> PyResult<TokenSource> {
+        let core = self.core.tokens().map_err(|error| raise(py, &error))?.clone();
+        Ok(TokenSource::sharing(core, self.events.clone()))
+    }
+
+    /// `(message_id, tag, mail_from, rcpt_to, raw)` each, oldest first.
+    fn outbox<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyList>> {
+        let list = PyList::empty(py);
+        for kept in self.core.outbox() {
+            let raw = PyBytes::new(py, &kept.bytes);
+            list.append((kept.message_id, kept.tag, kept.envelope.mail_from, kept.envelope.rcpt_to, raw))?;
+        }
+        Ok(list)
+    }
+
+    fn metrics<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyAny>> {
+        to_py(py, &self.core.metrics())
+    }
+
+    fn close(&self, py: Python<'_>, timeout: &str) -> PyResult<Job> {
+        let timeout = duration(py, Some(timeout), "timeout")?.unwrap_or(Duration::ZERO);
+        let core = self.core.clone();
+        Ok(Job::plain(None, async move {
+            core.close(timeout).await;
+            Ok::<_, Error>(())
+        }))
+    }
+
+    fn drain_events<'py>(&self, py: Python<'py>) -> PyResult<Option<Bound<'py, PyList>>> {
+        self.events.drain(py)
+    }
+
+    #[getter]
+    fn provider(&self) -> &str {
+        self.core.settings().preset.name
+    }
+
+    #[getter]
+    fn username(&self) -> Option<&str> {
+        self.core.settings().username.as_deref()
+    }
+}

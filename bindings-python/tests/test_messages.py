@@ -1,0 +1,168 @@
+"""Messages: fields, attachments, pickling, and what is refused."""
+
+from __future__ import annotations
+
+import datetime as dt
+import io
+import pickle
+from email.message import EmailMessage
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+import mailbearer
+from mailbearer import Attachment, Envelope, Mailer, Message
+
+
+def parsed(message: Message) -> EmailMessage:
+    with Mailer(provider="memory", from_="me@example.com") as mailer:
+        mailer.send(message)
+        return mailer.outbox[0].parsed
+
+
+def test_attachments_come_from_paths_bytes_and_open_files(tmp_path: Path) -> None:
+    path = tmp_path / "report.txt"
+    path.write_bytes(b"from disk")
+    with path.open("rb") as open_file:
+        message = Message(
+            to="ada@example.com",
+            text="see",
+            attachments=[
+                path,
+                str(path),
+                Attachment(b"\x00\x01", filename="a.bin", content_type="application/x-thing"),
+                Attachment(open_file),
+                Attachment(io.BytesIO(b"no name"), filename="b.csv", size=7),
+            ],
+        )
+    found = {(part.get_filename(), part.get_payload(decode=True)) for part in parsed(message).iter_attachments()}
+    assert found == {
+        ("report.txt", b"from disk"),
+        ("a.bin", b"\x00\x01"),
+        ("b.csv", b"no name"),
+    }
+    assert len(list(parsed(message).iter_attachments())) == 5
+
+
+def test_an_inline_image_is_related_to_the_html() -> None:
+    logo = Attachment(b"\x89PNG", filename="logo.png", content_id="logo")
+    found = parsed(Message(to="a@example.com", html='<img src="cid:logo">', attachments=[logo]))
+    (image,) = [part for part in found.walk() if part.get_content_type() == "image/png"]
+    assert image["Content-ID"] == "<logo>"
+
+
+def test_a_text_file_and_a_wrong_size_are_refused(tmp_path: Path) -> None:
+    path = tmp_path / "x.txt"
+    path.write_text("x")
+    with path.open() as as_text, pytest.raises(mailbearer.MessageError, match="as text"):
+        Attachment(as_text)  # type: ignore[arg-type]
+    with pytest.raises(mailbearer.MessageError, match="1 octets"):
+        Attachment(io.BytesIO(b"x"), size=2)
+    with pytest.raises(TypeError):
+        Attachment(7)  # type: ignore[arg-type]
+
+
+def test_an_attachment_that_is_not_there_is_named(tmp_path: Path) -> None:
+    with Mailer(provider="memory", from_="me@example.com") as mailer:
+        with pytest.raises(mailbearer.MessageError) as caught:
+            mailer.send(to="a@example.com", attachments=[tmp_path / "missing.pdf"])
+        assert caught.value.code == "attachment_unreadable"
+        assert caught.value.message_id
+
+
+def test_all_headers_are_written() -> None:
+    date = dt.datetime(2026, 11, 24, 9, 30, tzinfo=dt.timezone(dt.timedelta(hours=1)))
+    found = parsed(
+        Message(
+            to="a@example.com",
+            cc="c@example.com",
+            bcc="b@example.com",
+            reply_to=["r@example.com"],
+            sender="s@example.com",
+            subject="S",
+            text="x",
+            date=date,
+            message_id="<one@example.com>",
+            in_reply_to="<zero@example.com>",
+            references=["<zero@example.com>"],
+            list_unsubscribe=["https://example.com/u", "mailto:u@example.com"],
+            priority="high",
+            headers={"X-Thing": "1", "X-Many": ["a", "b"]},
+        )
+    )
+    assert found["Date"].datetime == date
+    assert found["Message-ID"] == "<one@example.com>"
+    assert found["Cc"] == "c@example.com" and found["Bcc"] is None
+    assert found["Reply-To"] == "r@example.com" and found["Sender"] == "s@example.com"
+    assert found.get_all("X-Many") == ["a", "b"]
+    assert found["List-Unsubscribe-Post"] == "List-Unsubscribe=One-Click"
+
+
+def test_a_naive_date_is_refused() -> None:
+    with pytest.raises(mailbearer.MessageError) as caught:
+        Message(to="a@example.com", text="x", date=dt.datetime(2026, 11, 24))
+    assert caught.value.field == "date"
+
+
+@pytest.mark.parametrize("field", ["subject", "to", "tag", "in_reply_to", "message_id"])
+def test_a_header_cannot_be_injected(field: str) -> None:
+    fields: dict[str, Any] = {"to": "a@example.com", "text": "x", field: "x\r\nBcc: evil@example.com"}
+    with pytest.raises(mailbearer.MessageError) as caught:
+        Message(**fields)
+    assert isinstance(caught.value, ValueError)
+    assert "evil" not in str(caught.value)
+
+
+def test_unknown_fields_are_named() -> None:
+    with pytest.raises(mailbearer.MessageError, match="subject"):
+        Message(to="a@example.com", subjct="x")  # type: ignore[call-arg]
+    with pytest.raises(mailbearer.MessageError, match="attachment"):
+        Message(to="a@example.com", attachments=[b"octets"])  # type: ignore[list-item]
+
+
+def test_a_message_survives_pickling() -> None:
+    message = Message(to="a@example.com", subject="S", text="x", attachments=[Attachment(b"\xff", filename="f")], tag="t")
+    again = pickle.loads(pickle.dumps(message))
+    assert again == message and hash(again) == hash(message)
+    assert (again.message_id, again.tag) == (message.message_id, "t")
+    assert parsed(again)["Date"] == parsed(message)["Date"]
+    assert parsed(again)["Message-ID"] == message.message_id
+    assert Message(**message.to_dict()) == message
+    assert message != Message(to="a@example.com", subject="S", text="x")
+
+
+def test_a_raw_message_survives_pickling() -> None:
+    message = Message.raw(
+        b"From: me@example.com\nTo: a@example.com\nSubject: raw\n\nbody\n",
+        envelope=Envelope("me@example.com", ["b@example.com"]),
+        tag="t",
+    )
+    again = pickle.loads(pickle.dumps(message))
+    assert again == message
+    assert again.to_bytes() == message.to_bytes()
+    assert message.message_id.encode() in message.to_bytes()
+
+
+def test_a_message_cannot_be_changed() -> None:
+    message = Message(to="a@example.com", text="x")
+    with pytest.raises(AttributeError):
+        message.tag = "x"  # type: ignore[misc]
+    with pytest.raises(AttributeError):
+        Envelope("a@example.com", ["b@example.com"]).mail_from = "c@example.com"
+
+
+def test_an_internationalised_email_message_keeps_its_address() -> None:
+    message = EmailMessage()
+    message["From"], message["To"] = "me@example.com", "użytkownik@example.com"
+    message.set_content("x")
+    with Mailer(provider="memory") as mailer:
+        receipt = mailer.send(message)
+    assert receipt.accepted == ("użytkownik@example.com",)
+
+
+def test_a_dictionary_says_from() -> None:
+    with Mailer(provider="memory") as mailer:
+        mailer.render({"from": "me@example.com", "to": "a@example.com", "text": "x"})  # type: ignore[typeddict-unknown-key]
+        receipt = mailer.send(**{"from": "me@example.com", "to": "a@example.com", "text": "x"})  # type: ignore[misc]
+    assert receipt.envelope.mail_from == "me@example.com"

@@ -1,0 +1,187 @@
+"""The traps of a process: fork, exit with work in flight, Ctrl-C, a light import."""
+
+from __future__ import annotations
+
+import concurrent.futures
+import json
+import os
+import re
+import signal
+import socket
+import subprocess
+import sys
+import time
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+
+from mailbearer import Mailer
+from mailbearer.testing import Emulator
+
+#: How often a process is ended with work in flight.
+EXITS = int(os.environ.get("TEST_EXITS", "200"))
+
+needs_fork = pytest.mark.skipif(not hasattr(os, "fork"), reason="this system has no fork")
+
+
+def in_child(work: Callable[[], None]) -> int:
+    """Runs `work` in a forked child; its process id."""
+    pid = os.fork()
+    if pid:
+        return pid
+    code = 1
+    try:
+        work()
+        code = 0
+    finally:
+        os._exit(code)
+
+
+def wait_all(pids: list[int], seconds: float = 60) -> list[int]:
+    """The exit codes; a child that hangs is killed and counts as -9."""
+    codes = []
+    until = time.monotonic() + seconds
+    for pid in pids:
+        while not (ended := os.waitpid(pid, os.WNOHANG))[0]:
+            if time.monotonic() > until:
+                os.kill(pid, signal.SIGKILL)
+                ended = os.waitpid(pid, 0)
+                break
+            time.sleep(0.01)
+        codes.append(os.waitstatus_to_exitcode(ended[1]))
+    return codes
+
+
+@needs_fork
+@pytest.mark.filterwarnings("ignore:.*multi-threaded.*fork:DeprecationWarning")
+def test_a_forked_child_sends_with_the_inherited_mailer(
+    mailbearer_mailer: Mailer, mailbearer_emulator: Emulator
+) -> None:
+    mailbearer_mailer.send(to="parent@example.com", text="x")
+    child = in_child(lambda: print(mailbearer_mailer.send(to="child@example.com", text="x")))
+    assert wait_all([child]) == [0]
+    # The parent's connection is its own still.
+    mailbearer_mailer.send(to="parent@example.com", text="x")
+    seen = [message.rcpt_to[0] for message in mailbearer_emulator.wait_for(3)]
+    assert seen == ["parent@example.com", "child@example.com", "parent@example.com"]
+
+
+@needs_fork
+@pytest.mark.filterwarnings("ignore:.*multi-threaded.*fork:DeprecationWarning")
+def test_eight_children_make_eighty_different_messages(
+    mailbearer_mailer: Mailer, mailbearer_emulator: Emulator
+) -> None:
+    mailbearer_mailer.send(to="parent@example.com", text="x", html="y")
+
+    def ten() -> None:
+        for _ in range(10):
+            mailbearer_mailer.send(to="child@example.com", text="x", html="y", timeout=50)
+
+    assert wait_all([in_child(ten) for _ in range(8)]) == [0] * 8
+    messages = mailbearer_emulator.wait_for(81)[1:]
+    assert len({message.parsed["Message-ID"] for message in messages}) == 80
+    assert len({message.parsed.get_boundary() for message in messages}) == 80
+
+
+@needs_fork
+@pytest.mark.filterwarnings("ignore:.*multi-threaded.*fork:DeprecationWarning")
+def test_a_fork_while_other_threads_send(mailbearer_mailer: Mailer, mailbearer_emulator: Emulator) -> None:
+    with concurrent.futures.ThreadPoolExecutor(4) as pool:
+        running = [pool.submit(mailbearer_mailer.send, to="p@example.com", text="x") for _ in range(40)]
+        children = [
+            in_child(lambda: print(mailbearer_mailer.send(to="c@example.com", text="x"))) for _ in range(4)
+        ]
+        assert wait_all(children) == [0] * 4
+        assert all(future.result().accepted for future in running)
+    assert len(mailbearer_emulator.wait_for(44)) == 44
+
+
+EXIT = """
+import asyncio, sys, threading
+from mailbearer import AsyncMailer, Mailer
+way = sys.argv[1]
+mailer = Mailer.from_env()
+sends = [dict(to="ada@example.com", subject=str(i), text="x") for i in range(8)]
+if way == "daemon":
+    for fields in sends:
+        threading.Thread(target=lambda fields=fields: mailer.send(**fields), daemon=True).start()
+elif way == "bulk":
+    next(mailer.send_many(dict(to="ada@example.com", text="x") for _ in range(100)))
+elif way == "async":
+    async def main():
+        amailer = AsyncMailer.from_env()
+        tasks = [asyncio.ensure_future(amailer.send(**fields)) for fields in sends]
+        await asyncio.sleep(0.01)
+        for task in tasks: task._log_destroy_pending = False
+    loop = asyncio.new_event_loop()
+    loop.run_until_complete(main())
+    loop.close()
+elif way == "callback":
+    import time
+    def slow(request):
+        time.sleep(60)
+    slow_mailer = Mailer(provider="gmail", username="a@example.com", auth={"grant": "callback", "callback": slow})
+    threading.Thread(target=lambda: slow_mailer.send(to="b@example.com", text="x"), daemon=True).start()
+    time.sleep(0.02)
+"""
+
+
+def test_exit_with_work_in_flight_never_crashes(mailbearer_emulator: Emulator) -> None:
+    mailbearer_emulator.fail("end", delay=0.05, times=0)
+    environment = {**os.environ, **mailbearer_emulator.environ()}
+    ways = ["daemon", "bulk", "async", "callback"]
+
+    def once(turn: int) -> tuple[str, int, str]:
+        way = ways[turn % len(ways)]
+        ended = subprocess.run(
+            [sys.executable, "-c", EXIT, way], env=environment, capture_output=True, text=True, timeout=60
+        )
+        return way, ended.returncode, ended.stderr
+
+    with concurrent.futures.ThreadPoolExecutor(2) as pool:
+        for way, code, errors in pool.map(once, range(EXITS)):
+            assert code == 0, f"{way} ended with {code}: {errors}"
+            assert not re.search(r"panicked|Fatal Python error|Segmentation", errors), errors
+
+
+INTERRUPTED = """
+import json, sys
+from mailbearer import Mailer
+events = []
+mailer = Mailer.from_dict({**json.loads(sys.argv[1]), "on_event": lambda e: events.append([e.name, dict(e.fields)])})
+try:
+    mailer.send(to="ada@example.com", text="x", tag="mine")
+except KeyboardInterrupt:
+    print(json.dumps(events))
+    raise
+"""
+
+
+def test_ctrl_c_ends_a_blocking_send(
+    program: Callable[..., subprocess.Popen[str]], silent: socket.socket, silent_options: dict[str, Any]
+) -> None:
+    process = program(INTERRUPTED, json.dumps({**silent_options, "smtp": {**silent_options["smtp"], "timeouts": {}}}))
+    connection, _ = silent.accept()
+    with connection:
+        began = time.monotonic()
+        process.send_signal(signal.SIGINT)
+        out, errors = process.communicate(timeout=30)
+        took = time.monotonic() - began
+    assert process.returncode == -signal.SIGINT, errors
+    assert "KeyboardInterrupt" in errors
+    names = {name: fields for name, fields in json.loads(out)}
+    assert names["send.cancelled"]["delivery"] == "none" and names["send.cancelled"]["tag"] == "mine"
+    assert took < 5
+
+
+def test_the_import_is_light() -> None:
+    text = "import sys; before = set(sys.modules); import mailbearer; print(*set(sys.modules) - before)"
+    found = subprocess.run([sys.executable, "-c", text], capture_output=True, text=True, check=True).stdout.split()
+    heavy = {"asyncio", "dataclasses", "email", "email.message", "inspect", "json", "logging", "pathlib", "ssl", "typing"}
+    assert not heavy & set(found)
+
+
+def test_the_command_line_is_there() -> None:
+    ended = subprocess.run([sys.executable, "-m", "mailbearer", "--help"], capture_output=True, text=True, timeout=60)
+    assert ended.returncode == 0 and "sendmail" in ended.stdout
