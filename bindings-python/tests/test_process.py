@@ -117,6 +117,16 @@ elif way == "async":
     loop = asyncio.new_event_loop()
     loop.run_until_complete(main())
     loop.close()
+elif way == "storm":
+    # Hundreds of calls that end at any moment, also while the interpreter does.
+    async def main():
+        memory = AsyncMailer(provider="memory", from_="a@example.com")
+        for _ in range(500):
+            task = asyncio.ensure_future(memory.send(to="b@example.com", text="x" * 5000))
+            task._log_destroy_pending = False
+        await asyncio.sleep(0)
+    loop = asyncio.new_event_loop()
+    loop.run_until_complete(main())
 elif way == "callback":
     import time
     def slow(request):
@@ -130,7 +140,7 @@ elif way == "callback":
 def test_exit_with_work_in_flight_never_crashes(mailbearer_emulator: Emulator) -> None:
     mailbearer_emulator.fail("end", delay=0.05, times=0)
     environment = {**os.environ, **mailbearer_emulator.environ()}
-    ways = ["daemon", "bulk", "async", "callback"]
+    ways = ["daemon", "bulk", "async", "storm", "callback"]
 
     def once(turn: int) -> tuple[str, int, str]:
         way = ways[turn % len(ways)]

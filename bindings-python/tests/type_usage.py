@@ -89,7 +89,7 @@ def wrong_options() -> None:
     Mailer(username="a@example.com")  # type: ignore[call-arg]
     Mailer(provider="memory", tmeout="1s")  # type: ignore[call-arg]
     Mailer(provider="memory", timeout=b"1s")  # type: ignore[arg-type]
-    Mailer(provider="memory", auth={"grant": "password"})  # type: ignore[misc, arg-type]
+    Mailer(provider="memory", auth={"grant": "password"})  # type: ignore[arg-type, misc]
     Mailer(provider="memory", on_event=lambda: None)  # type: ignore[arg-type, misc]
     TokenSource(provider="memory", partial="maybe")  # type: ignore[arg-type]
 
