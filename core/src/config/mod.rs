@@ -3,6 +3,7 @@
 //! [`Options`] is what a caller writes; [`Settings`] is what the rest of the crate reads, checked and
 //! with the provider's preset applied. Nothing here touches the network.
 
+mod auth;
 mod duration;
 mod load;
 mod mistake;
@@ -11,6 +12,7 @@ mod secret;
 mod settings;
 mod spelling;
 
+pub(crate) use auth::check_redirect_uri;
 pub use duration::parse_duration;
 pub use load::{from_env, from_file, overlay, scalar, search_path};
 pub(crate) use mistake::nearest;
@@ -20,6 +22,6 @@ pub use options::{
     TlsOptions,
 };
 pub use secret::{Secret, SecretSource};
+pub(crate) use settings::Surroundings;
 pub use settings::{AuthSettings, Endpoints, GrantKind, Settings, SmtpSettings, StoreSettings, Timeouts};
-pub(crate) use settings::{Surroundings, check_redirect_uri};
 pub use spelling::Spelling;
