@@ -890,6 +890,15 @@ mailbearer_status mailbearer_tokens_get(const mailbearer_tokens *tokens,
 void mailbearer_tokens_invalidate(const mailbearer_tokens *tokens, const mailbearer_token *token);
 
 /**
+ * Forgets the account and its tokens, here and in the store; a later use asks for a sign-in again. A call
+ * that is under way ends as it would.
+ *
+ * Errors: `store_failed`, `config_invalid` for NULL tokens.
+ */
+mailbearer_status mailbearer_tokens_logout(const mailbearer_tokens *tokens,
+                                           mailbearer_error **err);
+
+/**
  * The token itself. Borrowed from the token; NULL for NULL.
  */
 const char *mailbearer_token_secret(const mailbearer_token *token);

@@ -68,7 +68,7 @@ pub extern "C" fn mailbearer_mailer_send(
 ) -> Status {
     ffi::give(receipt, "receipt", err, || {
         let this = ffi::object(mailer, "mailer")?;
-        let message = ffi::object(message, "message")?.build()?;
+        let message = ffi::object(message, "message")?.build(&this.mailer)?;
         let (mailer, call) = (this.mailer.clone(), Call::of(call));
         blocking::run(&this.events, async move { mailer.send(&message, call).await }).map(Receipt::new)
     })
@@ -203,7 +203,7 @@ pub extern "C" fn mailbearer_mailer_render(
 ) -> Status {
     ffi::give_bytes(bytes, length, err, || {
         let this = ffi::object(mailer, "mailer")?;
-        let message = ffi::object(message, "message")?.build()?;
+        let message = ffi::object(message, "message")?.build(&this.mailer)?;
         let mailer = this.mailer.clone();
         let content = blocking::run(&this.events, async move { mailer.render(&message).await })?;
         Ok(content.to_vec())
@@ -288,7 +288,7 @@ impl Mailer {
                     break;
                 }
                 match pull() {
-                    Ok(Some(message)) => bulk.push(message.build()),
+                    Ok(Some(message)) => bulk.push(message.build(&self.mailer)),
                     Ok(None) => bulk.finish(),
                     Err(error) => {
                         stopped.get_or_insert(error);

@@ -5,7 +5,7 @@ use std::sync::Mutex;
 
 use bytes::Bytes;
 use mailbearer::Envelope;
-use mailbearer::config::{self, Spelling};
+use mailbearer::config;
 use serde_json::{Map, Value};
 
 use crate::Result;
@@ -179,8 +179,8 @@ pub extern "C" fn mailbearer_message_free(message: *mut Message) {
 }
 
 impl Message {
-    /// Core's message; the same one until a field changes.
-    pub(crate) fn build(&self) -> Result<mailbearer::Message> {
+    /// Core's message, made for the mailer that uses it first; the same one until a field changes.
+    pub(crate) fn build(&self, mailer: &mailbearer::Mailer) -> Result<mailbearer::Message> {
         let mut made = self.made.lock().unwrap_or_else(|poisoned| poisoned.into_inner());
         if let Some(message) = &*made {
             return Ok(message.clone());
@@ -189,7 +189,7 @@ impl Message {
             Some(mime) => self.build_raw(mime),
             None => {
                 let fields = Value::Object(self.fields.clone());
-                mailbearer::Message::from_json(fields, self.blobs.clone(), Spelling::Snake)
+                mailer.message(fields, self.blobs.clone())
             }
         };
         let message = message.map_err(|e| match self.tag() {

@@ -83,6 +83,19 @@ pub extern "C" fn mailbearer_tokens_invalidate(tokens: *const Tokens, token: *co
     });
 }
 
+/// Forgets the account and its tokens, here and in the store; a later use asks for a sign-in again. A call
+/// that is under way ends as it would.
+///
+/// Errors: `store_failed`, `config_invalid` for NULL tokens.
+#[unsafe(no_mangle)]
+pub extern "C" fn mailbearer_tokens_logout(tokens: *const Tokens, err: *mut *mut Error) -> Status {
+    ffi::status(err, || {
+        let this = ffi::object(tokens, "tokens")?;
+        let source = this.source.clone();
+        blocking::run(&this.events, async move { source.logout().await })
+    })
+}
+
 /// The token itself. Borrowed from the token; NULL for NULL.
 #[unsafe(no_mangle)]
 pub extern "C" fn mailbearer_token_secret(token: *const Token) -> *const c_char {

@@ -14,6 +14,7 @@ use crate::convert::{fail, message, to_js};
 /// A bulk send under way. Its methods are called one after the other.
 #[napi]
 pub struct NativeBulk {
+    mailer: Mailer,
     bulk: Arc<Mutex<Bulk>>,
 }
 
@@ -22,7 +23,7 @@ impl NativeBulk {
     pub(crate) fn begin(mailer: &Mailer, call: Call) -> napi::Result<Self> {
         let runtime = within_runtime_if_available(tokio::runtime::Handle::current);
         let bulk = mailer.bulk(call, runtime).map_err(fail)?;
-        Ok(Self { bulk: Arc::new(Mutex::new(bulk)) })
+        Ok(Self { mailer: mailer.clone(), bulk: Arc::new(Mutex::new(bulk)) })
     }
 
     /// Whether another message should be pulled now.
@@ -35,7 +36,7 @@ impl NativeBulk {
     #[napi]
     pub fn push(&self, fields: Value, blobs: Vec<Buffer>) {
         if let Ok(mut bulk) = self.bulk.try_lock() {
-            bulk.push(message(fields, &blobs));
+            bulk.push(message(&self.mailer, fields, &blobs));
         }
     }
 

@@ -2,7 +2,7 @@
 
 use bytes::Bytes;
 use mailbearer::config::{Partial, Spelling, parse_duration};
-use mailbearer::{Call, Cancel, Error, Message};
+use mailbearer::{Call, Cancel, Error, Mailer, Message};
 use napi::bindgen_prelude::Buffer;
 use napi_derive::napi;
 use serde::Serialize;
@@ -19,10 +19,10 @@ pub(crate) fn to_js(value: &impl Serialize) -> Value {
     Spelling::Camel.from_core(serde_json::to_value(value).unwrap_or(Value::Null))
 }
 
-/// A message of fields, or of `raw` octets; attachments name `blobs` by index.
-pub(crate) fn message(fields: Value, blobs: &[Buffer]) -> mailbearer::Result<Message> {
+/// A message of fields, or of `raw` octets, for `mailer`; attachments name `blobs` by index.
+pub(crate) fn message(mailer: &Mailer, fields: Value, blobs: &[Buffer]) -> mailbearer::Result<Message> {
     let blobs = blobs.iter().map(|blob| Bytes::copy_from_slice(blob)).collect();
-    Message::from_json(fields, blobs, Spelling::Camel)
+    mailer.message(fields, blobs)
 }
 
 /// One call's limits, and the handle that cancels it.

@@ -63,7 +63,7 @@ impl NativeMailer {
         call: &NativeCall,
     ) -> napi::Result<PromiseRaw<'env, Value>> {
         let (mailer, call) = (self.mailer.clone(), call.to_core()?);
-        let message = message(fields, &blobs).map_err(fail)?;
+        let message = message(&mailer, fields, &blobs).map_err(fail)?;
         env.spawn_future(async move { mailer.send(&message, call).await.map(|r| to_js(&r)).map_err(fail) })
     }
 
@@ -82,7 +82,7 @@ impl NativeMailer {
         blobs: Vec<Buffer>,
     ) -> napi::Result<PromiseRaw<'env, Buffer>> {
         let mailer = self.mailer.clone();
-        let message = message(fields, &blobs).map_err(fail)?;
+        let message = message(&self.mailer, fields, &blobs).map_err(fail)?;
         env.spawn_future(async move {
             mailer.render(&message).await.map(|bytes| Buffer::from(bytes.to_vec())).map_err(fail)
         })

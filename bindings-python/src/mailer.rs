@@ -6,6 +6,7 @@ use std::time::Duration;
 use mailbearer::config::MailboxOption;
 use mailbearer::{Error, Load, VerifyRequest, blocking};
 use pyo3::prelude::*;
+use pyo3::pybacked::PyBackedBytes;
 use pyo3::types::{PyBytes, PyList};
 
 use crate::bulk::Bulk;
@@ -14,7 +15,7 @@ use crate::error::{json, raise, report};
 use crate::events::Events;
 use crate::host::host;
 use crate::job::Job;
-use crate::message::Message;
+use crate::message::{Message, owned};
 use crate::tokens::TokenSource;
 
 /// A mailer of core's, and the events that nobody took yet.
@@ -50,6 +51,18 @@ impl Mailer {
         let host = host(functions, &events)?;
         let core = py.detach(|| mailbearer::Mailer::load(load, host));
         Ok(Self { core: core.map_err(|error| raise(py, &error))?, events })
+    }
+
+    /// A message of fields for this mailer; attachments refer to `blobs` by index.
+    fn message(
+        &self,
+        py: Python<'_>,
+        fields: &Bound<'_, PyAny>,
+        blobs: Vec<PyBackedBytes>,
+    ) -> PyResult<Message> {
+        let (fields, blobs) = (from_py(fields)?, owned(&blobs));
+        let made = py.detach(|| self.core.message(fields, blobs));
+        made.map(Message).map_err(|error| raise(py, &error))
     }
 
     fn send(

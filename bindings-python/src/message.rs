@@ -19,8 +19,7 @@ impl Message {
     /// From fields; attachments refer to `blobs` by index.
     #[new]
     fn new(py: Python<'_>, fields: &Bound<'_, PyAny>, blobs: Vec<PyBackedBytes>) -> PyResult<Self> {
-        let blobs = blobs.iter().map(|blob| Bytes::copy_from_slice(blob)).collect();
-        make(py, from_py(fields)?, blobs)
+        make(py, from_py(fields)?, owned(&blobs))
     }
 
     /// The same message with another envelope.
@@ -51,6 +50,11 @@ impl Message {
         let bytes = py.detach(|| self.0.to_bytes(Spelling::Snake)).map_err(|error| raise(py, &error))?;
         Ok(PyBytes::new(py, &bytes))
     }
+}
+
+/// Copies: Python may free or change its own while we send.
+pub(crate) fn owned(blobs: &[PyBackedBytes]) -> Vec<Bytes> {
+    blobs.iter().map(|blob| Bytes::copy_from_slice(blob)).collect()
 }
 
 fn make(py: Python<'_>, fields: serde_json::Value, blobs: Vec<Bytes>) -> PyResult<Message> {

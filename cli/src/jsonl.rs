@@ -6,8 +6,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
-use mailbearer::config::Spelling;
-use mailbearer::{Error, Message};
+use mailbearer::{Error, Mailer, Message};
 use serde_json::Value;
 use tokio::sync::mpsc;
 
@@ -85,27 +84,24 @@ impl Lines {
 }
 
 impl Line {
-    /// The message that the line describes; `sender` is its From if it names none.
+    /// The message that the line describes, for `mailer`.
     ///
     /// # Errors
     /// `message_invalid`, naming the line.
-    pub(crate) fn message(self, sender: Option<&Value>) -> mailbearer::Result<Message> {
+    pub(crate) fn message(self, mailer: &Mailer) -> mailbearer::Result<Message> {
         let number = self.number;
         let wrong = |what: String| Error::invalid_message("", format!("line {number} {what}"));
         let Some(text) = self.text else {
             return Err(wrong(format!("is longer than {} MiB", LONGEST >> 20)));
         };
-        let mut value: Value = serde_json::from_slice(&text).map_err(|e| {
+        let value: Value = serde_json::from_slice(&text).map_err(|e| {
             wrong(format!("is not JSON: {e}"))
                 .with_hint("Write one JSON object a line, with to, subject and text.")
         })?;
-        let Some(fields) = value.as_object_mut() else {
+        if !value.is_object() {
             return Err(wrong("is not a JSON object".into()));
-        };
-        if let (Some(sender), false) = (sender, fields.contains_key("raw")) {
-            fields.entry("from").or_insert_with(|| sender.clone());
         }
-        Message::from_json(value, Vec::new(), Spelling::Snake)
+        mailer.message(value, Vec::new())
     }
 }
 
@@ -182,10 +178,13 @@ mod tests {
 
     #[test]
     fn a_bad_line_is_named() {
-        let error = |text: &[u8]| Line { number: 7, text: Some(text.to_vec()) }.message(None).unwrap_err();
+        let options = serde_json::json!({ "provider": "memory" });
+        let mailer = Mailer::from_json(options, mailbearer::Host::default()).unwrap();
+        let message = |text: Option<Vec<u8>>| Line { number: 7, text }.message(&mailer);
+        let error = |text: &[u8]| message(Some(text.to_vec())).unwrap_err();
         assert!(error(b"{\"to\": ").message().contains("line 7 is not JSON"));
         assert!(error(b"[]").message().contains("line 7"));
         assert_eq!(error(b"{\"too\": \"a@x.org\"}").code(), mailbearer::ErrorCode::MessageInvalid);
-        assert!(Line { number: 7, text: None }.message(None).is_err());
+        assert!(message(None).is_err());
     }
 }

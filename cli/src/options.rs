@@ -49,18 +49,13 @@ pub(crate) fn tokens(global: &Global, options: &Options, output: Output) -> Resu
     Ok(TokenSource::new(options, host)?)
 }
 
-/// Who sends where a message does not say: `from`, else the mailbox, else the account that is signed in.
-/// It is put on messages before they are made, so that their Message-ID has the sender's domain.
+/// Who sends where a message does not say, as a field of a message.
 pub(crate) fn sender(mailer: &Mailer) -> Option<Value> {
-    let settings = mailer.settings();
-    if let Some(from) = &settings.from {
-        return Some(match &from.name {
-            Some(name) => json!({ "name": name, "address": from.address }),
-            None => json!(from.address),
-        });
-    }
-    let account = || Some(mailer.tokens().ok()?.account()?.username);
-    settings.username.clone().or_else(account).map(Value::from)
+    let from = mailer.sender()?;
+    Some(match from.name {
+        Some(name) => json!({ "name": name, "address": from.address }),
+        None => json!(from.address),
+    })
 }
 
 fn overrides(options: &Options) -> Result<Value> {

@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
-use mailbearer::config::{Partial, Spelling, parse_duration};
+use mailbearer::config::{Partial, parse_duration};
 use mailbearer::{Call, Error, GetToken, Host, Login, LoginRequest, Mailer, Message, VerifyRequest};
 use serde_json::{Value, json};
 
@@ -51,7 +51,9 @@ impl Shim {
         let text = |key: &str| request[key].as_str().map(str::to_owned);
         let ok = match op {
             "open" => json!({}),
-            "send" => json!(mailer.send(&message(&request["message"], request)?, call(request)).await?),
+            "send" => {
+                json!(mailer.send(&message(&mailer, &request["message"], request)?, call(request)).await?)
+            }
             "send_raw" => {
                 let raw = STANDARD.decode(text("raw").unwrap()).unwrap();
                 let envelope = request.get("envelope").filter(|e| !e.is_null());
@@ -113,7 +115,7 @@ impl Shim {
         let fatal = loop {
             while bulk.has_room() {
                 match source.next() {
-                    Some(fields) => bulk.push(message(fields, request)),
+                    Some(fields) => bulk.push(message(mailer, fields, request)),
                     None => bulk.finish(),
                 }
             }
@@ -127,10 +129,10 @@ impl Shim {
     }
 }
 
-fn message(fields: &Value, request: &Value) -> Result<Message, Error> {
+fn message(mailer: &Mailer, fields: &Value, request: &Value) -> Result<Message, Error> {
     let blobs = request["blobs"].as_array().into_iter().flatten();
     let blobs = blobs.map(|b| STANDARD.decode(b.as_str().unwrap()).unwrap().into()).collect();
-    Message::from_json(fields.clone(), blobs, Spelling::Snake)
+    mailer.message(fields.clone(), blobs)
 }
 
 fn call(request: &Value) -> Call {

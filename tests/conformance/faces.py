@@ -155,13 +155,17 @@ class CommandLine:
     def close(self) -> None:
         pass
 
-    def _run(self, *arguments: str, stdin: bytes = b"") -> tuple[int, bytes, bytes]:
+    def _run(self, *arguments: str, stdin: bytes = b"", json: bool = True) -> tuple[int, bytes, bytes]:
         config = self.folder / "config.toml"
         config.write_text(toml(self.options), encoding="utf-8")
         config.chmod(0o600)
-        command = [BINARY, "--config", config, "--json", *arguments]
-        done = subprocess.run(command, input=stdin, capture_output=True, timeout=WAIT, env=_bare())
+        command = [BINARY, "--config", config, *(["--json"] if json else []), *arguments]
+        done = subprocess.run(command, input=stdin, capture_output=True, timeout=WAIT, env=self._environment())
         return done.returncode, done.stdout, done.stderr
+
+    def _environment(self) -> dict[str, str]:
+        kept = {key: value for key, value in os.environ.items() if not key.startswith("MAILBEARER_")}
+        return {**kept, "XDG_STATE_HOME": str(self.folder / "state")}
 
     def _open(self, request: dict[str, Any]) -> dict[str, Any]:
         # A run checks the options before anything else; asking for the token's status needs no network.
@@ -179,7 +183,9 @@ class CommandLine:
 
     def _verify(self, request: dict[str, Any]) -> dict[str, Any]:
         to = ["--send-to", request["send_to"]] if request.get("send_to") else []
-        return self._answer(*self._run("verify", *to))
+        code, out, err = self._run("verify", *to, json=False)
+        # Its report goes to stdout however it ended: what failed is in it.
+        return {"ok": {"ok": code == 0, "text": out.decode()}} if out else self._answer(code, out, err)
 
     def _send(self, request: dict[str, Any]) -> dict[str, Any]:
         answer = self._send_many({**request, "messages": [request["message"]]})
@@ -237,10 +243,6 @@ def _last_json(text: bytes) -> dict[str, Any] | None:
             found: dict[str, Any] = json.loads(line)
             return found
     return None
-
-
-def _bare() -> dict[str, str]:
-    return {key: value for key, value in os.environ.items() if not key.startswith("MAILBEARER_")}
 
 
 def toml(table: dict[str, Any], path: str = "") -> str:

@@ -23,10 +23,32 @@ from faces import EMULATOR, FACES, Face, start
 from matching import differences
 
 HERE = Path(__file__).resolve().parent
+
+
+def spread(case: dict[str, Any]) -> Iterator[dict[str, Any]]:
+    """A case with an `each` list is one case for each of its rows, whose values stand for `{name}`."""
+    for row in case.pop("each", [{}]):
+        yield put_in(case, row)
+
+
+def put_in(value: Any, row: dict[str, Any]) -> Any:
+    if isinstance(value, dict):
+        return {key: put_in(item, row) for key, item in value.items()}
+    if isinstance(value, list):
+        return [put_in(item, row) for item in value]
+    if isinstance(value, str):
+        if value[1:-1] in row and value == f"{{{value[1:-1]}}}":
+            return row[value[1:-1]]
+        for key, item in row.items():
+            value = value.replace(f"{{{key}}}", str(item))
+    return value
+
+
 CASES = {
     case["name"]: case
     for file in sorted((HERE / "cases").glob("*.toml"))
-    for case in tomllib.loads(file.read_text(encoding="utf-8"))["case"]
+    for template in tomllib.loads(file.read_text(encoding="utf-8"))["case"]
+    for case in spread(template)
 }
 DEFAULT_USERNAME = "noreply@contoso.com"
 
@@ -99,7 +121,7 @@ class Run:
 
     def step(self, step: dict[str, Any]) -> list[str]:
         for fault in step.get("fail", []):
-            self.emulator.post("fail", **fault)
+            self.emulator.post("fail", **self.fill(fault))
         before = self.emulator.seen()
         op = step["op"]
         if op in HARNESS_OPS:
@@ -147,7 +169,7 @@ class Run:
             if value.startswith("$"):
                 name, _, key = value[1:].partition(".")
                 return self.kept[name][key] if key else self.kept[name]
-            return value.replace("{folder}", str(self.folder))
+            return value.replace("{folder}", str(self.folder)).replace("{endless}", "x" * 300_000)
         return value
 
     def saw(self, before: dict[str, Any]) -> dict[str, Any]:

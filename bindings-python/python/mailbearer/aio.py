@@ -69,7 +69,7 @@ class AsyncMailer(MailerBase):
         **fields: Any,
     ) -> Receipt:
         """Sends one message, and returns once the server answered for it: see `Mailer.send`."""
-        chosen = choose(message, fields)
+        chosen = choose(self._native, message, fields)
         return Receipt.from_core(await self._wait(self._native.send(chosen._native, duration(timeout), partial)))
 
     def send_many(
@@ -106,7 +106,7 @@ class AsyncMailer(MailerBase):
 
     async def render(self, message: Message | EmailMessage | MessageFields) -> bytes:
         """The octets that would be sent."""
-        octets: bytes = await self._wait(self._native.render(as_message(message)._native))
+        octets: bytes = await self._wait(self._native.render(as_message(self._native, message)._native))
         return octets
 
     async def warm(self) -> None:

@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
     from typing_extensions import Self
 
-    from ._call import Client
+    from ._mailer import MailerBase
     from ._native import Bulk
 
     Results = Iterator[SendResult]
@@ -26,7 +26,7 @@ else:
 class _Stream:
     """The end of the source, the failure it ended with, and the progress."""
 
-    def __init__(self, client: Client, bulk: Bulk) -> None:
+    def __init__(self, client: MailerBase, bulk: Bulk) -> None:
         self._client = client
         self._bulk = bulk
         self._ended = False
@@ -50,7 +50,7 @@ class _Stream:
     def _push(self, item: Any) -> None:
         """Starts a message; one that cannot be built gives its error as its result."""
         try:
-            message = as_message(item)
+            message = as_message(self._client._native, item)
         except (errors.Error, TypeError) as error:
             told = error if isinstance(error, errors.Error) else errors.invalid_message(None, str(error))
             tag = item.get("tag") if isinstance(item, dict) else None
@@ -81,7 +81,7 @@ class SendStream(_Stream, Results):
     Leaving the loop stops the pulling and lets the started ones end.
     """
 
-    def __init__(self, client: Client, bulk: Bulk, messages: Iterable[Any]) -> None:
+    def __init__(self, client: MailerBase, bulk: Bulk, messages: Iterable[Any]) -> None:
         super().__init__(client, bulk)
         self._source = iter(messages)
 
@@ -114,7 +114,7 @@ class AsyncSendStream(_Stream, AsyncResults):
     """The results of a `send_many`, as they come. The source may be an iterable or an async iterable; a
     slow one does not hold up results."""
 
-    def __init__(self, client: Client, bulk: Bulk, messages: Iterable[Any] | AsyncIterable[Any]) -> None:
+    def __init__(self, client: MailerBase, bulk: Bulk, messages: Iterable[Any] | AsyncIterable[Any]) -> None:
         super().__init__(client, bulk)
         self._source: Iterator[Any] | None = None
         self._slow: AsyncIterator[Any] | None = None

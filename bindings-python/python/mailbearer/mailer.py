@@ -73,7 +73,7 @@ class Mailer(MailerBase):
         `timeout` (default 5 minutes, and a second for each 16 KiB) covers everything up to the end of
         the message. An `Error` says whether the same call may be repeated (``retryable``).
         """
-        chosen = choose(message, fields)
+        chosen = choose(self._native, message, fields)
         return Receipt.from_core(self._run(self._native.send(chosen._native, duration(timeout), partial)))
 
     def send_many(
@@ -114,7 +114,7 @@ class Mailer(MailerBase):
 
     def render(self, message: Message | EmailMessage | MessageFields) -> bytes:
         """The octets that would be sent."""
-        octets: bytes = self._run(self._native.render(as_message(message)._native))
+        octets: bytes = self._run(self._native.render(as_message(self._native, message)._native))
         return octets
 
     def sendmail(

@@ -21,6 +21,7 @@ if TYPE_CHECKING:
 
     from typing_extensions import Unpack
 
+    from ._native import Mailer as NativeMailer
     from .options import MessageFields
 
 
@@ -139,8 +140,8 @@ class Message:
         return _restore, self._native.parts()
 
 
-def as_message(value: Any, envelope: Envelope | None = None) -> Message:
-    """Whatever `send` takes as a message."""
+def as_message(mailer: NativeMailer, value: Any, envelope: Envelope | None = None) -> Message:
+    """Whatever `send` takes as a message. Fields become one that `mailer` will send."""
     if isinstance(value, Message):
         if envelope is None:
             return value
@@ -149,20 +150,20 @@ def as_message(value: Any, envelope: Envelope | None = None) -> Message:
         return Message.raw(value, envelope=envelope)
     if is_mapping(value):
         fields = dict(value) if envelope is None else {**value, "envelope": envelope}
-        return Message(**fields)
+        return _wrap(mailer.message(*_parts(fields)))
     raise TypeError(
         f"a message is a Message, an EmailMessage, bytes or a dictionary of fields, not {type(value).__name__}"
     )
 
 
-def choose(message: Any, fields: dict[str, Any]) -> Message:
+def choose(mailer: NativeMailer, message: Any, fields: dict[str, Any]) -> Message:
     """The message of one `send`: given whole, with an envelope or without, or as fields."""
     if message is None:
-        return as_message(fields)
+        return as_message(mailer, fields)
     envelope = fields.pop("envelope", None)
     if fields:
         raise TypeError(f"send takes a message or fields, not both: {', '.join(fields)}")
-    return as_message(message, envelope)
+    return as_message(mailer, message, envelope)
 
 
 def addresses_of(message: EmailMessage | LegacyMessage) -> list[str]:

@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 
 use mailbearer::config::FilePolicy;
 use mailbearer::{Bulk, Call, Cancel, Counts, Mailer, Outcome, SendResult, blocking};
-use serde_json::{Value, json};
+use serde_json::json;
 
 use super::send::of_receipt;
 use crate::arguments::{self, Global};
@@ -33,7 +33,7 @@ pub(super) fn run(global: &Global, arguments: &arguments::Send, output: Output) 
     };
     let progress = Progress::new(lines.size, bulk.quiet);
     let mut run = Run {
-        sender: options::sender(&mailer),
+        mailer: mailer.clone(),
         bulk: mailer.bulk(call, blocking::handle()?)?,
         lines,
         results,
@@ -86,7 +86,7 @@ fn report(counts: Counts, to_file: bool, output: Output) -> Result<()> {
 }
 
 struct Run {
-    sender: Option<Value>,
+    mailer: Mailer,
     bulk: Bulk,
     lines: Lines,
     results: Results,
@@ -116,7 +116,7 @@ impl Run {
                     None => {}
                 },
                 line = self.lines.next(), if room => match line {
-                    Some(Ok(line)) => self.bulk.push(line.message(self.sender.as_ref())),
+                    Some(Ok(line)) => self.bulk.push(line.message(&self.mailer)),
                     Some(Err(failure)) => self.end(failure),
                     None => self.bulk.finish(),
                 },

@@ -3,8 +3,7 @@
 use std::io::{self, Read};
 use std::path::Path;
 
-use mailbearer::config::Spelling;
-use mailbearer::{Call, Cancel, Error, Message, Receipt};
+use mailbearer::{Call, Cancel, Error, Mailer, Message, Receipt};
 use serde_json::{Map, Value, json};
 
 use crate::arguments::{self, Global, MessageArguments};
@@ -14,7 +13,7 @@ use crate::{envelope, exit, interrupt, options};
 
 pub(super) fn run(global: &Global, arguments: &arguments::Send, output: Output) -> Result<i32> {
     let mailer = options::mailer(global, &arguments.options, output)?;
-    let message = message(&arguments.message, options::sender(&mailer))?;
+    let message = message(&arguments.message, &mailer)?;
     let cancel = Cancel::default();
     let call = Call {
         timeout: arguments.timeout,
@@ -33,7 +32,7 @@ pub(super) fn of_receipt(receipt: &Receipt) -> i32 {
     if receipt.rejected.is_empty() { exit::OK } else { exit::RECIPIENT }
 }
 
-fn message(arguments: &MessageArguments, sender: Option<Value>) -> Result<Message> {
+fn message(arguments: &MessageArguments, mailer: &Mailer) -> Result<Message> {
     let from_input = |path: &Option<std::path::PathBuf>| path.as_deref() == Some(Path::new("-"));
     if from_input(&arguments.text_file) && from_input(&arguments.html_file) {
         return Err(Failure::Usage("text and HTML cannot both come from standard input".into(), ""));
@@ -47,7 +46,6 @@ fn message(arguments: &MessageArguments, sender: Option<Value>) -> Result<Messag
         ));
     }
     let mut fields = Map::new();
-    fields.extend(sender.map(|sender| ("from".to_owned(), sender)));
     for (name, list) in [
         ("to", &arguments.to),
         ("cc", &arguments.cc),
@@ -78,7 +76,7 @@ fn message(arguments: &MessageArguments, sender: Option<Value>) -> Result<Messag
         let rcpt_to = if all.is_empty() { Vec::new() } else { envelope::recipients(&all)? };
         fields.insert("envelope".into(), json!({ "mail_from": reverse_path(from), "rcpt_to": rcpt_to }));
     }
-    Ok(Message::from_json(Value::Object(fields), Vec::new(), Spelling::Snake)?)
+    Ok(mailer.message(Value::Object(fields), Vec::new())?)
 }
 
 /// An address as `MAIL FROM` has it, with or without its angle brackets; `<>` is the null reverse-path.

@@ -142,6 +142,15 @@ impl Mailer {
         result
     }
 
+    /// A message of fields, as [`Message::from_json`] reads them in the host's spelling; where they name no
+    /// author, its Message-ID has the domain of this mailer's sender.
+    ///
+    /// # Errors
+    /// `message_invalid`, naming the field.
+    pub fn message(&self, fields: Value, blobs: Vec<Bytes>) -> Result<Message> {
+        Message::read(fields, blobs, self.inner.host.spelling, self.sender().as_ref())
+    }
+
     /// The octets that would be sent.
     ///
     /// # Errors
@@ -251,8 +260,9 @@ impl Mailer {
         })
     }
 
-    /// The sender where the message names none: `from`, else the mailbox itself.
-    fn sender(&self) -> Option<MailboxOption> {
+    /// Who sends where a message names no author: `from`, else the mailbox, else the account that is
+    /// signed in.
+    pub fn sender(&self) -> Option<MailboxOption> {
         let settings = &self.inner.settings;
         let account = || self.inner.tokens.as_ref()?.account().map(|account| account.username);
         settings.from.clone().or_else(|| {

@@ -11,7 +11,7 @@ use super::envelope::{self, Recipients};
 use super::header::{self, Custom};
 use super::mailbox::Mailbox;
 use super::place::{Place, Reader};
-use crate::config::Spelling;
+use crate::config::{MailboxOption, Spelling};
 use crate::error::Result;
 use crate::random;
 use crate::receipt::Envelope;
@@ -74,11 +74,17 @@ const KNOWN: &[&str] = &[
 ];
 
 impl Fields {
-    /// Reads and checks the fields, in core's spelling already; `spelling` is for messages.
+    /// Reads and checks the fields, in core's spelling already; `spelling` is for messages. `default_sender`
+    /// is who will send it if the fields name none: a new Message-ID has its domain.
     ///
     /// # Errors
     /// `message_invalid`, naming the field.
-    pub(crate) fn read(value: Value, blobs: &[Bytes], spelling: Spelling) -> Result<Self> {
+    pub(crate) fn read(
+        value: Value,
+        blobs: &[Bytes],
+        spelling: Spelling,
+        default_sender: Option<&MailboxOption>,
+    ) -> Result<Self> {
         let mut reader = Reader::new(value, Place::top(spelling), KNOWN)?;
         let from = mailboxes(&mut reader, "from")?;
         let sender = reader.take("sender").map(|v| Mailbox::read(v, &reader.at("sender"))).transpose()?;
@@ -121,9 +127,11 @@ impl Fields {
         let references = ids(&mut reader, "references")?;
         let list_unsubscribe = urls(&mut reader)?;
         let tag = reader.line("tag")?;
-        let owner = from.first().or(sender.as_ref()).map(|m| m.address.ascii_domain());
+        let author = from.first().or(sender.as_ref()).map(|m| m.address.ascii_domain());
+        let default =
+            || Some(Mailbox::from_option(default_sender?, &reader.at("from")).ok()?.address.ascii_domain());
         Ok(Self {
-            message_id: made.message_id(owner.as_deref())?,
+            message_id: made.message_id(author.or_else(default).as_deref())?,
             date: made.date.unwrap_or_else(now),
             from,
             sender,

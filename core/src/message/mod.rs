@@ -98,11 +98,21 @@ impl Message {
     /// # Errors
     /// `message_invalid`, naming the field in the caller's spelling.
     pub fn from_json(fields: Value, blobs: Vec<Bytes>, spelling: Spelling) -> Result<Self> {
+        Self::read(fields, blobs, spelling, None)
+    }
+
+    /// As [`from_json`](Self::from_json), for a mailer whose sender is `default_sender`.
+    pub(crate) fn read(
+        fields: Value,
+        blobs: Vec<Bytes>,
+        spelling: Spelling,
+        default_sender: Option<&MailboxOption>,
+    ) -> Result<Self> {
         let fields = spelling.to_core(fields);
         if fields.get("raw").is_some() {
             return Raw::read(fields, &blobs, spelling).map(|raw| Self { kind: Arc::new(Kind::Raw(raw)) });
         }
-        Fields::read(fields, &blobs, spelling).map(Self::built)
+        Fields::read(fields, &blobs, spelling, default_sender).map(Self::built)
     }
 
     /// Finished MIME. Bcc and Resent-Bcc are removed, Message-ID and Date put in front if absent, bare

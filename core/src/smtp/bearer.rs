@@ -10,7 +10,7 @@ use super::auth::Sasl;
 use crate::call::Call;
 use crate::config::Secret;
 use crate::error::Result;
-use crate::token::{AccessToken, GetToken, TokenSource};
+use crate::token::{AccessToken, GetToken, Identity, TokenSource};
 
 /// Brings tokens: a [`TokenSource`], or a test's own.
 pub(crate) trait Bearer: Clone + Send + Sync + 'static {
@@ -23,7 +23,7 @@ pub(crate) trait Bearer: Clone + Send + Sync + 'static {
     fn invalidate(&self, secret: &str);
 
     /// Equal for two sources only if they bring the same tokens: connections are shared by it.
-    fn identity(&self) -> u64;
+    fn identity(&self) -> Identity;
 }
 
 /// A token, as AUTH presents it.
@@ -48,7 +48,7 @@ impl Bearer for TokenSource {
         Self::invalidate(self, secret);
     }
 
-    fn identity(&self) -> u64 {
+    fn identity(&self) -> Identity {
         Self::identity(self)
     }
 }

@@ -16,6 +16,7 @@ use super::wire::Bounds;
 use crate::call::Cancel;
 use crate::config::{Roots, SmtpSettings};
 use crate::error::{Error, ErrorCode, Result};
+use crate::token::Identity;
 
 /// The pools of this process.
 #[derive(Default)]
@@ -31,7 +32,7 @@ pub(crate) struct Key {
     pub(crate) settings: SmtpSettings,
     pub(crate) roots: Roots,
     pub(crate) username: Option<String>,
-    pub(crate) tokens: u64,
+    pub(crate) tokens: Identity,
     /// A connection lives on the runtime that opened it, and may be stuck there with it.
     pub(crate) runtime: tokio::runtime::Id,
 }
@@ -59,7 +60,7 @@ impl Pools {
         let cap = Cap {
             host: key.settings.host.to_ascii_lowercase(),
             port: key.settings.port,
-            mailbox: key.username.clone().unwrap_or_else(|| format!("\n{}", key.tokens)),
+            mailbox: key.username.clone().unwrap_or_else(|| format!("\n{}", key.tokens.source)),
         };
         let mut mailboxes = lock(&self.mailboxes);
         if mailboxes.len() >= MANY && !mailboxes.contains_key(&cap) {

@@ -147,6 +147,7 @@ impl Run<'_> {
             match shared.store().load(&key).await {
                 Ok(Some(stored)) => {
                     version = Some(stored.version);
+                    self.pass_over(&stored.entry);
                     if let Some(held) = self.acceptable(auth, &stored.entry, Freshness::Fresh) {
                         return Ok(held);
                     }
@@ -246,6 +247,7 @@ impl Run<'_> {
         // Each round waits, loses a race or posts; others' claims end by themselves.
         for _ in 0..ROUNDS {
             let (mut entry, version) = self.stored(auth, &key, seed.as_ref()).await?;
+            self.pass_over(&entry);
             if let Some(held) = self.acceptable(auth, &entry, Freshness::Fresh) {
                 return Ok(held);
             }
@@ -344,6 +346,13 @@ impl Run<'_> {
             if better {
                 inner.held = Some(found);
             }
+        }
+    }
+
+    /// A forced refresh of a process that holds no token yet means the one that is stored.
+    fn pass_over(&mut self, entry: &Entry) {
+        if self.order.force && self.order.avoid.is_none() {
+            self.order.avoid = entry.token(Now::read()).map(|(token, _)| token.secret);
         }
     }
 

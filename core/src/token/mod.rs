@@ -23,6 +23,7 @@ mod tests;
 
 pub(crate) use account::mark_finished;
 pub(crate) use entry::millis;
+pub(crate) use source::Identity;
 pub use source::{GetToken, TokenSource};
 
 /// An access token. `Debug` shows no secret.

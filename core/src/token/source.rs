@@ -35,6 +35,13 @@ pub(crate) struct Shared {
     closed: AtomicBool,
 }
 
+/// Whose tokens a source brings.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Identity {
+    pub(crate) source: u64,
+    pub(crate) generation: u64,
+}
+
 /// What to ask a [`TokenSource`] for.
 #[derive(Clone, Debug, Default)]
 pub struct GetToken {
@@ -90,9 +97,10 @@ impl TokenSource {
         Self { shared: Arc::new(Shared { settings, host, state, id, closed: AtomicBool::new(false) }) }
     }
 
-    /// Equal for two sources only if they bring the same tokens.
-    pub(crate) fn identity(&self) -> u64 {
-        self.shared.id
+    /// Equal for two sources only if they bring the same tokens: it changes with every sign-in and
+    /// sign-out, so that nobody sends over a connection of somebody who has left.
+    pub(crate) fn identity(&self) -> Identity {
+        Identity { source: self.shared.id, generation: self.shared.state().lock().generation }
     }
 
     /// A fresh token from memory, without touching a runtime; `None` if one must be waited for.

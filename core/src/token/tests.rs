@@ -383,6 +383,17 @@ async fn a_rotated_refresh_token_reaches_the_next_source() {
     assert!(text.contains("rt3") && !text.contains("rt2") && !text.contains(":\"seed\""), "{text}");
 }
 
+#[tokio::test]
+async fn a_forced_refresh_in_a_new_process_does_not_settle_for_what_is_stored() {
+    let dir = tempfile::tempdir().unwrap();
+    let path = dir.path().join("tokens.json");
+    let (answer, _) = rotating(3600);
+    let fake = Fake::start(answer).await;
+    assert_eq!(seeded(&fake, &path).get(GetToken::default()).await.unwrap().secret(), "at1");
+    assert_eq!(seeded(&fake, &path).get(force()).await.unwrap().secret(), "at2");
+    assert_eq!(seeded(&fake, &path).get(GetToken::default()).await.unwrap().secret(), "at2");
+}
+
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn sources_that_share_a_file_never_use_a_refresh_token_twice() {
     let dir = tempfile::tempdir().unwrap();

@@ -228,6 +228,15 @@ static void perform(const char *op) {
         }
         mailbearer_token_free(token);
         mailbearer_tokens_free(tokens);
+    } else if (strcmp(op, "logout") == 0) {
+        mailbearer_tokens *tokens = NULL;
+        if (mailbearer_mailer_tokens(mailer, &tokens, &err) != 0 ||
+            mailbearer_tokens_logout(tokens, &err) != 0) {
+            failed();
+        } else {
+            puts("{\"ok\":{}}");
+        }
+        mailbearer_tokens_free(tokens);
     } else if (strcmp(op, "login") == 0 || strcmp(op, "resume") == 0) {
         mailbearer_login_free(flow);
         flow = NULL;
@@ -239,10 +248,12 @@ static void perform(const char *op) {
         else begun();
     } else if (strcmp(op, "wait") == 0) {
         mailbearer_account *found = NULL;
-        account(mailbearer_login_wait(flow, request.call, &found, &err), found);
+        mailbearer_status status = mailbearer_login_wait(flow, request.call, &found, &err);
+        account(status, found);
     } else if (strcmp(op, "finish") == 0) {
         mailbearer_account *found = NULL;
-        account(mailbearer_login_finish(flow, request.callback, request.call, &found, &err), found);
+        mailbearer_status status = mailbearer_login_finish(flow, request.callback, request.call, &found, &err);
+        account(status, found);
     } else if (strcmp(op, "save") == 0) {
         char *saved = mailbearer_login_save(flow);
         printf("{\"ok\":{\"saved\":");

@@ -23,6 +23,7 @@ use super::*;
 use crate::call::Call;
 use crate::config::{InitialResponse, Mechanism, Pipelining, Secret, Security, Timeouts};
 use crate::error::{Delivery, ErrorCode};
+use crate::token::Identity;
 
 /// Brings its tokens in order; the last again and again.
 #[derive(Clone)]
@@ -63,8 +64,8 @@ impl Bearer for Tokens {
         }
     }
 
-    fn identity(&self) -> u64 {
-        Arc::as_ptr(&self.0).addr() as u64
+    fn identity(&self) -> Identity {
+        Identity { source: Arc::as_ptr(&self.0).addr() as u64, generation: 0 }
     }
 }
 
