@@ -14,7 +14,7 @@ TARGET := $(or $(CARGO_TARGET_DIR),target)
 PREFIX ?= /usr/local
 SYSTEM_LIBS := -lgcc_s -lutil -lrt -lpthread -lm -ldl
 
-.PHONY: help demo test check need cli python node c header docs wheel conformance deny install clean \
+.PHONY: help demo test check need cli python node c header docs wheel conformance deny install clean snippets \
         test-rust test-python test-node test-c
 
 help:  ## what there is
@@ -23,7 +23,7 @@ help:  ## what there is
 demo: cli python node c  ## sends one message from Rust, Python, Node, C and the shell, without an account
 	@$(TARGET)/debug/mailbearer emulator -- examples/demo.sh
 
-test: test-rust test-python test-node test-c conformance  ## every test, in every language
+test: test-rust test-python test-node test-c conformance snippets  ## every test, in every language
 
 check: need $(VENV)/dev python node  ## what CI checks before the tests: format, lints, types, header, docs, licences
 	$(CARGO) fmt --all --check
@@ -59,8 +59,8 @@ c: need  ## the C library and its header
 header:  ## writes include/mailbearer.h anew
 	MAILBEARER_WRITE_HEADER=1 $(CARGO) test -q --locked -p mailbearer-c --test header
 
-docs:  ## writes docs/errors.md anew
-	MAILBEARER_WRITE_DOCS=1 $(CARGO) test -q --locked -p mailbearer --test errors_doc
+docs:  ## writes docs/errors.md and docs/events.md anew
+	MAILBEARER_WRITE_DOCS=1 $(CARGO) test -q --locked -p mailbearer --test generated_docs
 
 wheel: $(VENV)/dev  ## a release wheel in build/wheels
 	$(VENV)/bin/maturin build --release --locked --out $(BUILD)/wheels
@@ -84,6 +84,9 @@ test-c: c  ## the C library
 conformance: cli python node c $(BUILD)/conformance-c  ## one set of cases, in every face
 	$(CARGO) build --locked -p mailbearer -p mailbearer-emulator --examples
 	CONFORMANCE_PYTHON=$(CURDIR)/$(PYTHON) $(PYTHON) -m pytest -q --import-mode=prepend tests/conformance
+
+snippets: cli python node c  ## every snippet of the documents, against the emulator
+	$(PYTHON) -m pytest -q tests/snippets
 
 $(BUILD)/conformance-c: tests/conformance/shims/c.c include/mailbearer.h c
 	mkdir -p $(BUILD)

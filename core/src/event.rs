@@ -15,9 +15,80 @@ pub struct Event {
     pub fields: Map<String, Value>,
 }
 
+/// A kind of event, for the documentation.
+#[derive(Clone, Copy, Debug)]
+pub struct EventKind {
+    /// Its name.
+    pub name: &'static str,
+    /// Its fields; durations are seconds.
+    pub fields: &'static [&'static str],
+    /// When it happens.
+    pub meaning: &'static str,
+}
+
+/// Every kind of event.
+pub const EVENTS: &[EventKind] = &[
+    EventKind {
+        name: "token.refreshed",
+        fields: &["grant", "expires_in", "scopes"],
+        meaning: "The sign-in service gave a new token.",
+    },
+    EventKind {
+        name: "token.refresh_failed",
+        fields: &["grant", "code", "message", "retryable"],
+        meaning: "It gave none. A token that is still valid goes on being used.",
+    },
+    EventKind {
+        name: "login.required",
+        fields: &["code", "message", "hint"],
+        meaning: "A person has to sign in, or to consent, again.",
+    },
+    EventKind {
+        name: "smtp.connected",
+        fields: &["host", "port", "tls"],
+        meaning: "A connection was opened and signed in.",
+    },
+    EventKind {
+        name: "smtp.closed",
+        fields: &["host", "port", "reason"],
+        meaning: "A connection was closed, by us or by the server.",
+    },
+    EventKind {
+        name: "send.done",
+        fields: &["message_id", "tag", "accepted", "rejected", "size", "attempts"],
+        meaning: "The server took a message, for `accepted` recipients.",
+    },
+    EventKind {
+        name: "recipient.refused",
+        fields: &["message_id", "tag", "address", "code", "reply"],
+        meaning: "The server took a message, but not for this recipient.",
+    },
+    EventKind {
+        name: "send.retrying",
+        fields: &["message_id", "attempt", "code", "delay"],
+        meaning: "A try failed; another one follows after `delay`.",
+    },
+    EventKind {
+        name: "send.failed",
+        fields: &["message_id", "tag", "code", "delivery", "retryable"],
+        meaning: "A message was not sent, or with `delivery` `uncertain` perhaps.",
+    },
+    EventKind {
+        name: "send.cancelled",
+        fields: &["message_id", "tag", "code", "delivery", "retryable"],
+        meaning: "The caller cancelled; `delivery` says whether the message may have gone out all the same.",
+    },
+    EventKind {
+        name: "warning",
+        fields: &["code", "message", "message_id"],
+        meaning: "Something that works, and should be looked at.",
+    },
+];
+
 impl Event {
     /// An event without fields.
     pub fn new(name: &'static str) -> Self {
+        debug_assert!(EVENTS.iter().any(|kind| kind.name == name), "{name} is in no table");
         Self { name, fields: Map::new() }
     }
 

@@ -27,7 +27,7 @@ mod token;
 pub use call::{Call, Cancel};
 pub use config::Options;
 pub use error::{CODES, CodeRow, Delivery, Error, ErrorCode, OAuthDetail, Result};
-pub use event::{Event, EventSink};
+pub use event::{EVENTS, Event, EventKind, EventSink};
 #[doc(hidden)]
 pub use fork::ForkCell;
 pub use host::{BoxFuture, Host, ProvidedToken, StoredEntry, TokenProvider, TokenRequest, TokenStore};

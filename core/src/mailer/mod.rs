@@ -287,7 +287,8 @@ impl Mailer {
             self.inner.host.events.emit(|| {
                 Event::new("warning")
                     .with("message_id", message.message_id())
-                    .with("text", "a line is longer than 998 octets; some servers refuse or break it")
+                    .with("code", "long_line")
+                    .with("message", "a line is longer than 998 octets; some servers refuse or break it")
             });
         }
         Ok(rendered)

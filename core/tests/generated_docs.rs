@@ -1,0 +1,62 @@
+//! `docs/errors.md` and `docs/events.md` are generated from core's tables; `MAILBEARER_WRITE_DOCS=1` writes
+//! them anew.
+
+#![allow(clippy::unwrap_used, reason = "a test")]
+
+use std::fmt::Write;
+use std::path::Path;
+
+use mailbearer::{CODES, EVENTS};
+
+#[test]
+fn the_page_of_errors_is_the_table() {
+    is_up_to_date("errors.md", &errors());
+}
+
+#[test]
+fn the_page_of_events_is_the_table() {
+    is_up_to_date("events.md", &events());
+}
+
+fn is_up_to_date(name: &str, page: &str) {
+    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("../docs").join(name);
+    if std::env::var_os("MAILBEARER_WRITE_DOCS").is_some() {
+        std::fs::write(&path, page).unwrap();
+    }
+    let committed = std::fs::read_to_string(&path).unwrap_or_default();
+    assert!(committed == page, "docs/{name} is not up to date: run `make docs`");
+}
+
+fn errors() -> String {
+    let mut out = String::from(
+        "<!-- Generated from core/src/error.rs by `make docs`. -->\n\n# Errors\n\n\
+         Every error has a stable `code` and `number`, a `message`, mostly a `hint`, and says whether the same call may be\n\
+         repeated (`retryable`) and whether the message may have gone out all the same (`delivery`). Codes and numbers\n\
+         never change and are never reused. An error may bring a more exact hint than the one here.\n",
+    );
+    for row in CODES {
+        let retry = if row.retryable { "yes" } else { "no" };
+        write!(out, "\n## {}\n\n{} · number {} · retryable: {retry}\n", row.name, row.meaning, row.number)
+            .unwrap();
+        if !row.hint.is_empty() {
+            write!(out, "\n{}\n", row.hint).unwrap();
+        }
+    }
+    out
+}
+
+fn events() -> String {
+    let mut out = String::from(
+        "<!-- Generated from core/src/event.rs by `make docs`. -->\n\n# Events\n\n\
+         What happens is told to whoever listens, per mailer and never to a global logger: Python\'s `on_event` and\n\
+         `logging.getLogger(\"mailbearer\")`, Node\'s `mailer.on(name, …)` and the `logger` option, C\'s event callback. No\n\
+         field ever holds a token, a secret, a code or an AUTH line. Durations are seconds; a field that does not apply is\n\
+         null or absent. Node writes field names in camelCase.\n\n\
+         | event | when | fields |\n|---|---|---|\n",
+    );
+    for kind in EVENTS {
+        let fields: Vec<_> = kind.fields.iter().map(|field| format!("`{field}`")).collect();
+        writeln!(out, "| `{}` | {} | {} |", kind.name, kind.meaning, fields.join(" ")).unwrap();
+    }
+    out
+}
