@@ -14,7 +14,7 @@ TARGET := $(or $(CARGO_TARGET_DIR),target)
 PREFIX ?= /usr/local
 SYSTEM_LIBS := -lgcc_s -lutil -lrt -lpthread -lm -ldl
 
-.PHONY: help demo test check need cli python node c header docs wheel conformance deny install clean snippets \
+.PHONY: help demo test check need cli python node c header docs wheel conformance deny install clean snippets interop \
         test-rust test-python test-node test-c
 
 help:  ## what there is
@@ -87,6 +87,11 @@ conformance: cli python node c $(BUILD)/conformance-c  ## one set of cases, in e
 
 snippets: cli python node c  ## every snippet of the documents, against the emulator
 	$(PYTHON) -m pytest -q tests/snippets
+
+interop: cli python node c $(BUILD)/conformance-c  ## through Postfix, Dovecot, Exim, smtp-server, MSAL and nodemailer
+	tests/interop/install.sh
+	$(CARGO) build --locked -p mailbearer -p mailbearer-emulator --examples
+	CONFORMANCE_PYTHON=$(CURDIR)/$(PYTHON) $(BUILD)/interop/venv/bin/python -m pytest -q -c tests/interop/pytest.ini tests/interop
 
 $(BUILD)/conformance-c: tests/conformance/shims/c.c include/mailbearer.h c
 	mkdir -p $(BUILD)

@@ -434,7 +434,7 @@ codes! {
     NameNotResolved "name_not_resolved" 600 true
         "a host name has no address" "Check the name and this machine's DNS.";
     ConnectFailed "connect_failed" 601 true
-        "no connection to the server" "Check host and port, and that a firewall lets port 587 out.";
+        "no connection to the server" "Check host and port, and that a firewall lets this port out.";
     TlsFailed "tls_failed" 602 false
         "the server and we could not agree on TLS" "Check smtp.security: 587 is `starttls`, 465 is `tls`.";
     CertificateInvalid "certificate_invalid" 603 false

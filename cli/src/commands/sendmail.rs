@@ -76,7 +76,7 @@ fn message(mut mime: Vec<u8>, ignore_dots: bool) -> Vec<u8> {
     }
     let mut start = 0;
     for line in mime.split_inclusive(|b| *b == b'\n') {
-        if line.trim_ascii_end() == b"." && line[0] == b'.' {
+        if matches!(line, b"." | b".\n" | b".\r\n") {
             mime.truncate(start);
             break;
         }
@@ -203,6 +203,7 @@ mod tests {
         assert_eq!(text("a: b\n\nx\n.\ny\n", true), "a: b\n\nx\n.\ny\n");
         assert_eq!(text("a: b\n\n..\n .\n. x\n", false), "a: b\n\n..\n .\n. x\n");
         assert_eq!(text("From ada Mon Nov 23\na: b\n\nx", false), "a: b\n\nx");
+        assert_eq!(text("a: b\n\n. \n.\t\nx\n", false), "a: b\n\n. \n.\t\nx\n");
         assert_eq!(text("", false), "");
     }
 

@@ -176,10 +176,18 @@ impl Walk {
             status: Status::Failed,
             seen: error.message().to_owned(),
             means: error.code().row().meaning.to_owned(),
-            cure: error.hint().unwrap_or_default().to_owned(),
+            cure: without_this_walk(error.hint().unwrap_or_default()),
             code: Some(error.code().as_str()),
         });
         self.first.get_or_insert(error);
+    }
+}
+
+/// A hint that sends people here would send them in a circle.
+fn without_this_walk(hint: &str) -> String {
+    match hint.strip_prefix(RUN_VERIFY) {
+        Some(rest) => rest.split_once(". ").map_or(COMPARE_CLAIMS, |(_, causes)| causes).to_owned(),
+        None => hint.to_owned(),
     }
 }
 
@@ -251,6 +259,9 @@ fn roles(claims: &Map<String, Value>) -> Vec<&str> {
     roles.map(|roles| roles.iter().filter_map(Value::as_str).collect()).unwrap_or_default()
 }
 
+const RUN_VERIFY: &str = "Run `mailbearer verify`";
+const COMPARE_CLAIMS: &str =
+    "Compare the claims above with what this server wants: audience, user and scopes.";
 const VERIFY_TIME: Duration = Duration::from_secs(120);
 
 #[cfg(test)]
@@ -272,5 +283,13 @@ mod tests {
         assert!(judge(json!({"aud": office, "scp": "SMTP.Send", "upn": "bob@contoso.com"})).contains("bob"));
         let Value::Object(bare) = json!({"aud": office, "roles": []}) else { unreachable!() };
         assert!(lacks_role(&bare) && wrong_claim(&bare, None).is_none(), "Exchange may still have the role");
+    }
+
+    #[test]
+    fn nobody_is_sent_in_a_circle() {
+        assert_eq!(without_this_walk(ErrorCode::AuthRejected.row().hint), COMPARE_CLAIMS);
+        let causes = "Run `mailbearer verify`: it reads the token. Usual causes: a; b.";
+        assert_eq!(without_this_walk(causes), "Usual causes: a; b.");
+        assert_eq!(without_this_walk("Sign in again."), "Sign in again.");
     }
 }

@@ -75,10 +75,12 @@ pub(crate) fn inline(
         InitialResponse::Always => true,
         InitialResponse::Never => false,
         InitialResponse::Auto if two_step => false,
-        InitialResponse::Auto => {
-            long_line || "AUTH ".len() + mechanism.name().len() + 1 + response.len() + 2 <= 512
-        }
+        InitialResponse::Auto => long_line || fits(mechanism, response),
     }
+}
+
+fn fits(mechanism: Sasl, response: &str) -> bool {
+    "AUTH ".len() + mechanism.name().len() + 1 + response.len() + 2 <= 512
 }
 
 /// One AUTH exchange.
@@ -158,6 +160,10 @@ impl Exchange {
                 self.state = State::Asked;
                 Step::FallBack(Secret::new(format!("AUTH {}\r\n", self.mechanism.name())))
             }
+            (535, State::Inline) if self.may_fall_back && self.is_long() && speaks_of_base64(&reply) => {
+                self.state = State::Asked;
+                Step::FallBack(Secret::new(format!("AUTH {}\r\n", self.mechanism.name())))
+            }
             (400..600, state) => {
                 let (challenged, status) = match state {
                     State::Challenged(status) => (true, status.clone()),
@@ -167,6 +173,11 @@ impl Exchange {
             }
             _ => Step::Unexpected(self.redacted(reply)),
         }
+    }
+
+    /// The response on the AUTH line is longer than RFC 4954 §4 lets it be.
+    fn is_long(&self) -> bool {
+        !fits(self.mechanism, self.response.expose())
     }
 
     fn respond(&mut self) -> Step {
@@ -238,6 +249,11 @@ impl Breaker {
 /// HVE's 501 5.5.121 to 5.5.127 judge the token's envelope, not the length of the line.
 fn about_the_data(reply: &Reply) -> bool {
     reply.enhanced.as_deref().is_some_and(|status| status.starts_with("5.5.12"))
+}
+
+/// Postfix cuts a line at 2,048 octets without a word, and hands what is left to Dovecot.
+fn speaks_of_base64(reply: &Reply) -> bool {
+    reply.text.to_ascii_lowercase().contains("base64")
 }
 
 /// The `status` of an error challenge: Google's and Dovecot's number, RFC 7628's word.
@@ -359,6 +375,18 @@ mod tests {
                 (*sent, *end)
             );
         }
+    }
+
+    #[test]
+    fn a_long_line_that_was_cut_is_asked_again_in_two_steps() {
+        let cut = || reply("535 5.7.8 Error: authentication failed: Invalid base64 data in initial response");
+        let start = |length, fall_back| {
+            Exchange::start(Sasl::Xoauth2, Secret::new("A".repeat(length)), true, fall_back).0
+        };
+        assert!(matches!(start(2500, true).reply(cut()), Step::FallBack(_)));
+        assert!(matches!(start(400, true).reply(cut()), Step::Refused(_)), "it was not cut");
+        assert!(matches!(start(2500, false).reply(cut()), Step::Refused(_)));
+        assert!(matches!(start(2500, true).reply(reply("535 5.7.3 no")), Step::Refused(_)));
     }
 
     #[test]

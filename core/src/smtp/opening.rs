@@ -145,13 +145,13 @@ pub(crate) async fn sign_in<B: Bearer>(
     let breaker_open = mailbox.sign_in_refused(&first);
     let error = refused(&peer, &first);
     if !first.calls_for_another_token(token.age(), breaker_open) {
-        tokio::spawn(super::wire::quit(opened.wire.stream));
+        super::wire::take_leave(opened.wire.stream).await;
         return Err(error);
     }
     route.tokens.invalidate(token.secret());
     let another = route.tokens.token(bounds.call()).await.map_err(|e| e.with_smtp(first.reply.clone()))?;
     if another.secret() == token.secret() {
-        tokio::spawn(super::wire::quit(opened.wire.stream));
+        super::wire::take_leave(opened.wire.stream).await;
         return Err(error);
     }
     token = another;
@@ -178,7 +178,7 @@ pub(crate) async fn sign_in<B: Bearer>(
         }
         Some(refusal) => {
             mailbox.sign_in_refused(&refusal);
-            tokio::spawn(super::wire::quit(opened.wire.stream));
+            super::wire::take_leave(opened.wire.stream).await;
             Err(refused(&peer, &refusal))
         }
     }
@@ -226,6 +226,12 @@ async fn authenticate<B: Bearer>(
 }
 
 fn refused(peer: &Peer, refusal: &Refusal) -> Error {
+    if refusal.reply.code == 504 {
+        let what = format!("{} offers a mechanism that it does not take: {}", peer.host, refusal.reply);
+        return Error::new(ErrorCode::CapabilityMissing, what)
+            .with_hint("Set smtp.mechanism to `xoauth2` or `oauthbearer`, whichever the provider documents.")
+            .with_smtp(refusal.reply.clone());
+    }
     let what = match (&refusal.status, refusal.is_permanent()) {
         (Some(status), _) => format!("refused the token (status {status})"),
         (None, true) => "refused the token".to_owned(),

@@ -1,6 +1,7 @@
 //! The conversation before mail flows: one command, one reply, each wait bounded.
 
 use std::future::Future;
+use std::io;
 use std::pin::Pin;
 use std::task::{Context, Poll, Waker};
 use std::time::Duration;
@@ -162,15 +163,30 @@ pub(crate) fn accepted(reply: Reply, name: &str, stage: Stage, peer: &Peer) -> R
 /// Says goodbye and closes, politely but not for long.
 pub(crate) async fn quit(mut stream: Stream) {
     let goodbye = async {
-        stream.write_all(b"QUIT\r\n").await?;
-        stream.flush().await?;
-        let mut octets = [0; 512];
-        // 221 or the end of file: either will do.
-        let _ = stream.read(&mut octets).await?;
-        stream.shutdown().await
+        say_quit(&mut stream).await?;
+        until_answered(&mut stream).await
     };
     // Nothing depends on it: the socket is closed either way.
-    let _: Result<std::io::Result<()>, _> = tokio::time::timeout(GOODBYE, goodbye).await;
+    let _: Result<io::Result<()>, _> = tokio::time::timeout(GOODBYE, goodbye).await;
+}
+
+/// Says goodbye, and waits for the answer aside: the caller has an error to tell.
+pub(crate) async fn take_leave(mut stream: Stream) {
+    if let Ok(Ok(())) = tokio::time::timeout(GOODBYE, say_quit(&mut stream)).await {
+        tokio::spawn(async move { tokio::time::timeout(GOODBYE, until_answered(&mut stream)).await });
+    }
+}
+
+async fn say_quit(stream: &mut Stream) -> io::Result<()> {
+    stream.write_all(b"QUIT\r\n").await?;
+    stream.flush().await
+}
+
+/// 221 or the end of file: either will do.
+async fn until_answered(stream: &mut Stream) -> io::Result<()> {
+    let mut octets = [0; 512];
+    let _ = stream.read(&mut octets).await?;
+    stream.shutdown().await
 }
 
 fn shown(limit: Duration) -> String {

@@ -50,12 +50,15 @@ impl Plan {
             mail.push_str(&format!(" SIZE={size}"));
         }
         let smtputf8 = transaction.smtputf8 || !addresses().all(|a| a.is_ascii());
+        // Which comes first is a matter of the sentence: 8-bit headers are there because of an address.
+        if smtputf8 {
+            offered(server.smtputf8, "SMTPUTF8", "an address or header is not ASCII")?;
+        }
         if transaction.eight_bit {
             offered(server.eight_bit_mime, "8BITMIME", "the message has 8-bit text")?;
             mail.push_str(" BODY=8BITMIME");
         }
         if smtputf8 {
-            offered(server.smtputf8, "SMTPUTF8", "an address or header is not ASCII")?;
             mail.push_str(" SMTPUTF8");
         }
         mail.push_str("\r\n");

@@ -1,0 +1,34 @@
+#!/usr/bin/env bash
+# Installs the peers. What is there already is left alone.
+set -euo pipefail
+cd "$(dirname "$0")"
+build=$(cd ../.. && pwd)/build/interop
+mkdir -p "$build"
+
+if command -v apt-get >/dev/null && [ "$(id -u)" = 0 ]; then
+  need=()
+  command -v postfix >/dev/null || need+=(postfix)
+  command -v dovecot >/dev/null || need+=(dovecot-core)
+  ldconfig -p | grep -q libidn.so.12 || need+=(libidn12)
+  if [ ${#need[@]} -gt 0 ] || [ ! -x "$build/exim/usr/sbin/exim4" ]; then apt-get update -q; fi
+  if [ ${#need[@]} -gt 0 ]; then
+    # Installing starts no daemon: the tests start their own, elsewhere.
+    policy=/usr/sbin/policy-rc.d
+    made=
+    [ -e $policy ] || { printf '#!/bin/sh\nexit 101\n' >$policy && chmod +x $policy && made=1; }
+    DEBIAN_FRONTEND=noninteractive apt-get install -qy --no-install-recommends "${need[@]}"
+    [ -z "$made" ] || rm -f $policy
+  fi
+  # Exim cannot be installed beside Postfix: it is unpacked.
+  if [ ! -x "$build/exim/usr/sbin/exim4" ]; then
+    (cd "$build" && apt-get download -q exim4-daemon-light && dpkg -x exim4-daemon-light_*.deb exim && rm exim4-daemon-light_*.deb)
+  fi
+fi
+
+test -x "$build/venv/bin/python" || python3 -m venv "$build/venv"
+"$build/venv/bin/pip" install -q --disable-pip-version-check -r requirements.txt
+if [ ! -e "$build/node_modules/.done" ] || [ package.json -nt "$build/node_modules/.done" ]; then
+  cp package.json "$build/package.json"
+  (cd "$build" && npm install --silent --no-audit --no-fund --no-package-lock)
+  touch "$build/node_modules/.done"
+fi
