@@ -2,7 +2,7 @@
 // Many messages: pulled from the caller's source while there is room, one result each.
 
 const { message, result } = require('./convert.cjs')
-const { under } = require('./errors.cjs')
+const { cancelled, invalid, MailError, understood } = require('./errors.cjs')
 
 class SendStream {
   #bulk
@@ -10,7 +10,11 @@ class SendStream {
   #signal
   #source
   #pulling = true
-  #broken
+  #pulled
+  #result
+  // Nothing is under way, so there is no result to wait for.
+  #dry = true
+  #failures = []
   #waiting = Promise.resolve()
   counts
 
@@ -18,13 +22,19 @@ class SendStream {
     this.#bulk = bulk
     this.#call = call
     this.#signal = signal
-    this.#source = (messages[Symbol.asyncIterator] ?? messages[Symbol.iterator]).call(messages)
+    const iterator = messages?.[Symbol.asyncIterator] ?? messages?.[Symbol.iterator]
+    if (typeof messages === 'string' || iterator === undefined) {
+      throw invalid('config_invalid', 'messages', 'messages are given by an iterable, such as a list')
+    }
+    this.#source = iterator.call(messages)
     this.counts = bulk.counts()
+    if (signal?.aborted) this.#abort()
+    else signal?.addEventListener('abort', this.#abort, { once: true })
   }
 
   // Stops the pulling; what was started goes on to its end and is reported.
   cancel() {
-    this.#pulling = false
+    this.#end()
   }
 
   // One after the other, however often it is called.
@@ -34,40 +44,9 @@ class SendStream {
     return next
   }
 
-  async #next() {
-    while (this.#bulk.hasRoom()) await this.#pull()
-    const found = await under(this.#signal, this.#call, () => this.#bulk.next())
-    if (found) {
-      this.counts = found.counts
-      return { done: false, value: result(found.result) }
-    }
-    if (this.#broken) {
-      const { error } = this.#broken
-      this.#broken = undefined
-      throw error
-    }
-    return { done: true, value: undefined }
-  }
-
-  async #pull() {
-    let pulled = { done: true }
-    if (this.#pulling && !this.#signal?.aborted) {
-      try {
-        pulled = await this.#source.next()
-        if (!pulled.done) {
-          const { fields, blobs } = await message(pulled.value)
-          return this.#bulk.push(fields, blobs)
-        }
-      } catch (error) {
-        // What was pulled is reported first, then the source's own error passes.
-        this.#broken = { error }
-      }
-    }
-    this.#bulk.finish()
-  }
-
   async return() {
     this.cancel()
+    this.#signal?.removeEventListener('abort', this.#abort)
     await this.#source.return?.()
     return { done: true, value: undefined }
   }
@@ -75,11 +54,100 @@ class SendStream {
   [Symbol.asyncIterator]() {
     return this
   }
+
+  // What was started is cancelled and reported, then the abort itself passes.
+  #abort = () => {
+    this.#call.cancel()
+    this.#end({ error: cancelled(this.#signal) })
+  }
+
+  #end(failure) {
+    if (failure) this.#failures.push(failure)
+    this.#pulling = false
+    this.#pulled = undefined
+    this.#bulk.finish()
+  }
+
+  async #next() {
+    for (;;) {
+      while (this.#pulling && !this.#pulled && this.#bulk.hasRoom()) this.#pull()
+      if (!this.#result && !this.#dry) this.#result = this.#bulk.next().then((found) => ({ found }), (error) => ({ error }))
+      if (!this.#result && !this.#pulled) return this.#over()
+      const done = await Promise.race([this.#pulled, this.#result].filter(Boolean))
+      if (done === PULLED) continue
+      this.#result = undefined
+      if (done.error) this.#end({ error: understood(done.error) })
+      else if (done.found) {
+        this.counts = done.found.counts
+        return { done: false, value: result(done.found.result) }
+      }
+      this.#dry = true
+    }
+  }
+
+  // What ended it early is told once, after all results.
+  #over() {
+    this.#signal?.removeEventListener('abort', this.#abort)
+    const [failure] = this.#failures.splice(0)
+    if (failure) throw failure.error
+    return { done: true, value: undefined }
+  }
+
+  // Takes one message from the source. What the source throws waits until all are reported.
+  #pull() {
+    let pulled
+    try {
+      pulled = this.#source.next()
+    } catch (error) {
+      return this.#end({ error })
+    }
+    if (typeof pulled?.then !== 'function') return this.#take(pulled)
+    const waiting = pulled.then(
+      (item) => this.#pulling && this.#take(item),
+      (error) => this.#pulling && this.#end({ error }),
+    )
+    this.#wait(waiting)
+  }
+
+  #take(pulled) {
+    if (pulled.done) return this.#end()
+    let read
+    try {
+      read = message(pulled.value)
+    } catch (error) {
+      return this.#refuse(pulled.value, error)
+    }
+    if (typeof read.then !== 'function') return this.#push(read)
+    this.#wait(read.then((found) => this.#push(found), (error) => this.#refuse(pulled.value, error)))
+  }
+
+  #push({ fields, blobs }) {
+    this.#bulk.push(fields, blobs)
+    this.#dry = false
+  }
+
+  // A message that cannot be read gives its error as its result.
+  #refuse(value, error) {
+    const known = error instanceof MailError ? error : invalid('message_invalid', null, `it cannot be read: ${error?.message ?? error}`)
+    const tag = typeof value?.tag === 'string' ? value.tag : undefined
+    this.#bulk.pushInvalid({ code: known.code, message: known.message, hint: known.hint, field: known.field }, tag)
+    this.#dry = false
+  }
+
+  #wait(promise) {
+    const waiting = promise.then(() => {
+      if (this.#pulled === waiting) this.#pulled = undefined
+      return PULLED
+    })
+    this.#pulled = waiting
+  }
 }
 if (Symbol.asyncDispose) {
   SendStream.prototype[Symbol.asyncDispose] = async function dispose() {
     await this.return()
   }
 }
+
+const PULLED = Symbol('pulled')
 
 module.exports = { SendStream }

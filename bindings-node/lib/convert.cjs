@@ -2,21 +2,62 @@
 // JavaScript's own types to what crosses the border, and back.
 
 const { Readable } = require('node:stream')
-const { MailError } = require('./errors.cjs')
+const native = require('../native.cjs')
+const { MailError, invalid } = require('./errors.cjs')
 
 // Options without the functions among them, which cross beside them.
 function split(options) {
   const { auth, store, logger, ...rest } = options ?? {}
-  const { callback, ...plain } = auth ?? {}
+  const isTable = auth !== null && typeof auth === 'object' && !Array.isArray(auth)
+  const { callback, ...plain } = isTable ? auth : {}
   const host = {}
-  if (auth !== undefined) rest.auth = plain
+  if (auth !== undefined) rest.auth = isTable ? plain : auth
   if (callback !== undefined) host.token = asked((request) => provide(callback, request))
   if (store !== null && typeof store === 'object' && typeof store.load === 'function') {
     host.store = asked((request) => keep(store, request))
   } else if (store !== undefined) {
     rest.store = store
   }
-  return { plain: rest, host, logger }
+  return { plain: data(rest, '', 'config_invalid'), host, logger }
+}
+
+// What can cross as JSON; `path` names what cannot.
+function data(value, path, code, depth = 0) {
+  const wrong = (what) => invalid(code, path || null, `${path ? `\`${path}\`` : 'this'} is ${what}`)
+  if (depth > 64) throw wrong('nested too deeply, or within itself')
+  if (value === null || typeof value === 'string' || typeof value === 'boolean') return value
+  if (typeof value === 'number') {
+    if (Number.isFinite(value)) return value
+    throw wrong('no finite number')
+  }
+  if (typeof value !== 'object') throw wrong(`a ${typeof value}, which is no value here`)
+  if (value instanceof Date) {
+    if (Number.isNaN(value.getTime())) throw wrong('an invalid Date')
+    return value.toISOString()
+  }
+  if (ArrayBuffer.isView(value) || value instanceof ArrayBuffer) throw wrong('binary, which is no value here')
+  if (Array.isArray(value)) return value.map((item, at) => data(item ?? null, `${path}[${at}]`, code, depth + 1))
+  const out = {}
+  for (const [key, item] of Object.entries(value)) {
+    if (item !== undefined) out[key] = data(item, path ? `${path}.${key}` : key, code, depth + 1)
+  }
+  return out
+}
+
+// One call's own limits: the native half of it, and the signal.
+function callOf(options = {}, known = []) {
+  const { signal, timeout, partial, ...rest } = options ?? {}
+  const unknown = Object.keys(rest).find((key) => !known.includes(key))
+  if (unknown !== undefined) throw invalid('config_invalid', unknown, `unknown option \`${unknown}\` of a call`)
+  if (signal != null && typeof signal.addEventListener !== 'function') {
+    throw invalid('config_invalid', 'signal', '`signal` is no AbortSignal')
+  }
+  for (const [name, value] of Object.entries({ timeout, partial })) {
+    if (value === undefined || typeof value === 'string') continue
+    const hint = name === 'timeout' ? 'Write a duration with its unit, such as "30s".' : undefined
+    throw invalid('config_invalid', name, `\`${name}\` must be a string, not ${typeof value}`, hint)
+  }
+  return { signal: signal ?? undefined, call: new native.NativeCall(timeout, partial) }
 }
 
 // Never throws and never rejects: that would end the process.
@@ -42,35 +83,43 @@ async function keep(store, { op, key, entry, version }) {
   return found && { entry: Buffer.from(found.entry).toString('base64'), version: found.version }
 }
 
-// A message's fields, its octets apart.
-async function message(fields) {
-  const blobs = []
-  const blob = async (content) => blobs.push(await octets(content)) - 1
-  const { size, ...out } = fields
-  if (fields.raw !== undefined) out.raw = { blob: await blob(fields.raw) }
-  if (fields.date instanceof Date) out.date = fields.date.toISOString()
-  if (fields.attachments !== undefined) {
-    out.attachments = []
-    for (const item of fields.attachments) {
-      if (typeof item === 'string' || item?.content === undefined) {
-        out.attachments.push(item)
-      } else {
-        const { content, size: _, ...rest } = item
-        out.attachments.push({ ...rest, blob: await blob(content) })
-      }
-    }
+// A message's fields, its octets apart: at once, or as a promise where a stream must be read first.
+function message(given) {
+  if (given === null || typeof given !== 'object' || Array.isArray(given)) {
+    throw invalid('message_invalid', null, `a message is an object of fields, not ${given === null ? 'null' : typeof given}`)
   }
-  return { fields: JSON.parse(JSON.stringify(out)), blobs }
+  const { size: _, raw, attachments, ...rest } = given
+  const fields = data(rest, '', 'message_invalid')
+  const contents = []
+  const blob = (content, path) => ({ blob: contents.push(octets(content, path)) - 1 })
+  if (raw !== undefined) fields.raw = blob(raw, 'raw')
+  if (attachments !== undefined) {
+    const list = Array.isArray(attachments) ? attachments : [attachments]
+    fields.attachments = list.map((item, at) => {
+      const path = `attachments[${at}]`
+      if (typeof item !== 'object' || item === null || item.content === undefined) {
+        return data(item ?? null, path, 'message_invalid')
+      }
+      const { content, size: _, ...about } = item
+      return { ...data(about, path, 'message_invalid'), ...blob(content, `${path}.content`) }
+    })
+  }
+  if (!contents.some((content) => content instanceof Promise)) return { fields, blobs: contents }
+  return Promise.all(contents).then((blobs) => ({ fields, blobs }))
 }
 
-async function octets(content) {
+function octets(content, path) {
   if (typeof content === 'string') return Buffer.from(content)
-  if (content instanceof Readable) {
-    const chunks = []
-    for await (const chunk of content) chunks.push(Buffer.from(chunk))
-    return Buffer.concat(chunks)
-  }
-  return Buffer.from(content.buffer ?? content, content.byteOffset, content.byteLength)
+  if (ArrayBuffer.isView(content)) return Buffer.from(content.buffer, content.byteOffset, content.byteLength)
+  if (content instanceof ArrayBuffer) return Buffer.from(content)
+  if (content instanceof Readable) return whole(content)
+  throw invalid('message_invalid', path, `\`${path}\` must be a string, octets or a stream`)
+}
+
+async function whole(stream) {
+  const chunks = []
+  for await (const chunk of stream) chunks.push(Buffer.from(chunk))
+  return Buffer.concat(chunks)
 }
 
 function receipt(found) {
@@ -92,4 +141,4 @@ function account(found) {
   return found && { ...found, refreshExpiresAt: found.refreshExpiresAt && new Date(found.refreshExpiresAt) }
 }
 
-module.exports = { account, message, receipt, result, split }
+module.exports = { account, callOf, data, message, receipt, result, split }

@@ -1,6 +1,8 @@
 'use strict'
 // One error for everything: core's fields, and nodemailer's names beside them.
 
+const native = require('../native.cjs')
+
 class MailError extends Error {
   constructor(fields, options) {
     super(fields.message, options)
@@ -33,6 +35,23 @@ function understood(error) {
   return new MailError(JSON.parse(error.message))
 }
 
+// An error that is found on this side of the border.
+function invalid(code, field, message, hint) {
+  return new MailError(JSON.parse(native.makeError(code, field, message, hint)))
+}
+
+// What an aborted call rejects with.
+function cancelled(signal) {
+  return aborted(invalid('cancelled', null, 'the call was cancelled'), signal)
+}
+
+function aborted(error, signal) {
+  error.code = 'cancelled'
+  error.name = 'AbortError'
+  error.cause = signal.reason
+  return error
+}
+
 function sync(work) {
   try {
     return work()
@@ -43,7 +62,7 @@ function sync(work) {
 
 // Runs native work under a signal: an abort cancels it, and the verdict is kept.
 async function under(signal, call, work) {
-  signal?.throwIfAborted()
+  if (signal?.aborted) throw cancelled(signal)
   const cancel = () => call.cancel()
   signal?.addEventListener('abort', cancel, { once: true })
   const here = new Error()
@@ -53,9 +72,7 @@ async function under(signal, call, work) {
     const known = understood(error)
     if (known instanceof MailError) {
       if (signal?.aborted && ['cancelled', 'delivery_uncertain'].includes(known.code)) {
-        known.code = 'cancelled'
-        known.name = 'AbortError'
-        known.cause = signal.reason
+        aborted(known, signal)
       }
       known.stack = `${known.name}: ${known.message}\n${here.stack.split('\n').slice(2).join('\n')}`
     }
@@ -65,4 +82,4 @@ async function under(signal, call, work) {
   }
 }
 
-module.exports = { MailError, report, sync, under, understood }
+module.exports = { MailError, cancelled, invalid, report, sync, under, understood }

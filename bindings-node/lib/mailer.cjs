@@ -5,7 +5,7 @@ const { EventEmitter } = require('node:events')
 const { inspect } = require('node:util')
 const native = require('../native.cjs')
 const { SendStream } = require('./bulk.cjs')
-const { message, receipt, split } = require('./convert.cjs')
+const { callOf, data, message, receipt, split } = require('./convert.cjs')
 const { report, sync, under } = require('./errors.cjs')
 const { Login, TokenSource, begin } = require('./tokens.cjs')
 
@@ -43,8 +43,8 @@ class Mailer extends EventEmitter {
     return this.#tokens
   }
 
-  async send(fields, { signal, timeout, partial } = {}) {
-    const call = new native.NativeCall(timeout, partial)
+  async send(fields, options) {
+    const { signal, call } = callOf(options)
     const sent = await under(signal, call, async () => {
       const { fields: plain, blobs } = await message(fields)
       return this.#mailer.send(plain, blobs, call)
@@ -52,8 +52,8 @@ class Mailer extends EventEmitter {
     return receipt(sent)
   }
 
-  sendMany(messages, { signal, timeout, partial } = {}) {
-    const call = new native.NativeCall(timeout, partial)
+  sendMany(messages, options) {
+    const { signal, call } = callOf(options)
     return new SendStream(sync(() => this.#mailer.bulk(call)), call, signal, messages)
   }
 
@@ -62,18 +62,20 @@ class Mailer extends EventEmitter {
     return under(undefined, undefined, () => this.#mailer.render(plain, blobs))
   }
 
-  async verify({ sendTo, throwOnFailure = true, signal, timeout } = {}) {
-    const call = new native.NativeCall(timeout)
+  async verify(options = {}) {
+    const { sendTo, throwOnFailure = true } = options
+    const { signal, call } = callOf(options, ['sendTo', 'throwOnFailure'])
     return report(await under(signal, call, () => this.#mailer.verify(sendTo, !throwOnFailure, call)))
   }
 
-  async warm({ signal, timeout } = {}) {
-    const call = new native.NativeCall(timeout)
+  async warm(options) {
+    const { signal, call } = callOf(options)
     await under(signal, call, () => this.#mailer.warm(call))
   }
 
   forMailbox(username, { from } = {}) {
-    return new Mailer(undefined, sync(() => this.#mailer.forMailbox(username, from)))
+    const address = from === undefined ? undefined : data(from, 'from', 'config_invalid')
+    return new Mailer(undefined, sync(() => this.#mailer.forMailbox(String(username), address)))
   }
 
   login(options) {

@@ -3,8 +3,8 @@
 
 const { inspect } = require('node:util')
 const native = require('../native.cjs')
-const { account, split } = require('./convert.cjs')
-const { sync, under } = require('./errors.cjs')
+const { account, callOf, data, split } = require('./convert.cjs')
+const { invalid, sync, under } = require('./errors.cjs')
 
 class AccessToken {
   #token
@@ -33,15 +33,16 @@ class Login {
     const { expiresAt, ...about } = login.about()
     Object.assign(this, about, { expiresAt: new Date(expiresAt) })
   }
-  async wait({ signal, timeout } = {}) {
-    const call = new native.NativeCall(timeout)
+  async wait(options) {
+    const { signal, call } = callOf(options)
     return account(await under(signal, call, () => this.#login.wait(call)))
   }
-  async finish(callback, { signal, timeout } = {}) {
-    const call = new native.NativeCall(timeout)
+  async finish(callback, options) {
+    const { signal, call } = callOf(options)
     let plain = callback
     if (callback instanceof URL) plain = callback.href
     else if (callback instanceof URLSearchParams) plain = callback.toString()
+    else plain = data(callback ?? null, 'callback', 'config_invalid')
     return account(await under(signal, call, () => this.#login.finish(plain, call)))
   }
   save() {
@@ -53,8 +54,8 @@ class Login {
 }
 
 async function begin(source, options = {}) {
-  const { signal, ...request } = options
-  const call = new native.NativeCall()
+  const { signal: _, ...request } = options
+  const { signal, call } = callOf({ signal: options.signal })
   return new Login(await under(signal, call, () => source.login(request, call)))
 }
 
@@ -71,12 +72,16 @@ class TokenSource {
   get account() {
     return account(this.#source.account() ?? null)
   }
-  async get({ force = false, minRemaining, signal, timeout } = {}) {
+  async get(options = {}) {
+    const { force = false, minRemaining } = options
+    if (minRemaining !== undefined && typeof minRemaining !== 'string') {
+      throw invalid('config_invalid', 'minRemaining', '`minRemaining` must be a string with a unit', 'Write it like "10m".')
+    }
     if (!force) {
       const token = sync(() => this.#source.cached(minRemaining))
       if (token) return new AccessToken(token)
     }
-    const call = new native.NativeCall(timeout)
+    const { signal, call } = callOf(options, ['force', 'minRemaining'])
     return new AccessToken(await under(signal, call, () => this.#source.get(force, minRemaining, call)))
   }
   invalidate(token) {

@@ -18,6 +18,8 @@ use napi::bindgen_prelude::Promise;
 use napi::threadsafe_function::{ThreadsafeFunction, ThreadsafeFunctionCallMode};
 use serde_json::{Value, json};
 
+use crate::convert::to_js;
+
 /// A function that takes a JSON value and resolves to one.
 pub(crate) type Asked = ThreadsafeFunction<Value, Promise<Value>, Value, Status, false, true>;
 
@@ -32,7 +34,7 @@ pub(crate) fn host(token: Option<Asked>, store: Option<Asked>, events: Option<To
     if let Some(events) = events {
         host.events = EventSink::new(move |event| {
             // Told without waiting: the thread that it happens on is never the loop's.
-            events.call(json!(event), ThreadsafeFunctionCallMode::NonBlocking);
+            events.call(to_js(event), ThreadsafeFunctionCallMode::NonBlocking);
         });
     }
     host

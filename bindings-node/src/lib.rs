@@ -12,6 +12,20 @@ mod tokens;
 
 use napi_derive::napi;
 
+/// An error that the JavaScript half found, as JSON: its sentences are those of JavaScript's own types.
+#[napi]
+pub fn make_error(code: String, field: Option<String>, message: String, hint: Option<String>) -> String {
+    let code = mailbearer::ErrorCode::from_name(&code).unwrap_or(mailbearer::ErrorCode::Internal);
+    let mut error = mailbearer::Error::new(code, message);
+    if let Some(field) = field {
+        error = error.with_field(field);
+    }
+    if let Some(hint) = hint {
+        error = error.with_hint(hint);
+    }
+    convert::to_js(&error).to_string()
+}
+
 /// Runs the command line; returns its exit code.
 #[napi]
 pub fn run_cli(arguments: Vec<String>) -> i32 {

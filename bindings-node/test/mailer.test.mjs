@@ -234,3 +234,81 @@ test('worker threads end cleanly with sends in flight', async () => {
   })
   assert.equal((await Promise.all(ends)).length, 6)
 })
+
+test('every item that was pulled has its result, however bad it is', async () => {
+  const memory = new Mailer({ provider: 'memory', username: 'me@example.org' })
+  const odd = [null, 'text', 3, { ...hello, date: new Date('x') }, { ...hello, subject: () => 1, tag: 'f' }, { get to() { throw new Error('no') } }]
+  const results = []
+  for await (const result of memory.sendMany([hello, ...odd, hello])) results.push(result)
+  assert.deepEqual(results.map((r) => r.outcome).sort(), [...odd.map(() => 'failed'), 'sent', 'sent'])
+  assert.ok(results.filter((r) => r.error).every((r) => r.error instanceof MailError && r.error.code === 'message_invalid'))
+  assert.equal(results.find((r) => r.tag === 'f').error.field, 'subject')
+  assert.throws(() => memory.sendMany('text'), { code: 'config_invalid' })
+})
+
+test('an abort in the middle of many still tells what became of each', async () => {
+  emulator.fail('end', { delay: 0.3, skip: 4, times: 0 })
+  const controller = new AbortController()
+  let pulled = 0
+  function* source() {
+    for (;;) {
+      pulled += 1
+      yield { ...hello, tag: String(pulled) }
+    }
+  }
+  const results = []
+  const run = async () => {
+    for await (const result of mailer.sendMany(source(), { signal: controller.signal })) {
+      results.push(result)
+      if (results.length === 4) controller.abort(new Error('enough'))
+    }
+  }
+  await assert.rejects(run(), { name: 'AbortError', code: 'cancelled' })
+  assert.equal(results.length, pulled)
+  assert.equal(new Set(results.map((r) => r.index)).size, pulled)
+})
+
+test('a slow source does not hold up results', async () => {
+  const memory = new Mailer({ provider: 'memory', username: 'me@example.org' })
+  let release
+  const gate = new Promise((resolve) => (release = resolve))
+  async function* source() {
+    yield hello
+    await gate
+    yield hello
+  }
+  const stream = memory.sendMany(source())
+  assert.equal((await stream.next()).value.outcome, 'sent')
+  release()
+  assert.equal((await stream.next()).value.outcome, 'sent')
+  assert.deepEqual(await stream.next(), { done: true, value: undefined })
+})
+
+test('wrong values are errors of this library, with the field', async () => {
+  const memory = { provider: 'memory' }
+  const table = [
+    [() => new Mailer({ ...memory, timeout: () => 1 }), 'timeout'],
+    [() => new Mailer({ ...memory, smtp: { port: NaN } }), 'smtp.port'],
+    [() => new Mailer({ ...memory, from: Symbol('x') }), 'from'],
+    [() => new Mailer(memory).sendMany([], { timeout: 5 }), 'timeout'],
+    [() => new Mailer(memory).sendMany([], { timeuot: '5s' }), 'timeuot'],
+  ]
+  for (const [wrong, field] of table) assert.throws(wrong, (e) => e instanceof MailError && e.field === field, field)
+  const circle = {}
+  circle.smtp = circle
+  assert.throws(() => new Mailer({ ...memory, ...circle }), { code: 'config_invalid' })
+  await assert.rejects(new Mailer(memory).send(null), { code: 'message_invalid' })
+  await assert.rejects(new Mailer(memory).send({ raw: 3 }), { code: 'message_invalid', field: 'raw' })
+  await assert.rejects(mailer.send(hello, { signal: AbortSignal.abort('why') }), { code: 'cancelled', cause: 'why', delivery: 'none' })
+})
+
+test('events and numbers have the names of this language, and values keep theirs', async () => {
+  const done = new Promise((resolve) => mailer.on('send.done', resolve))
+  const receipt = await mailer.send(hello)
+  assert.equal((await done).messageId, receipt.messageId)
+  emulator.fail('rcpt', { reply: '550 5.1.1 no', times: 0 })
+  await assert.rejects(mailer.send(hello), { code: 'recipients_rejected' })
+  assert.deepEqual(mailer.metrics().failed, { recipients_rejected: 1 })
+  assert.equal(mailer.metrics().recipientsAccepted, 1)
+  await mailer.close()
+})

@@ -52,7 +52,8 @@ fn nested(value: &Bound<'_, PyAny>, depth: usize) -> PyResult<Value> {
         return Ok(Value::Null);
     }
     if let Ok(text) = value.cast::<PyString>() {
-        return Ok(Value::String(text.to_cow()?.into_owned()));
+        // A lone surrogate is no character: it becomes U+FFFD, as it does for every face.
+        return Ok(Value::String(text.to_string_lossy().into_owned()));
     }
     if let Ok(yes) = value.cast::<PyBool>() {
         return Ok(Value::Bool(yes.is_true()));
@@ -69,7 +70,8 @@ fn nested(value: &Bound<'_, PyAny>, depth: usize) -> PyResult<Value> {
     if let Ok(dict) = value.cast::<PyDict>() {
         let mut map = Map::with_capacity(dict.len());
         for (key, value) in dict {
-            map.insert(key.cast::<PyString>()?.to_cow()?.into_owned(), nested(&value, depth + 1)?);
+            let key = key.cast::<PyString>()?.to_string_lossy().into_owned();
+            map.insert(key, nested(&value, depth + 1)?);
         }
         return Ok(Value::Object(map));
     }

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import gc
+import os
 import sys
 from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
@@ -171,3 +172,29 @@ async def test_async_fatal_errors_and_early_leaving(mailbearer_emulator: Emulato
             async for result in mailer.send_many(endless()):
                 outcomes.append(result.outcome)
         assert outcomes and set(outcomes) == {"not_sent"}
+
+
+def test_every_item_that_was_pulled_has_its_result_however_bad_it_is() -> None:
+    odd: list[Any] = [None, 3, {"to": object()}, {"to": "a@b, c@d", "tag": 3}, {"to": "a@b", "subject": {"x": object()}}]
+    good: list[Any] = [message(1), {**message(2), "subject": "a lone \ud800 surrogate"}]
+    with Mailer(provider="memory", from_="me@example.com") as mailer:
+        results = list(mailer.send_many([*good, *odd, message(3)]))
+        assert [r.outcome for r in sorted(results, key=lambda r: r.index)] == ["sent", "sent", *["failed"] * len(odd), "sent"]
+        assert all(isinstance(r.error, mailbearer.MessageError) for r in results if r.outcome == "failed")
+
+
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="there is no fork here")
+def test_a_stream_does_not_go_on_in_a_forked_child() -> None:
+    with Mailer(provider="memory", from_="me@example.com") as mailer:
+        stream = mailer.send_many(message(n) for n in range(100))
+        next(stream)
+        child = os.fork()
+        if child == 0:
+            try:
+                next(stream)
+            except mailbearer.Closed:
+                os._exit(0)
+            finally:
+                os._exit(1)
+        assert os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) == 0
+        assert len(list(stream)) == 99

@@ -51,9 +51,10 @@ class _Stream:
         """Starts a message; one that cannot be built gives its error as its result."""
         try:
             message = as_message(self._client._native, item)
-        except (errors.Error, TypeError) as error:
+        except Exception as error:
             told = error if isinstance(error, errors.Error) else errors.invalid_message(None, str(error))
             tag = item.get("tag") if isinstance(item, dict) else None
+            tag = tag if isinstance(tag, str) and tag.isprintable() else None
             self._bulk.push_invalid(told.to_dict(), tag)  # type: ignore[attr-defined]
         else:
             self._bulk.push(message._native)

@@ -119,4 +119,8 @@ class AsyncLogin(_Login):
 
 
 def _callback(callback: str | Mapping[str, str]) -> str | dict[str, str]:
-    return callback if isinstance(callback, str) else {str(k): str(v) for k, v in callback.items()}
+    if isinstance(callback, str):
+        return callback
+    if not hasattr(callback, "items"):
+        raise TypeError(f"finish takes the URL, its query or the form's fields, not {type(callback).__name__}")
+    return {str(k): str(v) for k, v in callback.items()}

@@ -377,6 +377,11 @@ pub(crate) fn check_redirect_uri(field: &str, text: &str) -> Result<()> {
         return Err(Error::config(field, format!("`{field}` may not have a fragment")));
     }
     let loopback = url.scheme() == "http" && url.host_str().is_some_and(is_loopback);
+    if url.scheme() == "http" && !loopback {
+        return Err(Error::config(field, format!("`{field}` must be https")).with_hint(
+            "The code that opens the mailbox comes back to it; plain http is taken on loopback only.",
+        ));
+    }
     if loopback && url.path() != "/" {
         return Err(Error::config(field, format!("`{field}` on loopback may not have a path"))
             .with_hint("Register http://localhost and leave redirect_uri out: we listen there ourselves."));
@@ -387,6 +392,10 @@ pub(crate) fn check_redirect_uri(field: &str, text: &str) -> Result<()> {
 /// Reads an endpoint's URL: https, or http on loopback.
 fn parse_endpoint(field: &str, text: &str) -> Result<Url> {
     let url = Url::parse(text).map_err(|e| Error::config(field, format!("`{field}` is not a URL: {e}")))?;
+    if !url.username().is_empty() || url.password().is_some() {
+        return Err(Error::config(field, format!("`{field}` has a user or password in it"))
+            .with_hint("The application's secret goes into auth.client_secret."));
+    }
     let loopback = url.host_str().is_some_and(is_loopback);
     if url.scheme() == "https" || (url.scheme() == "http" && loopback) {
         return Ok(url);

@@ -5,6 +5,7 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use serde::{Deserialize, Deserializer, de};
+use tokio::io::AsyncReadExt;
 use zeroize::Zeroizing;
 
 use crate::error::{Error, Result};
@@ -106,21 +107,40 @@ async fn run(words: &[String], field: &str) -> Result<Secret> {
         return Err(Error::config(field, format!("`{field}.command` is empty")));
     };
     let failed = |what: String| Error::config(field, format!("`{field}`: command {program}: {what}"));
-    let child = tokio::process::Command::new(program)
+    let mut child = tokio::process::Command::new(program)
         .args(arguments)
         .stdin(std::process::Stdio::null())
+        .stdout(std::process::Stdio::piped())
+        .stderr(std::process::Stdio::null())
         .kill_on_drop(true)
-        .output();
-    let output = tokio::time::timeout(COMMAND_TIME, child)
+        .spawn()
+        .map_err(|e| {
+            failed(e.to_string()).with_hint("Check the program's path, and that this user may run it.")
+        })?;
+    let said = child.stdout.take();
+    let ended = async {
+        let mut octets = Zeroizing::new(Vec::new());
+        if let Some(said) = said {
+            said.take(LONGEST_OUTPUT + 1).read_to_end(&mut octets).await?;
+        }
+        // Whoever goes on writing is ended when its pipe is closed.
+        Ok::<_, std::io::Error>((octets, child.wait().await?))
+    };
+    let (octets, status) = tokio::time::timeout(COMMAND_TIME, ended)
         .await
         .map_err(|_| failed(format!("no answer within {} s", COMMAND_TIME.as_secs())))?
         .map_err(|e| failed(e.to_string()))?;
-    if !output.status.success() {
-        return Err(failed(format!("ended with {}", output.status)));
+    if octets.len() as u64 > LONGEST_OUTPUT {
+        return Err(failed(format!("its output is longer than {LONGEST_OUTPUT} octets")));
     }
-    let text = String::from_utf8(output.stdout).map_err(|_| failed("its output is not UTF-8".into()))?;
-    trimmed(text, field)
+    if !status.success() {
+        return Err(failed(format!("ended with {status}")).with_hint("Run it by hand, as this user."));
+    }
+    let text = std::str::from_utf8(&octets).map_err(|_| failed("its output is not UTF-8".into()))?;
+    trimmed(text.to_owned(), field)
 }
+
+const LONGEST_OUTPUT: u64 = 64 * 1024;
 
 const COMMAND_TIME: Duration = Duration::from_secs(30);
 

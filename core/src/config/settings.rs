@@ -12,6 +12,7 @@ use super::secret::SecretSource;
 use super::spelling::Spelling;
 use crate::error::{Error, Result};
 use crate::host::Host;
+use crate::message::{Mailbox, Place};
 use crate::provider::{self, Family, Preset};
 
 /// Everything a mailer or token source was told, checked.
@@ -243,13 +244,12 @@ impl Settings {
     pub(crate) fn resolve(options: Options, spelling: Spelling, around: Surroundings) -> Result<Self> {
         let preset = preset(options.provider.as_deref(), spelling)?;
         let memory = preset.name == "memory";
-        for (field, address) in [
-            ("username", options.username.as_deref()),
-            ("from", options.from.as_ref().map(|f| f.address.as_str())),
-        ] {
-            if let Some(address) = address {
-                plain_text(field, address)?;
-            }
+        if let Some(username) = &options.username {
+            plain_text("username", username)?;
+            a_mailbox_where_that_is_known(username, preset)?;
+        }
+        if let Some(from) = &options.from {
+            sender(from, spelling)?;
         }
         let auth = match &options.auth {
             Some(auth) => Some(Resolver { options: &options, auth, preset, spelling, around }.auth()?),
@@ -290,9 +290,13 @@ impl Settings {
     /// The same for another mailbox.
     ///
     /// # Errors
-    /// `config_invalid` if `username` is empty or has control characters.
+    /// `config_invalid` if `username` or `from` is no address.
     pub(crate) fn for_mailbox(&self, username: &str, from: Option<MailboxOption>) -> Result<Self> {
         plain_text("username", username)?;
+        a_mailbox_where_that_is_known(username, self.preset)?;
+        if let Some(from) = &from {
+            sender(from, self.spelling)?;
+        }
         let mut settings = self.clone();
         settings.username = Some(username.to_owned());
         settings.from = from;
@@ -348,6 +352,15 @@ fn smtp(options: &Options, preset: &Preset) -> Result<SmtpSettings> {
             "smtp.hello_name",
             "`smtp.hello_name` is not a host name or address literal",
         ));
+    }
+    if given.port == Some(0) {
+        return Err(Error::config("smtp.port", "`smtp.port` must be at least 1"));
+    }
+    if let Roots::File(path) = &options.tls.roots {
+        std::fs::File::open(path).map_err(|e| {
+            Error::config("tls.roots", format!("`tls.roots`: cannot read {}: {e}", path.display()))
+                .with_hint("Give `platform`, `bundled`, or the path of a PEM file.")
+        })?;
     }
     if let Some(Some(0)) = options.limits.max_connections {
         return Err(Error::config("limits.max_connections", "`limits.max_connections` must be at least 1"));
@@ -430,6 +443,25 @@ fn token_may_go(options: &Options, preset: &Preset, host: &str) -> Result<()> {
 pub(super) fn is_loopback(host: &str) -> bool {
     let bare = host.trim_start_matches('[').trim_end_matches(']');
     host.eq_ignore_ascii_case("localhost") || bare.parse::<IpAddr>().is_ok_and(|ip| ip.is_loopback())
+}
+
+/// The big providers know mailboxes by their address; a server of one's own may have other names.
+fn a_mailbox_where_that_is_known(username: &str, preset: &Preset) -> Result<()> {
+    if preset.family == Family::Plain || username.contains('@') {
+        return Ok(());
+    }
+    Err(Error::config("username", format!("`username` is not an address: {}", shown(username)))
+        .with_hint("Write the mailbox's address, such as noreply@contoso.com."))
+}
+
+fn sender(from: &MailboxOption, spelling: Spelling) -> Result<()> {
+    Mailbox::from_option(from, &Place::top(spelling).field("from")).map(|_| ()).map_err(|error| {
+        let told = Error::config("from", error.message());
+        match error.hint() {
+            Some(hint) => told.with_hint(hint),
+            None => told,
+        }
+    })
 }
 
 fn plain_host(host: &str) -> Result<String> {

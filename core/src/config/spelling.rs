@@ -42,7 +42,7 @@ impl Spelling {
 }
 
 /// Maps whose keys are the caller's own words.
-const VERBATIM: &[&str] = &["headers", "claims", "fields"];
+const VERBATIM: &[&str] = &["headers", "claims", "failed"];
 
 fn rename(value: Value, name: &dyn Fn(&str) -> String) -> Value {
     match value {

@@ -34,6 +34,8 @@ pub struct Bulk {
     room: usize,
     pulling: bool,
     fatal: Option<Error>,
+    /// The process that its tasks run in.
+    pid: u32,
 }
 
 /// The progress of a bulk send.
@@ -65,12 +67,13 @@ impl Bulk {
             room,
             pulling: true,
             fatal: None,
+            pid: std::process::id(),
         }
     }
 
     /// Whether another message should be pulled now.
     pub fn has_room(&self) -> bool {
-        self.pulling && self.ready.is_empty() && self.tasks.len() < self.room
+        self.pulling && self.is_at_home() && self.ready.is_empty() && self.tasks.len() < self.room
     }
 
     /// Starts a message; one that could not be built gives its error as its result.
@@ -123,6 +126,12 @@ impl Bulk {
     /// # Errors
     /// Once, after all results: what would have failed every message.
     pub async fn next(&mut self) -> Option<Result<SendResult>> {
+        if !self.is_at_home() {
+            // The parent's tasks have not come along: there is nothing to wait for.
+            let told = std::mem::replace(&mut self.pulling, false);
+            let text = "this stream of messages was begun in another process";
+            return told.then(|| Err(Error::new(ErrorCode::Closed, text)));
+        }
         let mut result = match self.ready.pop_front() {
             Some(result) => result,
             None => match self.tasks.join_next().await {
@@ -155,8 +164,18 @@ impl Bulk {
     }
 }
 
+impl Bulk {
+    fn is_at_home(&self) -> bool {
+        self.pid == std::process::id()
+    }
+}
+
 impl Drop for Bulk {
     fn drop(&mut self) {
+        if !self.is_at_home() {
+            // The parent's runtime is not ours to touch.
+            return std::mem::forget(std::mem::take(&mut self.tasks));
+        }
         // Leaving the loop lets the started ones end.
         self.tasks.detach_all();
     }

@@ -5,6 +5,7 @@ mod outbox;
 mod running;
 mod verify;
 
+use std::future::Future;
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::{Duration, SystemTime};
@@ -126,9 +127,10 @@ impl Mailer {
         let running = self.running();
         let ticket = running.enter()?;
         let cancel = call.cancel.child();
+        let began = Instant::now();
         let send = async {
-            let rendered = self.prepare(message).await?;
-            self.deliver(message, rendered, &call, &cancel).await
+            let rendered = self.within(began, &call, &cancel, self.prepare(message)).await?;
+            self.deliver(message, rendered, &call, &cancel, began).await
         };
         // `close` cancels what runs when its time is over.
         let result = tokio::select! {
@@ -138,7 +140,7 @@ impl Mailer {
         };
         let name = |e: Error| e.with_message(message.message_id(), message.tag());
         let result = result.map_err(name);
-        self.account_for(message, &result, running);
+        self.account_for(message, &result, running, cancel.is_cancelled());
         result
     }
 
@@ -156,6 +158,7 @@ impl Mailer {
     /// # Errors
     /// `message_invalid`, `attachment_unreadable`.
     pub async fn render(&self, message: &Message) -> Result<Bytes> {
+        let _ticket = self.running().enter()?;
         Ok(self.prepare(message).await?.bytes)
     }
 
@@ -173,10 +176,15 @@ impl Mailer {
     /// # Errors
     /// Those of `send`, up to AUTH.
     pub async fn warm(&self, call: Call) -> Result<()> {
-        self.running().enter()?;
+        let ticket = self.running().enter()?;
         let Some(route) = self.route() else { return Ok(()) };
         let timeout = call.timeout.or(self.inner.settings.timeout).unwrap_or(DEFAULT_TIMEOUT);
-        smtp::warm(&route, Instant::now() + timeout, &call.cancel).await
+        let cancel = call.cancel.child();
+        tokio::select! {
+            biased;
+            warmed = smtp::warm(&route, Instant::now() + timeout, &cancel) => warmed,
+            () = forward(&ticket.ending, &cancel) => unreachable!("forwarding never ends"),
+        }
     }
 
     /// A mailer for another mailbox that shares tokens, connections and store with this one.
@@ -243,7 +251,7 @@ impl Mailer {
     }
 
     fn running(&self) -> &Running {
-        self.inner.running.get(|_| Running::default())
+        self.inner.running.get(Running::begin)
     }
 
     fn route(&self) -> Option<Route> {
@@ -269,6 +277,27 @@ impl Mailer {
             let address = settings.username.clone().or_else(account)?;
             Some(MailboxOption { name: None, address })
         })
+    }
+
+    /// Runs what comes before the first packet: a file may be slow to read.
+    async fn within<T>(
+        &self,
+        began: Instant,
+        call: &Call,
+        cancel: &Cancel,
+        work: impl Future<Output = Result<T>>,
+    ) -> Result<T> {
+        let timeout = call.timeout.or(self.inner.settings.timeout).unwrap_or(DEFAULT_TIMEOUT);
+        tokio::select! {
+            biased;
+            done = work => done,
+            () = cancel.cancelled() => Err(Cancel::error()),
+            () = tokio::time::sleep_until(began + timeout) => {
+                let text = "the call's time was up while the message was built";
+                Err(Error::new(ErrorCode::TimedOut, text)
+                    .with_hint("Are the attached files on a disk that does not answer?"))
+            }
+        }
     }
 
     async fn prepare(&self, message: &Message) -> Result<Rendered> {
@@ -300,9 +329,9 @@ impl Mailer {
         rendered: Rendered,
         call: &Call,
         cancel: &Cancel,
+        began: Instant,
     ) -> Result<Receipt> {
         let settings = &self.inner.settings;
-        let began = Instant::now();
         let by_size = Duration::from_secs(rendered.bytes.len() as u64 / SLOWEST_OCTETS_PER_SECOND);
         let timeout = call.timeout.or(settings.timeout).unwrap_or(DEFAULT_TIMEOUT + by_size);
         let deadline = began + timeout;
@@ -349,7 +378,7 @@ impl Mailer {
     }
 
     /// Counts the result and tells whoever listens.
-    fn account_for(&self, message: &Message, result: &Result<Receipt>, running: &Running) {
+    fn account_for(&self, message: &Message, result: &Result<Receipt>, running: &Running, cancelled: bool) {
         let events = &self.inner.host.events;
         let event =
             |name| Event::new(name).with("message_id", message.message_id()).with("tag", message.tag());
@@ -374,7 +403,8 @@ impl Mailer {
             }
             Err(error) => {
                 running.metrics.failed(error);
-                let cancelled = error.code() == ErrorCode::Cancelled;
+                let uncertain = error.code() == ErrorCode::DeliveryUncertain;
+                let cancelled = error.code() == ErrorCode::Cancelled || cancelled && uncertain;
                 events.emit(|| {
                     event(if cancelled { "send.cancelled" } else { "send.failed" })
                         .with("code", error.code().as_str())

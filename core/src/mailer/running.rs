@@ -34,6 +34,12 @@ pub(super) struct Ticket<'a> {
 }
 
 impl Running {
+    /// This process's state; a forked child of a closed mailer has a closed one.
+    pub(super) fn begin(parent: Option<&Self>) -> Self {
+        let closed = parent.and_then(|parent| Some(parent.state.try_lock().ok()?.closed)).unwrap_or(false);
+        Self { state: Mutex::new(State { closed, sends: 0 }), ..Self::default() }
+    }
+
     /// Counts a send in.
     pub(super) fn enter(&self) -> Result<Ticket<'_>> {
         let mut state = self.lock();

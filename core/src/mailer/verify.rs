@@ -33,6 +33,7 @@ impl Mailer {
     /// # Errors
     /// The first failing link's, with the whole report in it.
     pub async fn verify(&self, request: VerifyRequest) -> Result<Report> {
+        let _ticket = self.running().enter()?;
         let mut walk = Walk::default();
         self.walk(&mut walk, &request).await;
         let Walk { findings, first } = walk;

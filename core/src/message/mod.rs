@@ -34,7 +34,9 @@ pub use attachment::Attachment;
 pub use builder::MessageBuilder;
 
 use fields::{Fields, Made, Priority};
-use place::{Place, no_controls};
+pub(crate) use mailbox::Mailbox;
+pub(crate) use place::Place;
+use place::no_controls;
 use raw::Raw;
 
 /// A message: data, with its Message-ID and Date from the moment it is made. Cheap to clone.

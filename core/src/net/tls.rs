@@ -74,6 +74,11 @@ pub(crate) fn describe_tls(host: &str, error: &rustls::Error) -> Error {
                 invalid("is for another name".into())
                     .with_hint("Use the host name that the certificate was made for.")
             }
+            CertificateError::Other(other) if other.to_string().contains("CaUsedAsEndEntity") => {
+                invalid("is an authority's own, and no server's".into()).with_hint(
+                    "Make one for the server: a self-signed one needs basicConstraints=CA:FALSE; then name it in tls.roots.",
+                )
+            }
             CertificateError::UnknownIssuer => invalid("is signed by an authority not trusted here".into()),
             other => invalid(format!("is not acceptable: {other}")),
         },

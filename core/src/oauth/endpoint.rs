@@ -200,11 +200,11 @@ fn detail(map: &Map<String, Value>, form: &Form) -> Option<OAuthDetail> {
     Some(OAuthDetail {
         error: form.redact(&error),
         description: form.redact(&description),
-        suberror: text("suberror").or_else(|| text("error_subtype")).map(str::to_owned),
+        suberror: text("suberror").or_else(|| text("error_subtype")).map(|text| form.redact(text)),
         codes,
-        correlation_id: text("correlation_id").map(str::to_owned),
-        trace_id: text("trace_id").map(str::to_owned),
-        claims: text("claims").map(str::to_owned),
+        correlation_id: text("correlation_id").map(|text| form.redact(text)),
+        trace_id: text("trace_id").map(|text| form.redact(text)),
+        claims: text("claims").map(|text| form.redact(text)),
     })
 }
 

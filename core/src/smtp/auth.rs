@@ -3,10 +3,12 @@
 //! The exchange says what to send next; whether a fresh token may help, and when to stop asking, are
 //! functions beside it. No line of it ever reaches an event, an error or a log.
 
+use std::collections::HashSet;
 use std::time::{Duration, Instant};
 
 use base64::Engine;
 use base64::engine::general_purpose::{STANDARD, STANDARD_NO_PAD};
+use zeroize::Zeroizing;
 
 use super::capabilities::Capabilities;
 use crate::config::{InitialResponse, Mechanism, Secret};
@@ -185,15 +187,29 @@ impl Exchange {
         Step::Send(Secret::new(format!("{}\r\n", self.response.expose())))
     }
 
-    /// Some servers echo the line that they did not understand.
+    /// Some servers echo the line that they did not understand, whole or in part, decoded or not.
     fn redacted(&self, reply: Reply) -> Reply {
-        let mut text = reply.text;
-        let response = self.response.expose();
-        // An echo may be cut short: no run of base64 of that length is anybody's prose.
-        if text.contains(&response[..response.len().min(24)]) {
-            text = "(the server's words repeat the token and are left out)".to_owned();
-        }
+        let text = match self.is_repeated_in(&reply.text) {
+            true => "(the server's words repeat the token and are left out)".to_owned(),
+            false => reply.text,
+        };
         Reply { text, command: Some(format!("AUTH {}", self.mechanism.name())), ..reply }
+    }
+
+    /// Whether a piece of the response, or of the token in it, stands in `text`, blanks aside.
+    fn is_repeated_in(&self, text: &str) -> bool {
+        let text: Vec<u8> = text.bytes().filter(|b| !b.is_ascii_whitespace()).collect();
+        let pieces: HashSet<&[u8]> = text.windows(PIECE).collect();
+        let response = self.response.expose().as_bytes();
+        let decoded = Zeroizing::new(STANDARD.decode(response).unwrap_or_default());
+        // Behind the token's own name: the mailbox, which stands in front, is no secret.
+        let token = memchr::memmem::find(&decoded, b"Bearer ").map_or(&[][..], |at| &decoded[at + 7..]);
+        let token = &token[..token.iter().position(|b| *b == 1).unwrap_or(token.len())];
+        let short = |secret: &[u8]| (6..PIECE).contains(&secret.len());
+        [response, token].into_iter().any(|secret| {
+            secret.windows(PIECE).any(|piece| pieces.contains(piece))
+                || short(secret) && memchr::memmem::find(&text, secret).is_some()
+        })
     }
 }
 
@@ -261,17 +277,22 @@ fn challenge_status(text: &str) -> Option<String> {
     let text = text.trim();
     let json = STANDARD.decode(text).or_else(|_| STANDARD_NO_PAD.decode(text)).ok()?;
     let value: serde_json::Value = serde_json::from_slice(&json).ok()?;
-    match value.get("status")? {
-        serde_json::Value::String(status) => Some(shown(status)),
-        serde_json::Value::Number(status) => Some(status.to_string()),
-        _ => None,
-    }
+    let status = match value.get("status")? {
+        serde_json::Value::String(status) => status.clone(),
+        serde_json::Value::Number(status) => status.to_string(),
+        _ => return None,
+    };
+    let known = status.len() <= 3 && status.bytes().all(|b| b.is_ascii_digit())
+        || ["invalid_token", "invalid_request", "insufficient_scope"].contains(&status.as_str());
+    known.then_some(status)
 }
 
 fn shown(text: &str) -> String {
     text.chars().filter(char::is_ascii_graphic).take(40).collect()
 }
 
+/// No run of that length is by chance the same in a token and in anybody's prose.
+const PIECE: usize = 12;
 const FRESH: Duration = Duration::from_secs(60);
 const REFUSALS: u32 = 3;
 const PAUSE: Duration = Duration::from_secs(30);
@@ -375,6 +396,35 @@ mod tests {
                 (*sent, *end)
             );
         }
+    }
+
+    #[test]
+    fn a_token_that_comes_back_in_any_form_is_left_out() {
+        let token = "SECRET-0123456789-abcdefghij-KLMNOP";
+        let response = STANDARD.encode(format!("user=ada@contoso.com\x01auth=Bearer {token}\x01\x01"));
+        let echoes = [
+            format!("535 bad token {token}"),
+            format!("535 bad {}", &token[4..20]),
+            format!("535 AUTH XOAUTH2 {response}"),
+            format!("535 ...{}", &response[40..70]),
+            format!("535-{}\r\n535 {}", &response[20..28], &response[28..36]),
+            format!("501 5.5.4 {}", &response[..30]),
+        ];
+        for echo in &echoes {
+            let mut exchange = Exchange::start(Sasl::Xoauth2, Secret::new(response.clone()), true, false).0;
+            let Step::Refused(refusal) = exchange.reply(reply(echo)) else { panic!("{echo}") };
+            assert!(refusal.reply.text.starts_with("(the server's words"), "{}", refusal.reply.text);
+        }
+        let mut exchange = Exchange::start(Sasl::Xoauth2, Secret::new(response), true, false).0;
+        let Step::Refused(refusal) = exchange.reply(reply("535 5.7.3 no user=ada@contoso.com here")) else {
+            panic!()
+        };
+        assert_eq!(refusal.reply.text, "no user=ada@contoso.com here", "a name is no secret");
+        let challenge =
+            |status: &str| challenge_status(&STANDARD.encode(format!("{{\"status\":\"{status}\"}}")));
+        assert_eq!(challenge("401").as_deref(), Some("401"));
+        assert_eq!(challenge("invalid_token").as_deref(), Some("invalid_token"));
+        assert_eq!(challenge(token), None);
     }
 
     #[test]

@@ -147,6 +147,9 @@ impl Seen {
             (4, 7, 500..=699 | 850..=899) => later(Throttled, None),
             (4, 4, 2) if self.says(&["submission rate"]) => later(Throttled, None),
             (4, 2, 1) if sender && !self.permanent() => later(Throttled, None),
+            (4, 7, 0) if self.stage == Stage::StartTls => {
+                later(TemporarilyRefused, Some("The server cannot do TLS for now: its operator must look; try again later."))
+            }
             (4, 7, 0) if matches!(self.code, 421 | 450 | 451 | 454) => later(
                 Throttled,
                 (self.stage == Stage::Auth).then_some("The server counts too many sign-ins: wait some minutes; connections are then kept and reused."),
@@ -417,7 +420,7 @@ mod tests {
             (Stage::Greeting, "554 no", ConnectFailed, false),
             (Stage::Hello, "501 5.5.4 HELO/EHLO argument invalid", ProtocolError, false),
             (Stage::Hello, "502 what", CapabilityMissing, false),
-            (Stage::StartTls, "454 4.7.0 TLS not available", Throttled, true),
+            (Stage::StartTls, "454 4.7.0 TLS not available", TemporarilyRefused, true),
             (Stage::StartTls, "502 no", TlsFailed, false),
         ];
         for (stage, line, code, retryable) in table {

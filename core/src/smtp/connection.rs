@@ -250,7 +250,10 @@ impl Connection {
                     let why = why.unwrap_or_else(|| "closed by the server".to_owned());
                     self.pipeline.closed(Lost::Connection(why));
                 }
-                (Ok(()), filled) => self.pipeline.received(filled),
+                (Ok(()), filled) => {
+                    self.pipeline.received(filled);
+                    self.stream.acknowledge_quickly();
+                }
                 (Err(error), _) => self.pipeline.closed(Lost::Connection(error.to_string())),
             }
             return Poll::Ready(());

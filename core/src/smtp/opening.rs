@@ -207,7 +207,15 @@ async fn authenticate<B: Bearer>(
     // Inline, fall back, response, end of challenge: no exchange has more lines.
     for _ in 0..5 {
         let command = opened.wire.command(line.expose(), "AUTH", &peer);
-        let reply = bounds.within(settings.timeouts.command, &what, command).await?;
+        let reply = bounds.within(settings.timeouts.command, &what, command).await;
+        let reply = reply.map_err(|error| match error.code() {
+            // It may be our own line that comes back.
+            ErrorCode::ProtocolError => {
+                let what = "to AUTH the server answered with what is no reply, and may repeat the token";
+                peer.lost(&Lost::Protocol(what.into()), "at AUTH")
+            }
+            _ => error,
+        })?;
         line = match exchange.reply(reply) {
             Step::Send(line) => line,
             Step::FallBack(line) => {

@@ -225,10 +225,14 @@ impl Mailbox {
                     }
                 }
             };
-            if let Err(Lease::Slot(mut slot)) = grant.send(lease) {
-                // Given back without another round: this loop is the round.
-                slot.held = false;
-                lock(&self.state).open -= 1;
+            // Whoever waited went away in this moment. Given back without another round: this is the round.
+            match grant.send(lease) {
+                Ok(()) => {}
+                Err(Lease::Idle(idle)) => lock(&self.state).idle.push(idle),
+                Err(Lease::Slot(mut slot)) => {
+                    slot.held = false;
+                    lock(&self.state).open -= 1;
+                }
             }
         }
     }

@@ -78,7 +78,7 @@ impl ReplyParser {
         {
             return Err(Malformed(format!("one reply has the codes {first} and {code}")));
         }
-        let text = String::from_utf8_lossy(line.get(4..).unwrap_or_default()).into_owned();
+        let text = printable(line.get(4..).unwrap_or_default());
         self.octets += line.len();
         self.lines.push((code, text));
         if self.lines.len() > MAX_LINES || self.octets > MAX_REPLY {
@@ -124,8 +124,13 @@ fn enhanced_of(text: &str) -> Option<&str> {
 }
 
 fn shown(line: &[u8]) -> String {
-    let text = String::from_utf8_lossy(&line[..line.len().min(80)]).into_owned();
-    text.chars().map(|c| if c.is_control() { '?' } else { c }).collect()
+    printable(&line[..line.len().min(80)])
+}
+
+/// What a terminal would obey is not passed on.
+fn printable(octets: &[u8]) -> String {
+    let text = String::from_utf8_lossy(octets);
+    text.chars().map(|c| if c.is_control() && c != '\t' { '?' } else { c }).collect()
 }
 
 /// RFC 5321 §4.5.3.1.5 says 512; servers that echo addresses or diagnose go beyond.
@@ -158,6 +163,7 @@ mod tests {
             (b"220 10.0.0.1 ready\r\n", 220, None, "10.0.0.1 ready"),
             (b"554 5.2.252 STOREDRV; x\r\n", 554, Some("5.2.252"), "STOREDRV; x"),
             (b"550 5.7.1\r\n", 550, Some("5.7.1"), ""),
+            (b"550 \x1b[31mred\x07\tx\r\n", 550, None, "?[31mred?\tx"),
             (b"550 caf\xe9\r\n", 550, None, "caf\u{fffd}"),
         ];
         for (octets, code, status, text) in table {

@@ -85,6 +85,7 @@ impl Wire {
             let lost = match self.stream.read(&mut octets).await {
                 Ok(0) => "closed by the server".to_owned(),
                 Ok(n) => {
+                    self.stream.acknowledge_quickly();
                     self.parser.push(&octets[..n]);
                     continue;
                 }

@@ -220,6 +220,7 @@ impl TokenSource {
                 // A refresh that began before the token was refused may bring the same one again.
                 Some(Landing::Token(token)) if round == 0 && before.as_ref() == Some(&token.secret) => {}
                 Some(Landing::Token(token)) => {
+                    lasts(&token, min)?;
                     let adopted = shared.state().lock().adopted.clone();
                     return Ok(shared.dress(token, adopted.as_deref()));
                 }
@@ -260,7 +261,8 @@ impl TokenSource {
                     None => Err(error),
                 };
             }
-            let id = inner.flight.as_ref().map_or(0, |flight| flight.id + 1);
+            inner.flights += 1;
+            let id = inner.flights;
             let until = now.mono + flight::LONGEST;
             let avoid = inner
                 .held
@@ -277,6 +279,20 @@ impl TokenSource {
             (None, None) => Err(Error::new(ErrorCode::Internal, "a refresh was started and is not there")),
         }
     }
+}
+
+/// # Errors
+/// `config_invalid` if even a new token lives for less than `min`.
+fn lasts(token: &AccessToken, min: Option<Duration>) -> Result<()> {
+    let (Some(min), Some(at)) = (min, token.expires_at()) else { return Ok(()) };
+    let left = at.duration_since(std::time::SystemTime::now()).unwrap_or_default();
+    // The token was on its way for a moment.
+    if left + Duration::from_secs(30) >= min {
+        return Ok(());
+    }
+    let (left, min) = (left.as_secs(), min.as_secs());
+    Err(Error::config("min_remaining", format!("new tokens live for {left} s, less than the {min} s wanted"))
+        .with_hint("Ask for less: the sign-in service decides how long its tokens live."))
 }
 
 fn next_id() -> u64 {

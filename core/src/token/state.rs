@@ -35,6 +35,8 @@ pub(crate) struct Inner {
     pub(crate) failure: Option<Failure>,
     /// The refresh under way.
     pub(crate) flight: Option<Flight>,
+    /// How many refreshes were started: each has a number of its own.
+    pub(crate) flights: u64,
     /// What the store did not take.
     pub(crate) unsaved: Option<Unsaved>,
     /// The refresh token that the service refused last: not posted again for a while.
@@ -105,6 +107,7 @@ impl Inner {
             adopted: self.adopted.clone(),
             failure: self.failure.clone(),
             flight: None,
+            flights: self.flights,
             unsaved: self.unsaved.clone(),
             dead: self.dead.clone(),
         }
@@ -139,7 +142,7 @@ impl Inner {
 
     /// Forgets who was signed in; answers on their way are dropped.
     pub(crate) fn forget(&mut self) {
-        *self = Self { generation: self.generation + 1, ..Self::default() };
+        *self = Self { generation: self.generation + 1, flights: self.flights, ..Self::default() };
     }
 }
 

@@ -660,3 +660,47 @@ impl TokenStore for OwnStore {
         Box::pin(async move { Ok(fits) })
     }
 }
+
+#[tokio::test]
+async fn a_refresh_from_before_a_sign_out_does_not_clear_the_one_after_it() {
+    let dir = tempfile::tempdir().unwrap();
+    let mut n = 0;
+    let fake = Fake::start(move |_| {
+        n += 1;
+        let delay = Duration::from_millis(if n == 1 { 150 } else { 300 });
+        token(&format!("at{n}"), None, 3600).after(delay)
+    })
+    .await;
+    let source = seeded(&fake, &dir.path().join("tokens.json"));
+    let get = || {
+        let source = source.clone();
+        tokio::spawn(async move { source.get(GetToken::default()).await })
+    };
+    let first = get();
+    while fake.count() < 1 {
+        tokio::task::yield_now().await;
+    }
+    source.logout().await.unwrap();
+    let second = get();
+    let _ = first.await.unwrap();
+    // The first one's answer has come; the second one's request is still under way.
+    let third = get();
+    let (second, third) = (second.await.unwrap().unwrap(), third.await.unwrap().unwrap());
+    assert_eq!(second.secret(), third.secret());
+    assert_eq!(fake.count(), 2);
+}
+
+#[tokio::test]
+async fn a_lifetime_that_no_new_token_has_is_said_so() {
+    let dir = tempfile::tempdir().unwrap();
+    let fake = counting(3600, Duration::ZERO).await;
+    let source = seeded(&fake, &dir.path().join("tokens.json"));
+    let asked = |hours: u64| GetToken {
+        min_remaining: Some(Duration::from_secs(hours * 3600)),
+        ..GetToken::default()
+    };
+    let error = source.get(asked(10)).await.unwrap_err();
+    assert_eq!(error.code(), ErrorCode::ConfigInvalid);
+    assert!(error.message().contains("36000 s"), "{}", error.message());
+    assert!(source.get(asked(1)).await.is_ok());
+}
