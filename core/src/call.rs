@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use tokio_util::sync::CancellationToken;
+use tokio_util::sync::{CancellationToken, WaitForCancellationFutureOwned};
 
 use crate::config::Partial;
 use crate::error::{Error, ErrorCode};
@@ -17,6 +17,9 @@ pub struct Call {
     /// Ends the call early.
     pub cancel: Cancel,
 }
+
+/// Ends when a call is cancelled.
+pub(crate) type Cancelled = WaitForCancellationFutureOwned;
 
 /// Cancels calls from any thread; clones cancel together. A cancelled one stays cancelled.
 #[derive(Clone, Debug, Default)]
@@ -36,6 +39,11 @@ impl Cancel {
     /// Waits until it is.
     pub async fn cancelled(&self) {
         self.0.cancelled().await;
+    }
+
+    /// The same, as a future with a name and nothing borrowed.
+    pub(crate) fn into_cancelled(self) -> Cancelled {
+        self.0.cancelled_owned()
     }
 
     /// One that is cancelled with this one, and alone.

@@ -239,8 +239,9 @@ def _with_content(message: dict[str, Any], blobs: list[str]) -> dict[str, Any]:
 
 def _last_json(text: bytes) -> dict[str, Any] | None:
     for line in reversed(text.decode().splitlines()):
-        if line.startswith("{"):
-            found: dict[str, Any] = json.loads(line)
+        found: dict[str, Any] = json.loads(line) if line.startswith("{") else {}
+        # Events are told there too.
+        if found and "event" not in found:
             return found
     return None
 

@@ -185,3 +185,11 @@ BUILT: dict[str, tuple[dict[str, Any], dict[str, Any]]] = {
     ),
 }
 BLOBS = [base64.b64encode(bytes(range(256)) * 40).decode()]
+
+# How far commands run ahead, and how bodies go.
+MODES = [
+    {"pipelining": "group"},
+    {"pipelining": "chain"},
+    {"pipelining": "chain", "chunking": "on"},
+    {"pipelining": "chain", "chunking": "pipelined"},
+]

@@ -9,7 +9,7 @@ import pytest
 
 from conftest import Options
 from faces import Face
-from messages import RAW
+from messages import MODES, RAW
 from servers import Exim
 
 HELLO = {"to": ["ada@example.test"], "subject": "Hello", "text": "Hi\n"}
@@ -22,9 +22,10 @@ def test_one_message(face: Face, exim: Exim, options: Options, security: str) ->
     assert b"Subject: Hello\n" in exim.mailbox.wait_for(answer["ok"]["message_id"])
 
 
-def test_finished_mail_arrives_as_it_was(face: Face, exim: Exim, options: Options) -> None:
+@pytest.mark.parametrize("chunking", ["off", "on"])
+def test_finished_mail_arrives_as_it_was(face: Face, exim: Exim, options: Options, chunking: str) -> None:
     envelope = {"mail_from": "noreply@contoso.com", "rcpt_to": ["ada@example.test"]}
-    request: dict[str, Any] = {"options": options(exim)}
+    request: dict[str, Any] = {"options": options(exim, smtp={"chunking": chunking})}
     for name, (sent, expected) in RAW.items():
         exim.mailbox.clear()
         answer = face.call({"op": "send_raw", "raw": base64.b64encode(sent).decode(), "envelope": envelope, **request})
@@ -34,7 +35,10 @@ def test_finished_mail_arrives_as_it_was(face: Face, exim: Exim, options: Option
         assert arrived == expected, name
 
 
-def test_a_message_behind_a_refused_one_has_its_own_sender(face: Face, exim: Exim, options: Options) -> None:
+@pytest.mark.parametrize("smtp", MODES, ids=str)
+def test_a_message_behind_a_refused_one_has_its_own_sender(
+    face: Face, exim: Exim, options: Options, smtp: dict[str, str]
+) -> None:
     messages = [
         {
             "from": f"sender{n}@contoso.com",
@@ -45,7 +49,8 @@ def test_a_message_behind_a_refused_one_has_its_own_sender(face: Face, exim: Exi
         }
         for n in range(30)
     ]
-    answer = face.call({"op": "send_many", "options": options(exim), "messages": messages})
+    given = options(exim, smtp=smtp, limits={"max_connections": 1})
+    answer = face.call({"op": "send_many", "options": given, "messages": messages})
     results = answer["ok"]["results"]
     assert len(results) == 30, answer
     for result in results:

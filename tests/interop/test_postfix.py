@@ -14,7 +14,7 @@ import pytest
 
 from conftest import Options
 from faces import Face
-from messages import BLOBS, BUILT, RAW, REFUSED
+from messages import BLOBS, BUILT, MODES, RAW, REFUSED
 from servers import Postfix
 
 HELLO = {"to": ["ada@example.test"], "subject": "Hello", "text": "Hi\n"}
@@ -128,10 +128,11 @@ def test_25_megabytes_from_a_path(face: Face, postfix: Postfix, options: Options
     postfix.mailbox.clear()
 
 
-def test_many_messages(face: Face, postfix: Postfix, options: Options) -> None:
+@pytest.mark.parametrize("smtp", MODES, ids=str)
+def test_many_messages(face: Face, postfix: Postfix, options: Options, smtp: dict[str, str]) -> None:
     postfix.mailbox.clear()
     messages = [{**HELLO, "subject": f"number {n}", "tag": str(n)} for n in range(60)]
-    answer = face.call({"op": "send_many", "options": options(postfix), "messages": messages})
+    answer = face.call({"op": "send_many", "options": options(postfix, smtp=smtp), "messages": messages})
     results = answer["ok"]["results"]
     assert [r["outcome"] for r in results] == ["sent"] * 60, answer
     for result in results:

@@ -85,7 +85,7 @@ def test_signing_in(
 
 def test_bodies_arrive_as_they_were(face: Face, serve: Callable[..., SmtpServer], options: Options) -> None:
     server = serve()
-    request: dict[str, Any] = {"options": options(server)}
+    request: dict[str, Any] = {"options": options(server, smtp={"pipelining": "chain"})}
     envelope = {"mail_from": "noreply@contoso.com", "rcpt_to": ["ada@example.test"]}
     for name, (sent, _) in RAW.items():
         answer = face.call({"op": "send_raw", "raw": base64.b64encode(sent).decode(), "envelope": envelope, **request})
@@ -95,6 +95,19 @@ def test_bodies_arrive_as_they_were(face: Face, serve: Callable[..., SmtpServer]
     arrived = [base64.b64decode(message["body"]) for message in server.seen()["messages"]]
     for (name, (_, expected)), body in zip(RAW.items(), arrived, strict=True):
         assert body == expected, name
+
+
+def test_chained_messages_have_their_own_envelopes(
+    face: Face, serve: Callable[..., SmtpServer], options: Options
+) -> None:
+    server = serve()
+    messages = [{**HELLO, "from": f"sender{n}@contoso.com", "to": [f"to{n}@example.test"]} for n in range(40)]
+    given = options(server, smtp={"pipelining": "chain"}, limits={"max_connections": 1})
+    answer = face.call({"op": "send_many", "options": given, "messages": messages})
+    assert [r["outcome"] for r in answer["ok"]["results"]] == ["sent"] * 40, answer
+    face.call({"op": "close"})
+    seen = {(m["mailFrom"], *m["rcptTo"]) for m in server.seen()["messages"]}
+    assert seen == {(f"sender{n}@contoso.com", f"to{n}@example.test") for n in range(40)}
 
 
 def test_an_error_challenge_is_answered_and_a_fresh_token_tried_on_the_same_connection(

@@ -17,9 +17,9 @@ pub use duration::parse_duration;
 pub use load::{from_env, from_file, overlay, scalar, search_path};
 pub(crate) use mistake::nearest;
 pub use options::{
-    AuthOptions, Cloud, FilePolicy, HttpOptions, InitialResponse, LimitOptions, MailboxOption, Mechanism,
-    Options, Partial, Pipelining, RetryOptions, Roots, Security, SmtpOptions, StoreOptions, TimeoutOptions,
-    TlsOptions,
+    AuthOptions, Chunking, Cloud, FilePolicy, HttpOptions, InitialResponse, LimitOptions, MailboxOption,
+    Mechanism, Options, Partial, Pipelining, RetryOptions, Roots, Security, SmtpOptions, StoreOptions,
+    TimeoutOptions, TlsOptions,
 };
 pub use secret::{Secret, SecretSource};
 pub(crate) use settings::Surroundings;

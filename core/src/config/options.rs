@@ -167,8 +167,10 @@ pub struct SmtpOptions {
     pub hello_name: Option<String>,
     /// The address to connect from.
     pub local_address: Option<IpAddr>,
-    /// Whether commands are sent in groups (RFC 2920); default `auto`.
+    /// How far commands run ahead of their replies (RFC 2920); default `auto`.
     pub pipelining: Pipelining,
+    /// Whether bodies go in chunks where the server offers it (RFC 3030); default `off`.
+    pub chunking: Chunking,
     /// One limit per stage.
     pub timeouts: TimeoutOptions,
 }
@@ -211,17 +213,34 @@ pub enum InitialResponse {
     Never,
 }
 
-/// How commands are grouped.
+/// How far commands run ahead of their replies, where the server offers PIPELINING.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Pipelining {
-    /// As the server and the preset allow.
+    /// `group` for Microsoft's servers, `chain` elsewhere.
     #[default]
     Auto,
-    /// MAIL, RCPT and DATA in one write.
+    /// The next message's commands ride behind the end of this one: one round trip a message. A server
+    /// that cannot follow is remembered, and served in groups.
+    Chain,
+    /// MAIL, RCPT and DATA in one write: two round trips a message.
     Group,
     /// One command at a time.
     Off,
+}
+
+/// Whether bodies go in chunks.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Chunking {
+    /// DATA.
+    #[default]
+    Off,
+    /// BDAT, once its own MAIL and RCPT were accepted; the next message's ride behind it.
+    On,
+    /// BDAT right behind its envelope, up to 16 messages ahead. Dangerous with a server that does not
+    /// discard a refused chunk: it would read the body as commands.
+    Pipelined,
 }
 
 /// `smtp.timeouts.*`.

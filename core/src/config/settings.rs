@@ -175,8 +175,10 @@ pub struct SmtpSettings {
     pub hello_name: Option<String>,
     /// The address to connect from.
     pub local_address: Option<IpAddr>,
-    /// How commands are grouped.
+    /// How far commands run ahead of their replies; never `auto`.
     pub pipelining: Pipelining,
+    /// Whether bodies go in chunks.
+    pub chunking: Chunking,
     /// Limits by stage.
     pub timeouts: Timeouts,
     /// Connections at once per host and mailbox.
@@ -187,6 +189,18 @@ pub struct SmtpSettings {
     pub idle_timeout: Option<Duration>,
     /// How old a connection may grow.
     pub max_age: Option<Duration>,
+}
+
+impl SmtpSettings {
+    /// How many messages a connection may have under way.
+    pub(crate) fn messages_at_once(&self) -> usize {
+        match (self.pipelining, self.chunking) {
+            (Pipelining::Off, _) => 1,
+            (_, Chunking::Pipelined) => 16,
+            (Pipelining::Chain, _) => 2,
+            _ => 1,
+        }
+    }
 }
 
 /// Limits by stage of a connection.
@@ -381,7 +395,12 @@ fn smtp(options: &Options, preset: &Preset) -> Result<SmtpSettings> {
         long_auth_line: preset.long_auth_line,
         hello_name: given.hello_name.clone(),
         local_address: given.local_address,
-        pipelining: given.pipelining,
+        pipelining: match given.pipelining {
+            Pipelining::Auto if preset.chains => Pipelining::Chain,
+            Pipelining::Auto => Pipelining::Group,
+            wanted => wanted,
+        },
+        chunking: given.chunking,
         timeouts: Timeouts {
             connect: given.timeouts.connect.unwrap_or(seconds(15)),
             tls: given.timeouts.tls.unwrap_or(seconds(15)),

@@ -19,7 +19,7 @@ use crate::retry;
 ///    [`finish`](Self::finish) at the source's end;
 /// 2. [`next`](Self::next) gives one result; go to 1.
 ///
-/// At most as many messages are held as connections are allowed, so memory stays flat. Each pushed
+/// At most as many messages are held as connections are allowed, and go ahead on each, so memory stays flat. Each pushed
 /// message gives exactly one result. An error that would fail every message ends the pulling; what was
 /// pulled is reported `not_sent`, and the error is given once, last. Dropping it stops nothing that was
 /// started.
@@ -55,7 +55,8 @@ pub struct Counts {
 
 impl Bulk {
     pub(super) fn new(mailer: Mailer, call: Call, runtime: Handle) -> Self {
-        let room = mailer.settings().smtp.max_connections.unwrap_or(UNLIMITED);
+        let smtp = &mailer.settings().smtp;
+        let room = smtp.max_connections.unwrap_or(UNLIMITED).saturating_mul(smtp.messages_at_once());
         Self {
             mailer,
             call,

@@ -23,7 +23,7 @@ use crate::host::Host;
 use crate::message::{Defaults, Message, Rendered};
 use crate::oauth::login::{Login, LoginRequest};
 use crate::random;
-use crate::receipt::{Receipt, Timings};
+use crate::receipt::{Envelope, Receipt, Timings};
 use crate::retry::Policy;
 use crate::smtp::{self, Delivered, Route, Transaction};
 use crate::token::TokenSource;
@@ -336,7 +336,7 @@ impl Mailer {
         let timeout = call.timeout.or(settings.timeout).unwrap_or(DEFAULT_TIMEOUT + by_size);
         let deadline = began + timeout;
         let transaction = Transaction {
-            envelope: rendered.envelope,
+            envelope: Arc::new(rendered.envelope),
             body: rendered.bytes,
             smtputf8: rendered.smtputf8,
             eight_bit: rendered.eight_bit,
@@ -451,7 +451,7 @@ fn receipt(
         accepted: delivered.accepted,
         rejected: delivered.rejected,
         reply: delivered.reply,
-        envelope: transaction.envelope.clone(),
+        envelope: Envelope::clone(&transaction.envelope),
         size: transaction.body.len() as u64,
         attempts,
         sent_at: SystemTime::now(),

@@ -36,7 +36,7 @@ impl Outbox {
         kept.push_back(Kept {
             message_id: message.message_id().to_owned(),
             tag: message.tag().map(str::to_owned),
-            envelope: transaction.envelope.clone(),
+            envelope: Envelope::clone(&transaction.envelope),
             bytes: transaction.body.clone(),
         });
         Delivered {

@@ -52,6 +52,8 @@ pub struct Preset {
     pub max_recipients: usize,
     /// Whether AUTH lines over 512 octets are known to be taken.
     pub long_auth_line: bool,
+    /// Whether commands may run ahead of their replies by default.
+    pub chains: bool,
     /// A token with less than this left is refreshed ahead of use, in seconds.
     pub refresh_ahead: u64,
     /// A token with less than this left is not used at all, in seconds.

@@ -1,51 +1,32 @@
 //! A connection is a task that owns the socket and drives the pipeline; callers hold a receiver.
 //!
 //! Dropping the receiver never touches the socket: it abandons the transaction, and the pipeline says
-//! what that means for the connection.
+//! what that means for the connection. While there is room behind the messages under way, the connection
+//! offers a seat to the pool; while nothing is under way, itself.
 
+use std::collections::VecDeque;
+use std::future::{Future, poll_fn};
 use std::io;
 use std::pin::Pin;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::Ordering;
 use std::task::{Context, Poll, ready};
 use std::time::Duration;
 
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::sync::{oneshot, watch};
-use tokio::time::{Instant, sleep_until};
+use tokio::time::{Instant, Sleep, sleep_until};
 
-use super::Transaction;
 use super::capabilities::Capabilities;
+use super::job::{Answer, Flight, Job};
 use super::opening::Opened;
-use super::pipeline::{Lost, Outcome, Phase, Pipeline, Plan, Verdict};
-use super::pool::{Key, Slot};
+use super::pipeline::{Lost, Mode, Outcome, Phase, Pipeline, Plan, Verdict};
+use super::pool::{Host, Key, Offer, Slot};
 use super::reply::ReplyParser;
 use super::wire::quit;
-use crate::call::Cancel;
-use crate::config::Pipelining;
-use crate::error::Error;
+use crate::config::{Chunking, Pipelining};
 use crate::event::{Event, EventSink};
 use crate::net::stream::Stream;
-
-/// One message for a connection.
-pub(crate) struct Job {
-    pub(crate) transaction: Transaction,
-    /// Holds until the terminator is handed over.
-    pub(crate) deadline: Instant,
-    pub(crate) cancel: Cancel,
-    pub(crate) answer: oneshot::Sender<Answer>,
-    /// Set once the terminator is handed over: if the task dies, its caller can still tell.
-    pub(crate) committed: Arc<AtomicBool>,
-}
-
-/// What became of a job.
-#[derive(Debug)]
-pub(crate) enum Answer {
-    /// This server cannot take this message: nothing was sent.
-    NotBegun(Error),
-    /// What the pipeline said.
-    Verdict(Verdict),
-}
 
 /// The task's state.
 pub(crate) struct Connection {
@@ -53,196 +34,405 @@ pub(crate) struct Connection {
     pipeline: Pipeline,
     capabilities: Capabilities,
     key: Arc<Key>,
+    host: Arc<Host>,
     events: EventSink,
     /// Given back when the socket is closed.
     slot: Slot,
     /// Dropped with the task: tells who waits for the end.
     ended: watch::Sender<()>,
     opened: Instant,
-    messages: u32,
+    begun: u32,
     refusals_in_a_row: u32,
     needs_flush: bool,
     write_error: Option<io::Error>,
+    /// Messages under way, in order.
+    flights: VecDeque<Flight>,
+    /// A message that must wait for room, and its lines.
+    held: Option<(Plan, Flight)>,
+    offer: Option<(Offer, oneshot::Receiver<Job>)>,
+    /// Answers for callers whose next message shall find this connection, or its slot, free.
+    untold: Vec<(Flight, Answer)>,
+    patience: Patience,
+    timer: Pin<Box<Sleep>>,
 }
 
 /// Why a connection is used no more.
 enum End {
     /// It is in order: say goodbye.
     Quit(&'static str),
-    /// It is not: close, without another octet; then answer the caller, whose next try finds the slot free.
-    Close(String, Option<(oneshot::Sender<Answer>, Verdict)>),
+    /// It is not: close, without another octet.
+    Close(String),
 }
 
-/// The pool's end of the line, or why the connection is not offered again.
-type Parked = Result<oneshot::Receiver<Job>, &'static str>;
-
-enum Next {
+/// What happened.
+enum Turn {
+    /// Octets moved, one way or the other.
+    Moved,
+    /// The pool handed over a message.
     Job(Job),
-    End(End),
+    /// The pool forgot our offer.
+    Forgotten,
+    /// This caller went away, or cancelled; `None` is the one held.
+    Left(Option<u64>),
+    /// The server spoke, or closed, while nothing was under way.
+    Unsolicited(String),
+    /// Some time limit may have passed.
+    Timer,
 }
 
 impl Connection {
     /// Starts the task; without a first message it waits in the pool.
-    pub(crate) fn start(opened: Opened, key: Arc<Key>, events: EventSink, slot: Slot, first: Option<Job>) {
-        let grouped = opened.capabilities.pipelining && key.settings.pipelining != Pipelining::Off;
-        let connection = Self {
+    pub(crate) fn start(
+        opened: Opened,
+        key: Arc<Key>,
+        host: Arc<Host>,
+        events: EventSink,
+        slot: Slot,
+        first: Option<Job>,
+    ) {
+        let now = Instant::now();
+        let mut connection = Self {
             stream: opened.wire.stream,
-            pipeline: Pipeline::new(grouped),
+            pipeline: Pipeline::new(mode(&opened.capabilities, &key, &host)),
             capabilities: opened.capabilities,
             key,
+            host,
             events,
             slot,
             ended: watch::Sender::new(()),
-            opened: Instant::now(),
-            messages: 0,
+            opened: now,
+            begun: 0,
             refusals_in_a_row: 0,
             needs_flush: false,
             write_error: None,
+            flights: VecDeque::new(),
+            held: None,
+            offer: None,
+            untold: Vec::new(),
+            patience: Patience::new(now),
+            timer: Box::pin(sleep_until(now + FAR)),
         };
-        let first = first.ok_or_else(|| connection.park());
-        tokio::spawn(connection.run(first));
-    }
-
-    async fn run(mut self, first: Result<Job, Parked>) {
-        let mut next = match first {
-            Ok(job) => Next::Job(job),
-            Err(parked) => self.next(parked).await,
-        };
-        // Each turn is one message; the connection's age and count bound them.
-        loop {
-            next = match next {
-                Next::Job(job) => self.transact(job).await,
-                Next::End(end) => return self.end(end).await,
-            };
+        match first {
+            Some(job) => connection.admit(job),
+            // Offered before the caller hears of it, so that its next message finds it.
+            None => drop(connection.make_offer()),
         }
+        tokio::spawn(connection.run());
     }
 
-    async fn end(self, end: End) {
-        let Self { stream, slot, events, key, ended, .. } = self;
-        let (reason, answer) = match end {
+    async fn run(mut self) {
+        // The connection's age and its count of messages bound the turns.
+        let end = loop {
+            self.learn();
+            if self.pipeline.phase() == Phase::Dead {
+                break End::Close(self.closing_words());
+            }
+            self.begin_held();
+            if let Some(end) = self.make_offer() {
+                break end;
+            }
+            self.tell();
+            match poll_fn(|cx| self.poll_turn(cx)).await {
+                Turn::Moved => {}
+                Turn::Job(job) => self.admit(job),
+                Turn::Forgotten if matches!(self.offer.take(), Some((Offer::Idle, _))) => {
+                    break End::Quit("another connection was needed");
+                }
+                Turn::Forgotten => {}
+                Turn::Left(id) => self.give_up(id, Lost::Cancelled),
+                Turn::Unsolicited(what) => break End::Close(what),
+                Turn::Timer => {
+                    if let Some(end) = self.look_at_the_clock() {
+                        break end;
+                    }
+                }
+            }
+        };
+        self.end(end).await;
+    }
+
+    async fn end(mut self, end: End) {
+        // A message may have been handed over in this moment.
+        if let Some(job) = self.withdraw() {
+            match &end {
+                // In order, and somebody wants it: it serves once more.
+                End::Quit(_) => {
+                    self.admit(job);
+                    return Box::pin(self.run()).await;
+                }
+                End::Close(_) => self.hold(job),
+            }
+        }
+        let Self { stream, slot, events, key, ended, untold, held, .. } = self;
+        let reason = match end {
             End::Quit(reason) => {
                 quit(stream).await;
-                (reason.to_owned(), None)
+                reason.to_owned()
             }
-            End::Close(reason, answer) => {
+            End::Close(reason) => {
                 drop(stream);
-                (reason, answer)
+                reason
             }
         };
         events.emit(|| {
             Event::new("smtp.closed")
                 .with("host", key.settings.host.as_str())
                 .with("port", key.settings.port)
-                .with("reason", reason)
+                .with("reason", reason.as_str())
         });
         drop(slot);
         drop(ended);
-        if let Some((caller, verdict)) = answer {
-            let _ = caller.send(Answer::Verdict(verdict));
+        // The next try of each finds the slot free.
+        for (flight, answer) in untold {
+            flight.answer(answer);
+        }
+        if let Some((_, flight)) = held {
+            let outcome = Outcome::NotDelivered(Lost::Connection(reason));
+            flight.answer(Answer::Verdict(Verdict { outcome, mail_accepted: false }));
         }
     }
 
-    /// One message, and the wait for the next.
-    async fn transact(&mut self, job: Job) -> Next {
-        let Job { transaction, deadline, cancel, mut answer, committed } = job;
-        match Plan::new(&transaction, &self.capabilities) {
-            Ok(plan) => self.pipeline.begin(plan),
-            Err(error) => {
-                let parked = self.park();
-                // A caller that went away needs no answer; here and below.
-                let _ = answer.send(Answer::NotBegun(error));
-                return self.next(parked).await;
-            }
-        }
-        drop(transaction);
-        let verdict = self.until_verdict(deadline, &cancel, &mut answer, &committed).await;
-        self.count(&verdict);
-        if self.pipeline.phase() == Phase::Idle {
-            // Offered before the caller hears of it, so that its next message finds it.
-            let parked = self.park();
-            let _ = answer.send(Answer::Verdict(verdict));
-            return self.next(parked).await;
-        }
-        if self.pipeline.phase() == Phase::Dead {
-            return Next::End(End::Close(closing_words(&verdict), Some((answer, verdict))));
-        }
-        let _ = answer.send(Answer::Verdict(verdict));
-        self.drain().await;
-        match self.pipeline.phase() {
-            Phase::Idle => {
-                let parked = self.park();
-                self.next(parked).await
-            }
-            _ => Next::End(End::Close("a message was given up".into(), None)),
+    /// Takes a message on, or tells its caller at once that this server cannot have it.
+    fn admit(&mut self, job: Job) {
+        self.offer = None;
+        self.hold(job);
+        self.begin_held();
+    }
+
+    fn hold(&mut self, job: Job) {
+        match Plan::new(&job.transaction, &self.capabilities) {
+            Ok(plan) => self.held = Some((plan, Flight::new(job))),
+            Err(error) => self.untold.push((Flight::new(job), Answer::NotBegun(error))),
         }
     }
 
-    /// Drives the pipeline until it knows what became of the message.
-    async fn until_verdict(
-        &mut self,
-        deadline: Instant,
-        cancel: &Cancel,
-        answer: &mut oneshot::Sender<Answer>,
-        committed: &AtomicBool,
-    ) -> Verdict {
-        let mut patience = Patience::new(self);
-        // Each turn moves octets, or ends the transaction.
-        loop {
-            if let Some(verdict) = self.pipeline.verdict() {
-                return verdict;
+    fn begin_held(&mut self) {
+        if let Some((plan, mut flight)) = self.held.take_if(|(plan, _)| self.pipeline.takes(plan)) {
+            if self.flights.is_empty() {
+                self.patience = Patience::new(Instant::now());
             }
-            let phase = self.pipeline.phase();
-            if phase == Phase::Committed {
-                committed.store(true, Ordering::Release);
+            flight.id = self.pipeline.begin(plan);
+            self.begun = self.begun.saturating_add(1);
+            self.flights.push_back(flight);
+        }
+    }
+
+    /// Takes over what the pipeline knows by now.
+    fn learn(&mut self) {
+        while let Some((id, verdict)) = self.pipeline.verdict() {
+            match verdict.outcome {
+                Outcome::Accepted { .. } => self.refusals_in_a_row = 0,
+                _ => self.refusals_in_a_row += 1,
             }
-            let until = patience.until(self);
-            tokio::select! {
-                biased;
-                () = cancel.cancelled() => self.pipeline.abandon(Lost::Cancelled),
-                () = answer.closed() => self.pipeline.abandon(Lost::Cancelled),
-                // From the terminator on only the server's answer counts.
-                () = sleep_until(deadline), if phase != Phase::Committed => {
-                    self.pipeline.abandon(Lost::Deadline);
+            if let Some(at) = self.flights.iter().position(|flight| flight.id == id)
+                && let Some(flight) = self.flights.remove(at)
+            {
+                self.untold.push((flight, Answer::Verdict(verdict)));
+            }
+        }
+        for flight in &self.flights {
+            if !flight.committed.load(Ordering::Relaxed) && self.pipeline.is_committed(flight.id) {
+                flight.committed.store(true, Ordering::Release);
+            }
+        }
+        if self.pipeline.is_out_of_step() && self.host.fall_back_to_groups() {
+            self.events.emit(|| {
+                Event::new("warning").with("code", "pipelining").with("message", format!(
+                    "{} cannot follow when commands run ahead of their replies: it is served in groups from now on",
+                    self.key.settings.host
+                ))
+            });
+        }
+        if self.host.in_groups_only() {
+            self.pipeline.demote();
+        }
+    }
+
+    fn tell(&mut self) {
+        for (flight, answer) in self.untold.drain(..) {
+            flight.answer(answer);
+        }
+    }
+
+    /// Keeps the pool's view of this connection true; says why it ends, if it is free and has served its time.
+    fn make_offer(&mut self) -> Option<End> {
+        let retired = self.retired();
+        let idle = self.pipeline.phase() == Phase::Idle && self.held.is_none();
+        if idle && let Some(reason) = retired {
+            return Some(End::Quit(reason));
+        }
+        let wanted = match idle {
+            true => Some(Offer::Idle),
+            false if retired.is_none() && self.held.is_none() && self.pipeline.has_room() => {
+                Some(Offer::Seat)
+            }
+            false => None,
+        };
+        if self.offer.as_ref().map(|(offer, _)| *offer) == wanted {
+            return None;
+        }
+        match (self.withdraw(), wanted) {
+            // It came in this moment.
+            (Some(job), _) => self.admit(job),
+            (None, Some(offer)) => {
+                let jobs = self.slot.mailbox().offer(offer, self.key.clone(), self.ended.subscribe());
+                self.offer = Some((offer, jobs));
+            }
+            (None, None) => {}
+        }
+        None
+    }
+
+    fn retired(&self) -> Option<&'static str> {
+        let settings = &self.key.settings;
+        if self.refusals_in_a_row >= REFUSALS {
+            return Some("four refusals in a row");
+        }
+        if settings.max_messages_per_connection.is_some_and(|max| self.begun >= max) {
+            return Some("it has carried its share of messages");
+        }
+        settings.max_age.is_some_and(|age| self.opened.elapsed() >= age).then_some("it is old")
+    }
+
+    /// Takes the offer back; a message that was handed over meanwhile comes out.
+    fn withdraw(&mut self) -> Option<Job> {
+        let (_, mut jobs) = self.offer.take()?;
+        jobs.close();
+        jobs.try_recv().ok()
+    }
+
+    fn closing_words(&self) -> String {
+        let words = self.untold.iter().rev().find_map(|(_, answer)| match answer {
+            Answer::Verdict(verdict) => Some(closing_words(&verdict.outcome)),
+            Answer::NotBegun(_) => None,
+        });
+        words.unwrap_or_else(|| "a message was given up".to_owned())
+    }
+
+    fn give_up(&mut self, id: Option<u64>, why: Lost) {
+        match id {
+            Some(id) => self.pipeline.abandon(id, why),
+            None => {
+                if let Some((_, flight)) = self.held.take() {
+                    let outcome = Outcome::NotDelivered(why);
+                    flight.answer(Answer::Verdict(Verdict { outcome, mail_accepted: false }));
                 }
-                () = self.exchange() => patience.moved(self),
-                () = sleep_until(until) => self.out_of_patience(phase),
             }
         }
     }
 
-    /// Reads the replies to what was sent before a message was given up.
-    async fn drain(&mut self) {
-        let mut patience = Patience::new(self);
-        while !matches!(self.pipeline.phase(), Phase::Idle | Phase::Dead) {
-            let until = patience.until(self);
-            tokio::select! {
-                biased;
-                () = self.exchange() => patience.moved(self),
-                () = sleep_until(until) => self.out_of_patience(self.pipeline.phase()),
-            }
+    fn look_at_the_clock(&mut self) -> Option<End> {
+        let now = Instant::now();
+        if self.held.as_ref().is_some_and(|(_, flight)| flight.deadline <= now) {
+            self.give_up(None, Lost::Deadline);
         }
+        // From the terminator on only the server's answer counts.
+        let late = |flight: &&Flight| flight.deadline <= now && !self.pipeline.is_committed(flight.id);
+        let late: Vec<u64> = self.flights.iter().filter(late).map(|flight| flight.id).collect();
+        for id in late {
+            self.pipeline.abandon(id, Lost::Deadline);
+        }
+        if self.pipeline.phase() == Phase::Idle {
+            return (self.idle_until() <= now).then_some(End::Quit("it was idle"));
+        }
+        if self.patience_ends() <= now {
+            self.out_of_patience();
+        }
+        None
     }
 
-    fn out_of_patience(&mut self, phase: Phase) {
-        let why = match (self.write_error.take(), phase) {
+    fn out_of_patience(&mut self) {
+        let why = match (self.write_error.take(), self.pipeline.phase()) {
             (Some(error), _) => Lost::Connection(error.to_string()),
-            (None, Phase::Body) => Lost::TimedOut("progress with the message"),
-            (None, Phase::Committed) => Lost::TimedOut("answer to the end of the message"),
-            (None, _) => Lost::TimedOut("reply"),
+            (None, Phase::Body) => Lost::TimedOut("progress with the message".into()),
+            (None, Phase::Committed) => Lost::TimedOut("answer to the end of the message".into()),
+            (None, _) => Lost::TimedOut(format!("reply to {}", self.pipeline.due().unwrap_or("a command"))),
         };
         self.pipeline.closed(why);
     }
 
-    /// Moves some octets, one way or the other.
-    async fn exchange(&mut self) {
-        std::future::poll_fn(|cx| self.poll_exchange(cx)).await;
+    fn patience_ends(&self) -> Instant {
+        let times = &self.key.settings.timeouts;
+        let limit = match self.pipeline.phase() {
+            _ if self.write_error.is_some() => times.command.min(LAST_WORDS),
+            Phase::Body => times.progress,
+            Phase::Committed => times.final_reply,
+            _ => times.command,
+        };
+        self.patience.since + limit
+    }
+
+    fn idle_until(&self) -> Instant {
+        let settings = &self.key.settings;
+        let idle = settings.idle_timeout.map_or(FAR, |limit| limit);
+        let old = settings.max_age.map_or(self.opened + FAR, |age| self.opened + age);
+        old.min(self.patience.since + idle)
+    }
+
+    /// When the clock is to be looked at next.
+    fn next_limit(&self) -> Instant {
+        if self.pipeline.phase() == Phase::Idle {
+            return self.idle_until();
+        }
+        let waiting = self.held.iter().map(|(_, flight)| flight.deadline);
+        let uncommitted = |flight: &&Flight| !flight.committed.load(Ordering::Relaxed);
+        let deadlines = self.flights.iter().filter(uncommitted).map(|flight| flight.deadline);
+        deadlines.chain(waiting).fold(self.patience_ends(), Instant::min)
+    }
+
+    fn poll_turn(&mut self, cx: &mut Context<'_>) -> Poll<Turn> {
+        for at in 0..self.flights.len() {
+            if self.flights[at].poll_left(cx).is_ready() {
+                let id = self.flights[at].id;
+                if self.pipeline.is_committed(id) {
+                    // The answer may be there already: then it counts.
+                    let _ = self.poll_exchange(cx);
+                }
+                return Poll::Ready(Turn::Left(Some(id)));
+            }
+        }
+        if let Some((_, flight)) = &mut self.held
+            && flight.poll_left(cx).is_ready()
+        {
+            return Poll::Ready(Turn::Left(None));
+        }
+        if let Some((_, jobs)) = &mut self.offer
+            && let Poll::Ready(job) = Pin::new(jobs).poll(cx)
+        {
+            return Poll::Ready(job.map_or(Turn::Forgotten, Turn::Job));
+        }
+        let idle = self.pipeline.phase() == Phase::Idle;
+        if idle {
+            if let Poll::Ready(what) = self.poll_unsolicited(cx) {
+                return Poll::Ready(Turn::Unsolicited(what));
+            }
+        } else if self.poll_exchange(cx).is_ready() {
+            self.patience.moved((self.pipeline.progress(), self.write_error.is_some()));
+            return Poll::Ready(Turn::Moved);
+        }
+        self.poll_timer(cx)
+    }
+
+    /// The timer may go off too early, never too late: setting it anew for each octet would cost more.
+    fn poll_timer(&mut self, cx: &mut Context<'_>) -> Poll<Turn> {
+        let limit = self.next_limit();
+        if limit < self.timer.deadline() {
+            self.timer.as_mut().reset(limit);
+        }
+        while self.timer.as_mut().poll(cx).is_ready() {
+            if limit <= Instant::now() {
+                return Poll::Ready(Turn::Timer);
+            }
+            self.timer.as_mut().reset(limit);
+        }
+        Poll::Pending
     }
 
     /// Reads first: a refusal that is there saves the rest of the body. A write error is not the end:
     /// what the server said before it closed is still to be read.
     fn poll_exchange(&mut self, cx: &mut Context<'_>) -> Poll<()> {
-        let mut octets = [0; 8192];
-        let mut buffer = ReadBuf::new(&mut octets);
+        let mut octets = [std::mem::MaybeUninit::uninit(); 8192];
+        let mut buffer = ReadBuf::uninit(&mut octets);
         if let Poll::Ready(read) = Pin::new(&mut self.stream).poll_read(cx, &mut buffer) {
             match (read, buffer.filled()) {
                 (Ok(()), []) => {
@@ -285,126 +475,64 @@ impl Connection {
         Poll::Pending
     }
 
-    fn mark(&self) -> Mark {
-        (self.pipeline.progress(), self.write_error.is_some())
-    }
-
-    fn count(&mut self, verdict: &Verdict) {
-        self.messages = self.messages.saturating_add(1);
-        match verdict.outcome {
-            Outcome::Accepted { .. } => self.refusals_in_a_row = 0,
-            _ => self.refusals_in_a_row += 1,
-        }
-    }
-
-    /// Offers the connection for reuse, unless it has served its time.
-    fn park(&self) -> Parked {
-        let settings = &self.key.settings;
-        if self.refusals_in_a_row >= REFUSALS {
-            return Err("four refusals in a row");
-        }
-        if settings.max_messages_per_connection.is_some_and(|max| self.messages >= max) {
-            return Err("it has carried its share of messages");
-        }
-        if settings.max_age.is_some_and(|age| self.opened.elapsed() >= age) {
-            return Err("it is old");
-        }
-        Ok(self.slot.mailbox().park(self.key.clone(), self.ended.subscribe()))
-    }
-
-    /// Waits for a message; meanwhile notices what the server does.
-    async fn next(&mut self, parked: Parked) -> Next {
-        let mut jobs = match parked {
-            Ok(jobs) => jobs,
-            Err(reason) => return Next::End(End::Quit(reason)),
-        };
-        let settings = &self.key.settings;
-        let far = Instant::now() + FAR;
-        let idle = settings.idle_timeout.map_or(far, |limit| Instant::now() + limit);
-        let old = settings.max_age.map_or(far, |age| self.opened + age);
-        let end = tokio::select! {
-            biased;
-            closed = unsolicited(&mut self.stream) => End::Close(closed, None),
-            job = &mut jobs => match job {
-                Ok(job) => return Next::Job(job),
-                Err(_) => End::Quit("another connection was needed"),
-            },
-            () = sleep_until(idle.min(old)) => End::Quit("it was idle"),
-        };
-        // A message may have been handed over in this moment.
-        jobs.close();
-        match (jobs.try_recv(), end) {
-            (Ok(job), End::Quit(_)) => Next::Job(job),
-            (Ok(job), End::Close(why, _)) => {
-                let outcome = Outcome::NotDelivered(Lost::Connection(why.clone()));
-                let verdict = Verdict { outcome, mail_accepted: false };
-                Next::End(End::Close(why, Some((job.answer, verdict))))
+    /// Ready when the server closes or speaks although nothing is under way, with the reason.
+    fn poll_unsolicited(&mut self, cx: &mut Context<'_>) -> Poll<String> {
+        let mut octets = [0; 512];
+        let mut buffer = ReadBuf::new(&mut octets);
+        Poll::Ready(match ready!(Pin::new(&mut self.stream).poll_read(cx, &mut buffer)) {
+            Err(error) => error.to_string(),
+            Ok(()) if buffer.filled().is_empty() => "closed by the server".to_owned(),
+            Ok(()) => {
+                let mut parser = ReplyParser::default();
+                parser.push(buffer.filled());
+                match parser.next() {
+                    Ok(Some(reply)) => format!("the server said {reply}"),
+                    _ => "the server spoke out of turn".to_owned(),
+                }
             }
-            (Err(_), end) => Next::End(end),
-        }
+        })
     }
 }
 
-/// How long to wait without progress.
+/// How long there was no progress.
 struct Patience {
     since: Instant,
     mark: Mark,
 }
 
-/// Octets handed over, replies due, and whether writing failed: from then on we wait for last words.
-type Mark = ((u64, usize), bool);
+/// Octets handed over, replies read, and whether writing failed: from then on we wait for last words.
+type Mark = ((u64, u64), bool);
 
 impl Patience {
-    fn new(connection: &Connection) -> Self {
-        Self { since: Instant::now(), mark: connection.mark() }
+    fn new(since: Instant) -> Self {
+        Self { since, mark: ((0, 0), false) }
     }
 
     /// Octets of a reply that does not end are no progress.
-    fn moved(&mut self, connection: &Connection) {
-        let mark = connection.mark();
+    fn moved(&mut self, mark: Mark) {
         if mark != self.mark {
             *self = Self { since: Instant::now(), mark };
         }
     }
-
-    fn until(&self, connection: &Connection) -> Instant {
-        let times = &connection.key.settings.timeouts;
-        let limit = match connection.pipeline.phase() {
-            _ if connection.write_error.is_some() => times.command.min(LAST_WORDS),
-            Phase::Body => times.progress,
-            Phase::Committed => times.final_reply,
-            _ => times.command,
-        };
-        self.since + limit
-    }
 }
 
-/// Ends when the server closes or speaks on an idle connection, with the reason.
-async fn unsolicited(stream: &mut Stream) -> String {
-    let mut octets = [0; 512];
-    let mut buffer = ReadBuf::new(&mut octets);
-    match std::future::poll_fn(|cx| Pin::new(&mut *stream).poll_read(cx, &mut buffer)).await {
-        Err(error) => error.to_string(),
-        Ok(()) if buffer.filled().is_empty() => "closed by the server".to_owned(),
-        Ok(()) => {
-            let mut parser = ReplyParser::default();
-            parser.push(buffer.filled());
-            match parser.next() {
-                Ok(Some(reply)) => format!("the server said {reply}"),
-                _ => "the server spoke out of turn".to_owned(),
-            }
-        }
-    }
+fn mode(server: &Capabilities, key: &Key, host: &Host) -> Mode {
+    let (pipelining, chunking) = (key.settings.pipelining, key.settings.chunking);
+    let grouped = server.pipelining && pipelining != Pipelining::Off;
+    let chunking = if server.chunking { chunking } else { Chunking::Off };
+    // Chunks are asked for by those who want to run ahead.
+    let wanted = pipelining == Pipelining::Chain || chunking == Chunking::Pipelined;
+    Mode { grouped, ahead: grouped && wanted && !host.in_groups_only(), chunking }
 }
 
-fn closing_words(verdict: &Verdict) -> String {
-    match &verdict.outcome {
+fn closing_words(outcome: &Outcome) -> String {
+    match outcome {
         Outcome::NotDelivered(why) | Outcome::Uncertain(why) => match why {
             Lost::Connection(what) | Lost::Protocol(what) => what.clone(),
             Lost::TimedOut(what) => format!("no {what}"),
             Lost::Deadline => "the call's time was up".to_owned(),
             Lost::Cancelled => "the call was cancelled".to_owned(),
-            Lost::ServerClosing(reply) => format!("the server said {reply}"),
+            Lost::ServerClosing(reply) | Lost::OutOfStep(reply) => format!("the server said {reply}"),
         },
         Outcome::Refused { reply, .. } => format!("the server said {reply}"),
         Outcome::Accepted { .. } | Outcome::NoRecipients { .. } => "the server spoke out of turn".to_owned(),

@@ -9,6 +9,7 @@ mod capabilities;
 mod classify;
 mod connection;
 mod dot_stuffing;
+mod job;
 mod opening;
 mod pipeline;
 pub(crate) mod pool;
@@ -28,7 +29,8 @@ use tokio::time::Instant;
 
 use self::bearer::Bearer;
 use self::classify::Stage;
-use self::connection::{Answer, Connection, Job};
+use self::connection::Connection;
+use self::job::{Answer, Job};
 use self::opening::Steps;
 use self::pipeline::{Lost, Outcome, Verdict};
 use self::pool::{Key, Lease, Mailbox, Slot};
@@ -56,7 +58,7 @@ pub(crate) struct Route<B = TokenSource> {
 /// One message for the wire.
 #[derive(Clone, Debug)]
 pub(crate) struct Transaction {
-    pub(crate) envelope: Envelope,
+    pub(crate) envelope: Arc<Envelope>,
     /// CRLF line ends, not dot-stuffed.
     pub(crate) body: Bytes,
     pub(crate) smtputf8: bool,
@@ -180,14 +182,15 @@ async fn connect<B: Bearer>(
     bounds: Bounds<'_>,
     first: Option<Job>,
 ) -> Result<()> {
-    let opened = opening::open(route, mailbox, bounds).await?;
+    let host = process().pools.host(&route.settings.host, route.settings.port);
+    let opened = opening::open(route, mailbox, &host, bounds).await?;
     route.events.emit(|| {
         Event::new("smtp.connected")
             .with("host", route.settings.host.as_str())
             .with("port", route.settings.port)
             .with("tls", opened.wire.stream.tls_version())
     });
-    Connection::start(opened, key.clone(), route.events.clone(), slot, first);
+    Connection::start(opened, key.clone(), host, route.events.clone(), slot, first);
     Ok(())
 }
 
@@ -230,7 +233,8 @@ async fn walk<B: Bearer>(
     steps.begin("auth");
     mailbox.may_sign_in(&peer)?;
     let token = route.tokens.token(bounds.call()).await?;
-    let mut opened = opening::sign_in(route, &mailbox, opened, token, bounds).await?;
+    let host = process().pools.host(&settings.host, settings.port);
+    let mut opened = opening::sign_in(route, &mailbox, &host, opened, token, bounds).await?;
     steps.end(format!("signed in to {}", settings.host));
     steps.begin("mail_from");
     let what = format!("reply to MAIL FROM from {}", settings.host);
@@ -272,7 +276,7 @@ impl Verdict {
             return false;
         }
         match &self.outcome {
-            Outcome::NotDelivered(Lost::Connection(_) | Lost::ServerClosing(_)) => true,
+            Outcome::NotDelivered(Lost::Connection(_) | Lost::ServerClosing(_) | Lost::OutOfStep(_)) => true,
             // The server forgot the sign-in.
             Outcome::Refused { reply, .. } => {
                 reply.code == 530 && reply.command.as_deref() == Some("MAIL FROM")

@@ -12,7 +12,7 @@ use super::bearer::{Bearer, BearerToken};
 use super::capabilities::Capabilities;
 use super::classify::Stage;
 use super::pipeline::Lost;
-use super::pool::Mailbox;
+use super::pool::{Host, Mailbox};
 use super::refusal::Peer;
 use super::wire::{Bounds, Wire, accepted};
 use crate::config::{InitialResponse, Roots, Security, SmtpSettings};
@@ -34,6 +34,7 @@ pub(crate) struct Opened {
 pub(crate) async fn open<B: Bearer>(
     route: &Route<B>,
     mailbox: &Mailbox,
+    host: &Host,
     bounds: Bounds<'_>,
 ) -> Result<Opened> {
     let peer = route.peer();
@@ -41,7 +42,7 @@ pub(crate) async fn open<B: Bearer>(
     let mut steps = Steps::default();
     let connecting = prepare(&route.settings, &route.roots, &peer, bounds, &mut steps);
     let (opened, token) = tokio::try_join!(connecting, route.tokens.token(bounds.call()))?;
-    sign_in(route, mailbox, opened, token, bounds).await
+    sign_in(route, mailbox, host, opened, token, bounds).await
 }
 
 /// What was seen on the way, and the step under way: for the doctor.
@@ -133,12 +134,13 @@ pub(crate) async fn prepare(
 pub(crate) async fn sign_in<B: Bearer>(
     route: &Route<B>,
     mailbox: &Mailbox,
+    host: &Host,
     mut opened: Opened,
     mut token: B::Token,
     bounds: Bounds<'_>,
 ) -> Result<Opened> {
     let peer = route.peer();
-    let Some(first) = authenticate(route, &mut opened, &token, bounds).await? else {
+    let Some(first) = authenticate(route, host, &mut opened, &token, bounds).await? else {
         mailbox.signed_in();
         return Ok(opened);
     };
@@ -158,7 +160,7 @@ pub(crate) async fn sign_in<B: Bearer>(
     // Many servers close after a refusal, some only when they are spoken to again.
     let mut end = None;
     if opened.wire.is_quiet() {
-        end = match authenticate(route, &mut opened, &token, bounds).await {
+        end = match authenticate(route, host, &mut opened, &token, bounds).await {
             Err(lost) if lost.code() == ErrorCode::ConnectionLost => None,
             other => Some(other?),
         };
@@ -168,7 +170,7 @@ pub(crate) async fn sign_in<B: Bearer>(
         None => {
             drop(opened);
             opened = prepare(&route.settings, &route.roots, &peer, bounds, &mut Steps::default()).await?;
-            authenticate(route, &mut opened, &token, bounds).await?
+            authenticate(route, host, &mut opened, &token, bounds).await?
         }
     };
     match end {
@@ -186,12 +188,13 @@ pub(crate) async fn sign_in<B: Bearer>(
 
 async fn authenticate<B: Bearer>(
     route: &Route<B>,
+    memory: &Host,
     opened: &mut Opened,
     token: &B::Token,
     bounds: Bounds<'_>,
 ) -> Result<Option<Refusal>> {
     let (settings, peer) = (&route.settings, route.peer());
-    let (host, pools) = (settings.host.as_str(), &process().pools);
+    let host = settings.host.as_str();
     let mechanism = Sasl::choose(settings.mechanism, &opened.capabilities, host)?;
     let response = token.response(mechanism, host, settings.port, route.username.as_deref())?;
     let inline = auth::inline(
@@ -199,7 +202,7 @@ async fn authenticate<B: Bearer>(
         mechanism,
         response.expose(),
         settings.long_auth_line,
-        pools.is_two_step(host, settings.port),
+        memory.is_two_step(),
     );
     let may_fall_back = settings.initial_response == InitialResponse::Auto;
     let (mut exchange, mut line) = Exchange::start(mechanism, response, inline, may_fall_back);
@@ -219,7 +222,7 @@ async fn authenticate<B: Bearer>(
         line = match exchange.reply(reply) {
             Step::Send(line) => line,
             Step::FallBack(line) => {
-                pools.remember_two_step(host, settings.port);
+                memory.remember_two_step();
                 line
             }
             Step::Done => return Ok(None),

@@ -3,14 +3,15 @@
 //! The cap is real: a slot is held from before the first packet until the socket is closed. Callers queue
 //! in order. Locks are held for moments only, never across an await.
 
-use std::collections::{HashMap, HashSet, VecDeque};
+use std::collections::{HashMap, VecDeque};
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Instant;
 
 use tokio::sync::{oneshot, watch};
 
 use super::auth::{Breaker, Refusal};
-use super::connection::Job;
+use super::job::Job;
 use super::refusal::Peer;
 use super::wire::Bounds;
 use crate::call::Cancel;
@@ -22,8 +23,38 @@ use crate::token::Identity;
 #[derive(Default)]
 pub(crate) struct Pools {
     mailboxes: Mutex<HashMap<Cap, Arc<Mailbox>>>,
-    /// Hosts that refused an AUTH line with the response on it.
-    two_step: Mutex<HashSet<(String, u16)>>,
+    hosts: Mutex<HashMap<(String, u16), Arc<Host>>>,
+}
+
+/// What this process has learned about a server.
+#[derive(Default)]
+pub(crate) struct Host {
+    /// It refused an AUTH line with the response on it.
+    two_step: AtomicBool,
+    /// It cannot follow when commands run ahead.
+    in_groups: AtomicBool,
+}
+
+impl Host {
+    /// Whether this host refused a response on the AUTH line before.
+    pub(crate) fn is_two_step(&self) -> bool {
+        self.two_step.load(Ordering::Relaxed)
+    }
+
+    /// This host refused a response on the AUTH line.
+    pub(crate) fn remember_two_step(&self) {
+        self.two_step.store(true, Ordering::Relaxed);
+    }
+
+    /// Whether nothing may run ahead of its reply.
+    pub(crate) fn in_groups_only(&self) -> bool {
+        self.in_groups.load(Ordering::Relaxed)
+    }
+
+    /// From now on nothing may; true the first time.
+    pub(crate) fn fall_back_to_groups(&self) -> bool {
+        !self.in_groups.swap(true, Ordering::Relaxed)
+    }
 }
 
 /// Everything that made a connection: only an equal one is reused.
@@ -69,14 +100,9 @@ impl Pools {
         mailboxes.entry(cap).or_default().clone()
     }
 
-    /// Whether this host refused a response on the AUTH line before.
-    pub(crate) fn is_two_step(&self, host: &str, port: u16) -> bool {
-        lock(&self.two_step).contains(&(host.to_owned(), port))
-    }
-
-    /// This host refused a response on the AUTH line.
-    pub(crate) fn remember_two_step(&self, host: &str, port: u16) {
-        lock(&self.two_step).insert((host.to_owned(), port));
+    /// What is known of this server.
+    pub(crate) fn host(&self, host: &str, port: u16) -> Arc<Host> {
+        lock(&self.hosts).entry((host.to_ascii_lowercase(), port)).or_default().clone()
     }
 }
 
@@ -92,11 +118,22 @@ struct State {
     open: usize,
     /// Idle connections, the last used last.
     idle: Vec<Idle>,
+    /// Connections under way with room for another message, the longest waiting first.
+    seats: VecDeque<Idle>,
     waiting: VecDeque<Waiter>,
     breaker: Breaker,
 }
 
-/// An idle connection: its task waits at the other end.
+/// What a connection has to offer.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Offer {
+    /// Itself: nothing is under way.
+    Idle,
+    /// Room behind the messages under way.
+    Seat,
+}
+
+/// An idle connection, or a seat on one: its task waits at the other end.
 pub(crate) struct Idle {
     key: Arc<Key>,
     job: oneshot::Sender<Job>,
@@ -128,7 +165,7 @@ pub(crate) struct Slot {
 }
 
 impl Mailbox {
-    /// Waits for an idle connection of `key` or for a slot; `fresh`: for a slot only.
+    /// Waits for an idle connection of `key`, a seat on one, or a slot; `fresh`: for a slot only.
     ///
     /// # Errors
     /// `throttled` if the deadline passes first, `cancelled`.
@@ -152,14 +189,20 @@ impl Mailbox {
         }
     }
 
-    /// Offers a connection for reuse; the task waits for what comes out of the receiver.
-    pub(crate) fn park(
+    /// Offers a connection; its task waits for what comes out of the receiver.
+    pub(crate) fn offer(
         self: &Arc<Self>,
+        offer: Offer,
         key: Arc<Key>,
         ended: watch::Receiver<()>,
     ) -> oneshot::Receiver<Job> {
         let (job, receiver) = oneshot::channel();
-        self.put_back(Idle { key, job, ended });
+        let idle = Idle { key, job, ended };
+        match offer {
+            Offer::Idle => lock(&self.state).idle.push(idle),
+            Offer::Seat => lock(&self.state).seats.push_back(idle),
+        }
+        self.serve();
         receiver
     }
 
@@ -245,12 +288,20 @@ enum Found {
 
 impl State {
     fn find(&mut self, waiter: &mut Waiter) -> Option<Found> {
-        // A task whose runtime went away closed its end.
+        // A task whose runtime went away closed its end, and one that withdrew its offer.
         self.idle.retain(|idle| !idle.job.is_closed());
+        self.seats.retain(|seat| !seat.job.is_closed());
         if !waiter.fresh
             && let Some(at) = self.idle.iter().rposition(|idle| idle.key == waiter.key)
         {
             return Some(Found::Idle(self.idle.remove(at)));
+        }
+        // A seat is a round trip away, a new connection seven: one more is opened when the seats are taken.
+        if !waiter.fresh
+            && let Some(at) = self.seats.iter().position(|seat| seat.key == waiter.key)
+            && let Some(seat) = self.seats.remove(at)
+        {
+            return Some(Found::Idle(seat));
         }
         if waiter.key.settings.max_connections.is_none_or(|cap| self.open < cap) {
             self.open += 1;

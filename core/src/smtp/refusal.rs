@@ -53,6 +53,10 @@ impl Peer {
             Lost::Cancelled => Cancel::error(),
             Lost::Protocol(what) => Error::new(ErrorCode::ProtocolError, format!("{host}: {what}")),
             Lost::ServerClosing(reply) => self.refused(Stage::Mail, "closes the connection", reply.clone()),
+            Lost::OutOfStep(reply) => Error::new(
+                ErrorCode::ProtocolError,
+                format!("{host} lost step when commands ran ahead of their replies: {reply}"),
+            ),
         }
     }
 
@@ -192,7 +196,7 @@ mod tests {
     fn what_was_lost_may_be_repeated_until_it_was_handed_over() {
         let table = [
             (Lost::Connection("x".into()), ErrorCode::ConnectionLost, true),
-            (Lost::TimedOut("reply"), ErrorCode::TimedOut, true),
+            (Lost::TimedOut("reply".into()), ErrorCode::TimedOut, true),
             (Lost::Deadline, ErrorCode::TimedOut, true),
             (Lost::Protocol("x".into()), ErrorCode::ProtocolError, true),
             (Lost::Cancelled, ErrorCode::Cancelled, false),

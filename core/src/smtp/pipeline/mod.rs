@@ -1,29 +1,33 @@
 //! What goes over an authenticated connection, and what became of it: pure, without clock or socket.
 //!
 //! Transactions, "n octets were handed over", reply octets and "closed" go in; octets to write and
-//! verdicts come out (RFC 5321 §3.3, RFC 2920 §3.1). It never retries and never reads the time.
+//! verdicts come out (RFC 5321 §3.3, RFC 2920 §3.1, RFC 3030). It never retries and never reads the time.
 
 mod plan;
 #[cfg(test)]
 mod random_tests;
+mod replies;
 #[cfg(test)]
 mod table_tests;
+mod transaction;
 mod verdict;
 
 use std::collections::VecDeque;
 
 pub(crate) use plan::Plan;
+pub(crate) use transaction::Mode;
 pub(crate) use verdict::{Lost, Outcome, Verdict};
 
+use self::transaction::{Body, Carriage, Command, Expected, Transaction, WINDOW_OCTETS};
+use super::dot_stuffing::DotStuffing;
 use super::reply::ReplyParser;
 use crate::config::Partial;
 use crate::receipt::Reply;
 
-/// One connection's transactions, one after the other.
+/// One connection's transactions, in order. Those under way are few: one, two, or a window of them.
 #[derive(Debug)]
 pub(crate) struct Pipeline {
-    /// PIPELINING is offered and wanted; else one command at a time.
-    grouped: bool,
+    mode: Mode,
     out: Vec<u8>,
     /// Octets of `out` handed over.
     written: usize,
@@ -31,12 +35,19 @@ pub(crate) struct Pipeline {
     total_written: u64,
     total_queued: u64,
     parser: ReplyParser,
+    replies: u64,
     /// Commands without a reply, in order.
     expected: VecDeque<Expected>,
-    current: Option<Current>,
-    verdict: Option<Verdict>,
+    /// Transactions whose replies are not all in, in order.
+    open: VecDeque<Transaction>,
+    next_id: u64,
+    verdicts: VecDeque<(u64, Verdict)>,
     /// A transaction was left open: RSET goes before the next MAIL.
     needs_reset: bool,
+    /// Nothing more is written; what was committed waits for its reply.
+    stopped: bool,
+    /// The server cannot follow when commands run ahead.
+    out_of_step: bool,
     dead: bool,
 }
 
@@ -47,113 +58,104 @@ pub(crate) enum Phase {
     Idle,
     /// Commands are being written, or a reply to one is due.
     Commands,
-    /// The body is going out.
+    /// A body is going out.
     Body,
-    /// The terminator was handed over: its reply decides.
+    /// A terminator was handed over: its reply decides.
     Committed,
     /// Of no use any more: close, without another octet.
     Dead,
 }
 
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Command {
-    Reset,
-    Mail,
-    Rcpt(usize),
-    Data,
-    /// The end of the body; expected from its first octet on, since a refusal may come early.
-    End,
-    /// The end of an empty body that must not be delivered.
-    LoneDot,
-}
-
-#[derive(Clone, Copy, Debug)]
-struct Expected {
-    command: Command,
-    /// `total_queued` behind the command: a reply before that was handed over answers nothing.
-    until: u64,
-}
-
-#[derive(Debug)]
-struct Current {
-    plan: Plan,
-    /// `total_written` at its begin: until it moves, nothing of this transaction left us.
-    begun_at: u64,
-    reset_first: bool,
-    /// The next recipient to be sent.
-    next_rcpt: usize,
-    data_sent: bool,
-    mail: Option<Reply>,
-    recipients: Vec<Option<Reply>>,
-    /// The verdict was given; what is left are replies to commands sent before.
-    decided: bool,
-    body: BodyState,
-}
-
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum BodyState {
-    NotBegun,
-    Going,
-    Committed,
-}
-
 impl Pipeline {
     /// For a connection on which nothing is under way.
-    pub(crate) fn new(grouped: bool) -> Self {
+    pub(crate) fn new(mode: Mode) -> Self {
         Self {
-            grouped,
+            mode,
             out: Vec::new(),
             written: 0,
             total_written: 0,
             total_queued: 0,
             parser: ReplyParser::default(),
+            replies: 0,
             expected: VecDeque::new(),
-            current: None,
-            verdict: None,
+            open: VecDeque::new(),
+            next_id: 0,
+            verdicts: VecDeque::new(),
             needs_reset: false,
+            stopped: false,
+            out_of_step: false,
             dead: false,
         }
     }
 
-    /// Starts a transaction. Only while the phase is [`Phase::Idle`].
-    pub(crate) fn begin(&mut self, plan: Plan) {
-        debug_assert_eq!(self.phase(), Phase::Idle);
-        let reset_first = std::mem::take(&mut self.needs_reset);
-        self.current = Some(Current {
-            begun_at: self.total_written,
+    /// From now on nothing runs ahead.
+    pub(crate) fn demote(&mut self) {
+        self.mode.ahead = false;
+    }
+
+    /// Whether some transaction could be begun now.
+    pub(crate) fn has_room(&self) -> bool {
+        if self.dead || self.stopped {
+            return false;
+        }
+        let Some(last) = self.open.back() else { return true };
+        self.mode.ahead
+            && last.is_queued()
+            && !last.decided
+            && self.open.len() < self.mode.depth()
+            && self.unanswered_octets() < WINDOW_OCTETS
+    }
+
+    /// Whether this one could be.
+    pub(crate) fn takes(&self, plan: &Plan) -> bool {
+        self.has_room()
+            && (self.open.is_empty()
+                || self.mode.carriage(plan) != Carriage::Window
+                || self.unanswered_octets() + plan.body.len() as u64 <= WINDOW_OCTETS)
+    }
+
+    /// Starts a transaction that is [taken](Self::takes); the number comes back with its verdict.
+    pub(crate) fn begin(&mut self, plan: Plan) -> u64 {
+        debug_assert!(self.takes(&plan));
+        let id = self.next_id;
+        self.next_id += 1;
+        let chained = !self.open.is_empty();
+        // A server that keeps the envelope of a failed message would send this one under its sender.
+        let reset_first = std::mem::take(&mut self.needs_reset) || chained;
+        self.open.push_back(Transaction {
+            id,
+            carriage: self.mode.carriage(&plan),
+            begun_at: self.total_queued,
             reset_first,
-            recipients: vec![None; plan.recipients.len()],
+            chained,
+            recipients: vec![None; plan.envelope.rcpt_to.len()],
             plan,
             next_rcpt: 0,
             data_sent: false,
             mail: None,
+            outstanding: 0,
             decided: false,
-            body: BodyState::NotBegun,
+            body: Body::NotBegun,
         });
         if reset_first {
-            self.command(Command::Reset, b"RSET\r\n");
-            if !self.grouped {
-                return;
+            self.command(Command::Reset, |_, out| out.extend_from_slice(b"RSET\r\n"));
+            if !self.mode.grouped {
+                return id;
             }
         }
         self.send_mail();
+        id
     }
 
     /// The octets to be written next; empty if there are none now.
     pub(crate) fn output(&mut self) -> &[u8] {
-        if self.dead {
+        if self.dead || self.stopped {
             return &[];
         }
         if self.written == self.out.len() {
             self.out.clear();
             self.written = 0;
-            if let Some(current) = &mut self.current
-                && current.body == BodyState::Going
-                && !current.decided
-            {
-                current.plan.body.fill(&mut self.out, CHUNK);
-                self.total_queued += self.out.len() as u64;
-            }
+            self.fill();
         }
         &self.out[self.written..]
     }
@@ -162,13 +164,6 @@ impl Pipeline {
     pub(crate) fn handed_over(&mut self, n: usize) {
         self.written += n;
         self.total_written += n as u64;
-        if self.written == self.out.len()
-            && let Some(current) = &mut self.current
-            && current.body == BodyState::Going
-            && current.plan.body.is_finished()
-        {
-            current.body = BodyState::Committed;
-        }
     }
 
     /// The server sent these octets.
@@ -184,7 +179,7 @@ impl Pipeline {
                 Err(malformed) => self.lose(Lost::Protocol(malformed.0)),
             }
         }
-        if !self.dead && self.current.is_none() && !self.parser.is_empty() {
+        if !self.dead && self.open.is_empty() && !self.parser.is_empty() {
             // Half a reply to nothing: what follows would be shifted against our commands.
             self.dead = true;
         }
@@ -195,298 +190,268 @@ impl Pipeline {
         self.lose(why);
     }
 
-    /// The caller wants no more of this transaction. The verdict is there at once; the connection
-    /// lives on if it can be brought back to a clean state.
-    pub(crate) fn abandon(&mut self, why: Lost) {
-        let Some(current) = &self.current else { return };
-        if current.decided {
+    /// The caller wants no more of a transaction. The verdict is there at once; the connection lives on
+    /// if it can be brought back to a clean state, and as long as an earlier message is unanswered.
+    pub(crate) fn abandon(&mut self, id: u64, why: Lost) {
+        let Some(at) = self.at(id) else { return };
+        let one = &self.open[at];
+        if one.decided {
             return;
         }
-        match current.body {
-            BodyState::Committed => self.decide(Outcome::Uncertain(why)),
-            // Nothing but closing without the dot ends a body that has begun (RFC 5321 §4.1.1.4).
-            BodyState::Going => self.lose(why),
-            BodyState::NotBegun if self.total_written == current.begun_at => {
-                let reset_first = current.reset_first;
-                self.decide(Outcome::NotDelivered(why));
-                self.out.clear();
-                self.written = 0;
-                self.total_queued = self.total_written;
-                self.expected.clear();
-                self.current = None;
-                self.needs_reset = reset_first;
-            }
-            BodyState::NotBegun => {
-                self.decide(Outcome::NotDelivered(why));
-                self.settle();
-            }
+        if one.is_committed(self.total_written) {
+            return self.decide(at, Outcome::Uncertain(why));
+        }
+        let untouched = self.total_written <= one.begun_at;
+        if untouched && at + 1 == self.open.len() {
+            return self.take_back(at, why);
+        }
+        let begun = !matches!(one.body, Body::NotBegun);
+        self.decide(at, Outcome::NotDelivered(why));
+        if begun || untouched {
+            // Nothing but closing without the end stops a body that has begun (RFC 5321 §4.1.1.4).
+            self.stop(at);
+        } else {
+            self.settle(at);
         }
     }
 
-    /// The verdict, once, as soon as it is known.
-    pub(crate) fn verdict(&mut self) -> Option<Verdict> {
-        self.verdict.take()
+    /// A verdict, once, as soon as it is known, and the number of its transaction.
+    pub(crate) fn verdict(&mut self) -> Option<(u64, Verdict)> {
+        self.verdicts.pop_front()
+    }
+
+    /// Whether the last octet of this transaction was handed over.
+    pub(crate) fn is_committed(&self, id: u64) -> bool {
+        self.at(id).is_some_and(|at| self.open[at].is_committed(self.total_written))
     }
 
     /// What is being waited for.
     pub(crate) fn phase(&self) -> Phase {
-        match &self.current {
-            _ if self.dead => Phase::Dead,
-            None => Phase::Idle,
-            Some(current) => match current.body {
-                BodyState::NotBegun => Phase::Commands,
-                BodyState::Going => Phase::Body,
-                BodyState::Committed => Phase::Committed,
-            },
+        let writing = self.written < self.out.len();
+        let (Some(first), Some(last)) = (self.open.front(), self.open.back()) else {
+            return match (self.dead || self.stopped, writing) {
+                (true, _) => Phase::Dead,
+                // The rest of a chunk that was refused already.
+                (false, true) => Phase::Body,
+                (false, false) => Phase::Idle,
+            };
+        };
+        if self.dead {
+            return Phase::Dead;
+        }
+        let going = matches!(last.body, Body::Going(_)) && !last.decided;
+        if going || (writing && last.is_queued()) {
+            Phase::Body
+        } else if !writing && first.is_committed(self.total_written) {
+            Phase::Committed
+        } else {
+            Phase::Commands
         }
     }
 
     /// Changes whenever octets were handed over or a reply was read: what a time limit is measured by.
-    pub(crate) fn progress(&self) -> (u64, usize) {
-        (self.total_written, self.expected.len())
+    pub(crate) fn progress(&self) -> (u64, u64) {
+        (self.total_written, self.replies)
     }
 
-    fn reply(&mut self, reply: Reply) {
-        let Some(expected) = self.expected.front().copied() else {
-            let what = format!("a reply to nothing: {reply}");
-            return self.lose(if reply.code == 421 {
-                Lost::ServerClosing(reply)
-            } else {
-                Lost::Protocol(what)
-            });
-        };
-        let committed = self.current.as_ref().is_some_and(|c| c.body == BodyState::Committed);
-        let early = self.total_written < expected.until && !committed;
-        let reply = Reply { command: Some(expected.command.name().to_owned()), ..reply };
-        if expected.command == Command::End && early {
-            return self.early_end(reply);
-        }
-        if reply.code == 421 {
-            return self.server_closes(expected.command, reply);
-        }
-        if early {
-            return self.lose(Lost::Protocol(format!("a reply before its command: {reply}")));
-        }
-        self.expected.pop_front();
-        let class = reply.code / 100;
-        let Some(current) = &mut self.current else { return };
-        match expected.command {
-            Command::Mail | Command::Rcpt(_) if class == 3 => return self.unexpected(&reply),
-            Command::Mail => current.mail = Some(reply),
-            Command::Rcpt(at) => current.recipients[at] = Some(reply),
-            Command::Reset if class == 2 => {}
-            // The server keeps the old envelope: nothing may be added to it.
-            Command::Reset => return self.lose(Lost::ServerClosing(reply)),
-            Command::Data => return self.data_answered(reply),
-            Command::End if class == 2 => {
-                let recipients = std::mem::take(&mut current.recipients);
-                self.decide(Outcome::Accepted { reply, recipients });
+    /// The command whose reply is due next.
+    pub(crate) fn due(&self) -> Option<&'static str> {
+        self.expected.front().map(|expected| expected.command.name())
+    }
+
+    /// Whether the server turned out not to follow when commands run ahead.
+    pub(crate) fn is_out_of_step(&self) -> bool {
+        self.out_of_step
+    }
+
+    fn at(&self, id: u64) -> Option<usize> {
+        let at = usize::try_from(id.checked_sub(self.open.front()?.id)?).ok()?;
+        (at < self.open.len()).then_some(at)
+    }
+
+    fn unanswered_octets(&self) -> u64 {
+        self.open.front().map_or(0, |first| self.total_queued - first.begun_at)
+    }
+
+    /// Encodes more of the body that is going out.
+    fn fill(&mut self) {
+        let Some(last) = self.open.back_mut().filter(|last| !last.decided) else { return };
+        let Body::Going(stuffing) = &mut last.body else { return };
+        let before = self.out.len();
+        stuffing.fill(&mut self.out, CHUNK);
+        self.total_queued += (self.out.len() - before) as u64;
+        if stuffing.is_finished() {
+            last.body = Body::Queued { end: self.total_queued };
+            let (id, until) = (last.id, self.total_queued);
+            // Until now the terminator's place was not known.
+            let end = self.expected.iter_mut().find(|e| e.id == id && e.command == Command::End);
+            if let Some(end) = end {
+                end.until = until;
             }
-            Command::End if class == 3 => return self.unexpected(&reply),
-            Command::End => {
-                self.refuse(reply);
+        }
+    }
+
+    /// Goes on with the `at`th when nothing of it is outstanding, or makes way for the next.
+    fn settle(&mut self, at: usize) {
+        if self.dead || self.open[at].outstanding > 0 {
+            return;
+        }
+        let one = &self.open[at];
+        if !one.decided && !self.stopped {
+            match &one.mail {
+                None => return self.send_mail(),
+                Some(_) if one.mail_refused() => self.decide_envelope(at),
+                Some(_) if one.next_rcpt < one.plan.envelope.rcpt_to.len() => return self.send_recipients(),
+                Some(_) if !one.anyone() || one.refuses_partial() => self.decide_envelope(at),
+                Some(_) => return self.send_body(),
             }
-            Command::LoneDot => self.decide_envelope(),
         }
-        self.settle();
-    }
-
-    /// A reply to the body before its end was handed over.
-    fn early_end(&mut self, reply: Reply) {
-        if matches!(reply.code / 100, 4 | 5) {
-            self.refuse(reply);
-        } else {
-            self.decide(Outcome::NotDelivered(Lost::Protocol(format!(
-                "a reply before its command: {reply}"
-            ))));
-        }
-        self.dead = true;
-    }
-
-    fn server_closes(&mut self, command: Command, reply: Reply) {
-        self.decide_lone_dot();
-        let accepted_mail = self.current.as_ref().is_some_and(|c| c.mail.is_some());
-        if accepted_mail || command == Command::End {
-            self.refuse(reply);
-        } else {
-            self.decide(Outcome::NotDelivered(Lost::ServerClosing(reply)));
-        }
-        self.dead = true;
-    }
-
-    fn data_answered(&mut self, reply: Reply) {
-        let Some(current) = &mut self.current else { return };
-        let go = reply.code == 354;
-        if !go && reply.code / 100 < 4 {
-            return self.unexpected(&reply);
-        }
-        let mail_refused = current.mail.as_ref().is_some_and(|mail| !mail.is_positive());
-        if go && (mail_refused || current.decided) {
-            // An end would deliver an empty message, or one that nobody waits for.
-            self.decide_envelope();
+        // Replies come in order, so that those before it are gone already.
+        self.open.remove(at);
+        if self.stopped && self.expected.is_empty() {
             self.dead = true;
-            return;
         }
-        if go && !current.anyone() {
-            return self.command(Command::LoneDot, b".\r\n");
-        }
-        if go {
-            current.body = BodyState::Going;
-            // The terminator's place is not known yet: every reply before it is early.
-            self.expected.push_back(Expected { command: Command::End, until: u64::MAX });
-            return;
-        }
-        if current.anyone() && !mail_refused {
-            self.refuse(reply);
-        } else {
-            self.decide_envelope();
-        }
-        self.settle();
-    }
-
-    /// Goes on when nothing is outstanding, or frees the connection for the next transaction.
-    fn settle(&mut self) {
-        if self.dead {
-            return;
-        }
-        if self.written < self.out.len() || !self.expected.is_empty() {
-            return;
-        }
-        let Some(current) = &self.current else { return };
-        if current.decided {
-            self.current = None;
-            return;
-        }
-        match &current.mail {
-            None => return self.send_mail(),
-            Some(mail) if !mail.is_positive() => self.decide_envelope(),
-            Some(_) if current.next_rcpt < current.plan.recipients.len() => return self.send_recipients(),
-            Some(_) if !current.anyone() || current.refuses_partial() => self.decide_envelope(),
-            Some(_) => return self.send_data(),
-        }
-        self.current = None;
     }
 
     fn send_mail(&mut self) {
-        let Some(current) = &mut self.current else { return };
-        let line = std::mem::take(&mut current.plan.mail);
-        self.command(Command::Mail, line.as_bytes());
-        if self.grouped {
+        self.command(Command::Mail, |one, out| out.extend_from_slice(one.plan.mail.as_bytes()));
+        if self.mode.grouped {
             self.send_recipients();
         }
     }
 
-    /// One group, or one command; with DATA behind the last if nothing forbids it.
+    /// One group, or one command; with what comes behind the last if nothing forbids it.
     fn send_recipients(&mut self) {
         let begin = self.out.len();
         for sent in 0.. {
-            let Some(current) = &mut self.current else { return };
-            let at = current.next_rcpt;
-            let Some(line) = current.plan.recipients.get_mut(at).map(std::mem::take) else { break };
-            if sent == GROUP || self.out.len() - begin > GROUP_OCTETS || (!self.grouped && sent == 1) {
-                current.plan.recipients[at] = line;
+            let Some(one) = self.open.back_mut() else { return };
+            let at = one.next_rcpt;
+            if at == one.plan.envelope.rcpt_to.len() {
+                break;
+            }
+            if sent == GROUP || self.out.len() - begin > GROUP_OCTETS || (!self.mode.grouped && sent == 1) {
                 return;
             }
-            current.next_rcpt += 1;
-            self.command(Command::Rcpt(at), line.as_bytes());
+            one.next_rcpt += 1;
+            self.command(Command::Rcpt(at), |one, out| one.plan.write_recipient(at, out));
         }
-        let held = self.current.as_ref().is_some_and(|c| c.plan.partial == Partial::Refuse);
-        if self.grouped && !held {
-            self.send_data();
-        }
-    }
-
-    fn send_data(&mut self) {
-        if let Some(current) = &mut self.current
-            && !std::mem::replace(&mut current.data_sent, true)
-        {
-            self.command(Command::Data, b"DATA\r\n");
+        let Some(one) = self.open.back() else { return };
+        let held = one.plan.partial == Partial::Refuse || one.carriage == Carriage::Chunk;
+        if self.mode.grouped && !held {
+            self.send_body();
         }
     }
 
-    fn command(&mut self, command: Command, line: &[u8]) {
-        self.out.extend_from_slice(line);
-        self.total_queued += line.len() as u64;
-        self.expected.push_back(Expected { command, until: self.total_queued });
+    /// DATA, or the chunk itself.
+    fn send_body(&mut self) {
+        let Some(one) = self.open.back_mut() else { return };
+        if std::mem::replace(&mut one.data_sent, true) {
+            return;
+        }
+        if one.carriage == Carriage::Data {
+            return self.command(Command::Data, |_, out| out.extend_from_slice(b"DATA\r\n"));
+        }
+        let windowed = one.carriage == Carriage::Window;
+        let before = self.total_queued;
+        let mut line = 0;
+        self.command(Command::Chunk, |one, out| {
+            let begin = out.len();
+            one.plan.write_chunk(out);
+            line = memchr::memchr(b'\n', &out[begin..]).map_or(0, |at| at + 1);
+        });
+        let end = self.total_queued;
+        if let Some(one) = self.open.back_mut() {
+            one.body = Body::Queued { end };
+        }
+        // A server that refuses may say so at the command's line, and discards the rest (RFC 3030 §2).
+        if let (true, Some(expected)) = (windowed, self.expected.back_mut()) {
+            expected.until = before + line as u64;
+        }
     }
 
-    fn refuse(&mut self, reply: Reply) {
-        let recipients = self.current.as_ref().map(|c| c.recipients.clone()).unwrap_or_default();
-        self.decide(Outcome::Refused { reply, recipients });
+    /// Queues a command of the last transaction.
+    fn command(&mut self, command: Command, write: impl FnOnce(&Transaction, &mut Vec<u8>)) {
+        let Some(one) = self.open.back_mut() else { return };
+        let before = self.out.len();
+        write(one, &mut self.out);
+        one.outstanding += 1;
+        self.total_queued += (self.out.len() - before) as u64;
+        self.expected.push_back(Expected { id: one.id, command, until: self.total_queued });
+    }
+
+    /// Nothing of the last transaction has left us: it is as if it had never begun.
+    fn take_back(&mut self, at: usize, why: Lost) {
+        self.decide(at, Outcome::NotDelivered(why));
+        let Some(one) = self.open.pop_back() else { return };
+        self.expected.retain(|expected| expected.id != one.id);
+        let queued = usize::try_from(self.total_queued - one.begun_at).unwrap_or(usize::MAX);
+        self.out.truncate(self.out.len().saturating_sub(queued));
+        self.total_queued = one.begun_at;
+        self.needs_reset = one.reset_first;
+    }
+
+    /// Writes nothing more. The transactions behind the `at`th are lost; those before it wait for their replies.
+    fn stop(&mut self, at: usize) {
+        self.stopped = true;
+        self.out.clear();
+        self.written = 0;
+        self.total_queued = self.total_written;
+        let behind = "closed, because an earlier message was given up";
+        for later in at + 1..self.open.len() {
+            self.decide(later, Outcome::NotDelivered(Lost::Connection(behind.to_owned())));
+        }
+        let written = self.total_written;
+        let open = &mut self.open;
+        let first = open.front().map_or(0, |first| first.id);
+        self.expected.retain(|expected| {
+            let due = expected.until <= written;
+            if !due && let Some(one) = open.get_mut((expected.id - first) as usize) {
+                one.outstanding -= 1;
+            }
+            due
+        });
+        while self.open.back().is_some_and(|last| last.decided && last.outstanding == 0) {
+            self.open.pop_back();
+        }
+        if self.open.iter().all(|one| one.decided) {
+            self.dead = true;
+        }
     }
 
     /// MAIL or the recipients decided.
-    fn decide_envelope(&mut self) {
-        let Some(current) = &self.current else { return };
-        match &current.mail {
-            Some(mail) if !mail.is_positive() => {
-                let reply = mail.clone();
-                self.decide(Outcome::Refused { reply, recipients: Vec::new() });
-            }
-            _ => {
-                let recipients = current.recipients.clone();
-                self.decide(Outcome::NoRecipients { recipients });
-            }
-        }
+    fn decide_envelope(&mut self, at: usize) {
+        let outcome = self.open[at].envelope_outcome();
+        self.decide(at, outcome);
     }
 
-    /// A whole reply of a kind that does not belong here.
-    fn unexpected(&mut self, reply: &Reply) {
-        let what = reply.command.as_deref().unwrap_or_default();
-        self.lose(Lost::Protocol(format!("to {what} the server answered {reply}")));
-    }
-
-    /// The lone dot's reply changes nothing: nobody was taken.
-    fn decide_lone_dot(&mut self) {
-        if self.expected.front().is_some_and(|expected| expected.command == Command::LoneDot) {
-            self.decide_envelope();
-        }
-    }
-
-    fn lose(&mut self, why: Lost) {
-        self.decide_lone_dot();
-        if let Some(current) = &self.current {
-            let committed = current.body == BodyState::Committed;
-            self.decide(if committed { Outcome::Uncertain(why) } else { Outcome::NotDelivered(why) });
-        }
-        self.dead = true;
-    }
-
-    fn decide(&mut self, outcome: Outcome) {
-        let Some(current) = &mut self.current else { return };
-        if std::mem::replace(&mut current.decided, true) {
+    fn decide(&mut self, at: usize, outcome: Outcome) {
+        let one = &mut self.open[at];
+        if std::mem::replace(&mut one.decided, true) {
             return;
         }
-        let mail_accepted = current.mail.as_ref().is_some_and(Reply::is_positive);
-        self.needs_reset = !matches!(outcome, Outcome::Accepted { .. });
-        self.verdict = Some(Verdict { outcome, mail_accepted });
-    }
-}
-
-impl Current {
-    fn anyone(&self) -> bool {
-        self.recipients.iter().flatten().any(Reply::is_positive)
-    }
-
-    fn refuses_partial(&self) -> bool {
-        self.plan.partial == Partial::Refuse && self.recipients.iter().flatten().any(|r| !r.is_positive())
-    }
-}
-
-impl Command {
-    fn name(self) -> &'static str {
-        match self {
-            Self::Reset => "RSET",
-            Self::Mail => "MAIL FROM",
-            Self::Rcpt(_) => "RCPT TO",
-            Self::Data => "DATA",
-            Self::End | Self::LoneDot => "end of data",
+        let mail_accepted = one.mail.as_ref().is_some_and(Reply::is_positive);
+        self.out_of_step |= matches!(outcome, Outcome::NotDelivered(Lost::OutOfStep(_)));
+        // Those behind it, if any, brought their own RSET.
+        if at + 1 == self.open.len() {
+            self.needs_reset = !matches!(outcome, Outcome::Accepted { .. });
         }
+        let id = self.open[at].id;
+        self.verdicts.push_back((id, Verdict { outcome, mail_accepted }));
+    }
+
+    fn begin_body(&mut self, at: usize) {
+        let one = &mut self.open[at];
+        one.body = Body::Going(DotStuffing::new(one.plan.body.clone()));
+        one.outstanding += 1;
+        // The terminator's place is not known yet: every reply before it is early.
+        self.expected.push_back(Expected { id: one.id, command: Command::End, until: u64::MAX });
+        // A small body is queued whole, so that the next message's commands ride with its end.
+        self.fill();
     }
 }
 
 /// A group stays far below any TCP window, so that neither side can block on the other (RFC 2920 §3.1).
-const GROUP: usize = 100;
-const GROUP_OCTETS: usize = 32 * 1024;
+pub(super) const GROUP: usize = 100;
+pub(super) const GROUP_OCTETS: usize = 32 * 1024;
 /// Body octets encoded at once: four TLS records.
 const CHUNK: usize = 64 * 1024;

@@ -1,17 +1,23 @@
 //! A message made ready for one server: its command lines, checked against what the server can do.
 
+use std::sync::Arc;
+
+use bytes::Bytes;
+
+use super::{GROUP, GROUP_OCTETS};
 use crate::config::Partial;
 use crate::error::{Error, ErrorCode, Result};
+use crate::receipt::Envelope;
 use crate::smtp::Transaction;
 use crate::smtp::capabilities::Capabilities;
-use crate::smtp::dot_stuffing::DotStuffing;
 
-/// The lines of a transaction (RFC 5321 §4.1.1), CRLF included, and its body.
+/// A transaction's MAIL (RFC 5321 §4.1.1.2), CRLF included, its recipients and its body.
 #[derive(Clone, Debug)]
 pub(crate) struct Plan {
     pub(crate) mail: String,
-    pub(crate) recipients: Vec<String>,
-    pub(crate) body: DotStuffing,
+    pub(crate) envelope: Arc<Envelope>,
+    /// CRLF line ends, not dot-stuffed.
+    pub(crate) body: Bytes,
     pub(crate) partial: Partial,
 }
 
@@ -64,10 +70,31 @@ impl Plan {
         mail.push_str("\r\n");
         Ok(Self {
             mail,
-            recipients: envelope.rcpt_to.iter().map(|to| format!("RCPT TO:<{to}>\r\n")).collect(),
-            body: DotStuffing::new(transaction.body.clone()),
+            envelope: envelope.clone(),
+            body: transaction.body.clone(),
             partial: transaction.partial,
         })
+    }
+
+    /// RCPT for the `at`th recipient.
+    pub(super) fn write_recipient(&self, at: usize, out: &mut Vec<u8>) {
+        for part in ["RCPT TO:<", &self.envelope.rcpt_to[at], ">\r\n"] {
+            out.extend_from_slice(part.as_bytes());
+        }
+    }
+
+    /// The body as the last chunk (RFC 3030 §2); a last line without an end is given it.
+    pub(super) fn write_chunk(&self, out: &mut Vec<u8>) {
+        let end: &[u8] = if self.body.ends_with(b"\r\n") { b"" } else { b"\r\n" };
+        out.extend_from_slice(format!("BDAT {} LAST\r\n", self.body.len() + end.len()).as_bytes());
+        out.extend_from_slice(&self.body);
+        out.extend_from_slice(end);
+    }
+
+    /// All its recipients go in one write.
+    pub(super) fn fits_one_group(&self) -> bool {
+        let octets: usize = self.envelope.rcpt_to.iter().map(|to| to.len() + 12).sum();
+        self.envelope.rcpt_to.len() <= GROUP && octets <= GROUP_OCTETS
     }
 }
 
@@ -91,15 +118,13 @@ fn offered(is: bool, extension: &str, why: &str) -> Result<()> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::receipt::Envelope;
-    use bytes::Bytes;
 
     fn transaction(from: &str, to: &[&str], body: &'static [u8]) -> Transaction {
         Transaction {
-            envelope: Envelope {
+            envelope: Arc::new(Envelope {
                 mail_from: from.to_owned(),
                 rcpt_to: to.iter().map(|&a| a.to_owned()).collect(),
-            },
+            }),
             body: Bytes::from_static(body),
             smtputf8: false,
             eight_bit: false,
@@ -122,7 +147,11 @@ mod tests {
         assert_eq!(mail(&transaction("", &["b@x"], b"\r\n"), &all).unwrap(), "MAIL FROM:<> SIZE=2\r\n");
         let wide = Transaction { eight_bit: true, ..transaction("ä@x", &["b@x"], b"\xff\r\n") };
         assert_eq!(mail(&wide, &all).unwrap(), "MAIL FROM:<ä@x> SIZE=3 BODY=8BITMIME SMTPUTF8\r\n");
-        assert_eq!(Plan::new(&plain, &all).unwrap().recipients, ["RCPT TO:<b@x>\r\n"]);
+        let mut out = Vec::new();
+        let plan = Plan::new(&plain, &all).unwrap();
+        plan.write_recipient(0, &mut out);
+        plan.write_chunk(&mut out);
+        assert_eq!(out, b"RCPT TO:<b@x>\r\nBDAT 4 LAST\r\nhi\r\n");
     }
 
     #[test]

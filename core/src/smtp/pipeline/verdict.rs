@@ -31,7 +31,7 @@ pub(crate) enum Lost {
     /// End of file or an I/O error, in the operating system's words.
     Connection(String),
     /// No progress in time; what was waited for.
-    TimedOut(&'static str),
+    TimedOut(String),
     /// The call's deadline passed.
     Deadline,
     /// The caller cancelled.
@@ -40,4 +40,6 @@ pub(crate) enum Lost {
     Protocol(String),
     /// The server said that it is closing before it took anything.
     ServerClosing(Reply),
+    /// The server lost step when commands ran ahead of their replies.
+    OutOfStep(Reply),
 }

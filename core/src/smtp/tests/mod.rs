@@ -95,6 +95,7 @@ fn route(address: SocketAddr) -> Route<Tokens> {
             long_auth_line: false,
             hello_name: None,
             local_address: None,
+            chunking: crate::config::Chunking::Off,
             pipelining: Pipelining::Auto,
             timeouts: Timeouts {
                 connect: limit,
@@ -122,10 +123,10 @@ fn transaction(body: &[u8]) -> Transaction {
 
 fn to(recipients: &[&str], body: &[u8]) -> Transaction {
     Transaction {
-        envelope: Envelope {
+        envelope: Arc::new(Envelope {
             mail_from: "me@x".into(),
             rcpt_to: recipients.iter().map(|&to| to.to_owned()).collect(),
-        },
+        }),
         body: Bytes::copy_from_slice(body),
         smtputf8: false,
         eight_bit: false,

@@ -1,0 +1,75 @@
+//! One message on its way to a connection, and the caller who waits for it.
+
+use std::future::Future;
+use std::pin::Pin;
+use std::sync::Arc;
+use std::sync::atomic::AtomicBool;
+use std::task::{Context, Poll};
+
+use tokio::sync::oneshot;
+use tokio::time::Instant;
+
+use super::Transaction;
+use super::pipeline::Verdict;
+use crate::call::{Cancel, Cancelled};
+use crate::error::Error;
+
+/// One message for a connection.
+pub(crate) struct Job {
+    pub(crate) transaction: Transaction,
+    /// Holds until the terminator is handed over.
+    pub(crate) deadline: Instant,
+    pub(crate) cancel: Cancel,
+    pub(crate) answer: oneshot::Sender<Answer>,
+    /// Set once the terminator is handed over: if the task dies, its caller can still tell.
+    pub(crate) committed: Arc<AtomicBool>,
+}
+
+/// What became of a job.
+#[derive(Debug)]
+pub(crate) enum Answer {
+    /// This server cannot take this message: nothing was sent.
+    NotBegun(Error),
+    /// What the pipeline said.
+    Verdict(Verdict),
+}
+
+/// A job on a connection, without its message.
+pub(crate) struct Flight {
+    /// The pipeline's number for it, once it was begun.
+    pub(crate) id: u64,
+    pub(crate) deadline: Instant,
+    pub(crate) committed: Arc<AtomicBool>,
+    cancelled: Pin<Box<Cancelled>>,
+    answer: oneshot::Sender<Answer>,
+    /// The pipeline was told that its caller left.
+    left: bool,
+}
+
+impl Flight {
+    pub(crate) fn new(job: Job) -> Self {
+        Self {
+            id: u64::MAX,
+            deadline: job.deadline,
+            committed: job.committed,
+            cancelled: Box::pin(job.cancel.into_cancelled()),
+            answer: job.answer,
+            left: false,
+        }
+    }
+
+    /// A caller that went away needs no answer.
+    pub(crate) fn answer(self, answer: Answer) {
+        let _ = self.answer.send(answer);
+    }
+
+    /// Ready, once, when the caller cancelled or went away.
+    pub(crate) fn poll_left(&mut self, cx: &mut Context<'_>) -> Poll<()> {
+        if self.left {
+            return Poll::Pending;
+        }
+        let gone = self.cancelled.as_mut().poll(cx).is_ready() || self.answer.poll_closed(cx).is_ready();
+        self.left = gone;
+        if gone { Poll::Ready(()) } else { Poll::Pending }
+    }
+}
