@@ -71,17 +71,23 @@ class SendStream {
   async #next() {
     for (;;) {
       while (this.#pulling && !this.#pulled && this.#bulk.hasRoom()) this.#pull()
-      if (!this.#result && !this.#dry) this.#result = this.#bulk.next().then((found) => ({ found }), (error) => ({ error }))
+      if (!this.#result && !this.#dry) {
+        // What is pushed from here on is not meant by an answer that there is nothing.
+        this.#dry = true
+        this.#result = this.#bulk.next().then((found) => ({ found }), (error) => ({ error }))
+      }
       if (!this.#result && !this.#pulled) return this.#over()
       const done = await Promise.race([this.#pulled, this.#result].filter(Boolean))
       if (done === PULLED) continue
       this.#result = undefined
-      if (done.error) this.#end({ error: understood(done.error) })
-      else if (done.found) {
+      if (done.error) {
+        this.#dry = false
+        this.#end({ error: understood(done.error) })
+      } else if (done.found) {
+        this.#dry = false
         this.counts = done.found.counts
         return { done: false, value: result(done.found.result) }
       }
-      this.#dry = true
     }
   }
 

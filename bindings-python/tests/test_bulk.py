@@ -53,7 +53,7 @@ def test_ten_thousand_messages_in_flat_memory() -> None:
         gc.collect()
         grown = resident() - early
     assert seen == set(range(10_000))
-    assert most_ahead <= 8
+    assert most_ahead <= 16, "eight at once, two deep"
     assert grown < 16 * 2**20, f"memory grew by {grown} octets"
 
 

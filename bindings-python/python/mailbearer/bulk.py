@@ -175,6 +175,8 @@ class AsyncSendStream(_Stream, AsyncResults):
             if self._pulling is None and not self._ended and self._bulk.has_room():
                 self._pulling = asyncio.ensure_future(_one(self._slow))
             if self._waiting is None and not self._dry:
+                # What is pushed from here on is not meant by an answer that there is nothing.
+                self._dry = True
                 self._waiting = asyncio.ensure_future(self._client._wait(self._bulk.next()))
             under_way = [future for future in (self._pulling, self._waiting) if future is not None]
             if not under_way:
@@ -186,8 +188,8 @@ class AsyncSendStream(_Stream, AsyncResults):
                 waiting, self._waiting = self._waiting, None
                 result = waiting.result()
                 if result is not None:
+                    self._dry = False
                     return result
-                self._dry = self._bulk.counts()[4] == 0
 
     def _pulled(self, pulling: asyncio.Future[Any]) -> None:
         self._pulling = None

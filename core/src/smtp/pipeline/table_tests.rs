@@ -425,7 +425,7 @@ fn every_pair_of_ends_in_a_chain() {
                 "250 r|450 m|503 t|503 d" if in_order => "refused",
                 _ => "not delivered",
             };
-            if first != "" {
+            if !first.is_empty() {
                 assert_eq!(name(1), expected_second, "{case}");
             }
             if in_order && second.starts_with("250 r|503 m") {
