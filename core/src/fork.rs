@@ -5,10 +5,14 @@
 //! [`ForkCell`], which gives a child a fresh value and never touches, and never drops, the old one.
 
 use std::process;
-use std::sync::OnceLock;
+
+use once_cell::race::OnceBox;
 
 /// A value per process: made on first use, made anew in a forked child.
-pub struct ForkCell<T>(OnceLock<Node<T>>);
+///
+/// Nobody ever waits for it: two threads may make it at once, and one of the two is dropped. A child that
+/// was forked while another thread was making it would wait for that thread for ever.
+pub struct ForkCell<T>(OnceBox<Node<T>>);
 
 impl<T> Default for ForkCell<T> {
     fn default() -> Self {
@@ -20,19 +24,19 @@ struct Node<T> {
     pid: u32,
     /// Always `Some`, but while it is dropped.
     value: Option<Box<T>>,
-    child: OnceLock<Box<Self>>,
+    child: OnceBox<Self>,
 }
 
 impl<T> ForkCell<T> {
     /// An empty cell.
     pub const fn new() -> Self {
-        Self(OnceLock::new())
+        Self(OnceBox::new())
     }
 
     /// This process's value; `make` is given the parent's, which it may read only by `try_lock`.
     pub fn get(&self, make: impl Fn(Option<&T>) -> T) -> &T {
         let pid = process::id();
-        let mut node = self.0.get_or_init(|| Node::new(pid, make(None)));
+        let mut node = self.0.get_or_init(|| Box::new(Node::new(pid, make(None))));
         // As long as the chain of forks that used this value; each link is another process.
         while node.pid != pid {
             node = node.child.get_or_init(|| Box::new(Node::new(pid, make(node.value.as_deref()))));
@@ -54,7 +58,7 @@ impl<T> ForkCell<T> {
 
 impl<T> Node<T> {
     fn new(pid: u32, value: T) -> Self {
-        Self { pid, value: Some(Box::new(value)), child: OnceLock::new() }
+        Self { pid, value: Some(Box::new(value)), child: OnceBox::new() }
     }
 }
 
