@@ -14,7 +14,7 @@ TARGET := $(or $(CARGO_TARGET_DIR),target)
 PREFIX ?= /usr/local
 SYSTEM_LIBS := -lgcc_s -lutil -lrt -lpthread -lm -ldl
 
-.PHONY: help demo test check need cli python node c header docs wheel conformance deny install clean snippets interop \
+.PHONY: help demo test check need cli python node c header docs wheel conformance deny install clean snippets interop bench \
         test-rust test-python test-node test-c
 
 help:  ## what there is
@@ -92,6 +92,10 @@ interop: cli python node c $(BUILD)/conformance-c  ## through Postfix, Dovecot, 
 	tests/interop/install.sh
 	$(CARGO) build --locked -p mailbearer -p mailbearer-emulator --examples
 	CONFORMANCE_PYTHON=$(CURDIR)/$(PYTHON) $(BUILD)/interop/venv/bin/python -m pytest -q -c tests/interop/pytest.ini tests/interop
+
+bench: $(VENV)/dev  ## speed and memory, with peers in the same run: docs/benchmarks.md
+	benches/install.sh
+	python3 benches/run.py
 
 $(BUILD)/conformance-c: tests/conformance/shims/c.c include/mailbearer.h c
 	mkdir -p $(BUILD)

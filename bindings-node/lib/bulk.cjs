@@ -12,6 +12,8 @@ class SendStream {
   #pulling = true
   #pulled
   #result
+  // Results that are here and were not asked for yet.
+  #here = []
   // Nothing is under way, so there is no result to wait for.
   #dry = true
   #failures = []
@@ -69,6 +71,7 @@ class SendStream {
   }
 
   async #next() {
+    if (this.#here.length > 0) return { done: false, value: this.#here.shift() }
     for (;;) {
       while (this.#pulling && !this.#pulled && this.#bulk.hasRoom()) this.#pull()
       if (!this.#result && !this.#dry) {
@@ -85,8 +88,10 @@ class SendStream {
         this.#end({ error: understood(done.error) })
       } else if (done.found) {
         this.#dry = false
-        this.counts = done.found.counts
-        return { done: false, value: result(done.found.result) }
+        const { results, counts } = JSON.parse(done.found)
+        this.counts = counts
+        this.#here = results.map(result)
+        return { done: false, value: this.#here.shift() }
       }
     }
   }
@@ -128,7 +133,7 @@ class SendStream {
   }
 
   #push({ fields, blobs }) {
-    this.#bulk.push(fields, blobs)
+    this.#bulk.push(JSON.stringify(fields), blobs)
     this.#dry = false
   }
 

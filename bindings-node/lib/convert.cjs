@@ -122,16 +122,31 @@ async function whole(stream) {
   return Buffer.concat(chunks)
 }
 
+// Core's receipt with JavaScript's names.
 function receipt(found) {
-  const timings = Object.fromEntries(
-    Object.entries(found.timings).map(([stage, seconds]) => [`${stage}Ms`, seconds * 1000]),
-  )
-  return { ...found, sentAt: new Date(found.sentAt), timings }
+  const timings = {}
+  for (const stage in found.timings) timings[`${stage}Ms`] = found.timings[stage] * 1000
+  return {
+    messageId: found.message_id,
+    serverMessageId: found.server_message_id,
+    tag: found.tag,
+    accepted: found.accepted,
+    rejected: found.rejected,
+    reply: found.reply,
+    envelope: { mailFrom: found.envelope.mail_from, rcptTo: found.envelope.rcpt_to },
+    size: found.size,
+    attempts: found.attempts,
+    sentAt: new Date(found.sent_at),
+    timings,
+  }
 }
 
 function result(found) {
   return {
-    ...found,
+    index: found.index,
+    tag: found.tag,
+    messageId: found.message_id,
+    outcome: found.outcome,
     receipt: found.receipt && receipt(found.receipt),
     error: found.error && new MailError(found.error),
   }

@@ -47,9 +47,9 @@ class Mailer extends EventEmitter {
     const { signal, call } = callOf(options)
     const sent = await under(signal, call, async () => {
       const { fields: plain, blobs } = await message(fields)
-      return this.#mailer.send(plain, blobs, call)
+      return this.#mailer.send(JSON.stringify(plain), blobs, call)
     })
-    return receipt(sent)
+    return receipt(JSON.parse(sent))
   }
 
   sendMany(messages, options) {
@@ -59,7 +59,7 @@ class Mailer extends EventEmitter {
 
   async render(fields) {
     const { fields: plain, blobs } = await message(fields)
-    return under(undefined, undefined, () => this.#mailer.render(plain, blobs))
+    return under(undefined, undefined, () => this.#mailer.render(JSON.stringify(plain), blobs))
   }
 
   async verify(options = {}) {

@@ -4,13 +4,13 @@ use std::future::{Future, poll_fn};
 use std::pin::pin;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-use mailbearer::{Bulk, Call, Error, ErrorCode, Mailer};
+use mailbearer::{Bulk, Call, Error, ErrorCode, Mailer, SendResult};
 use napi::Env;
 use napi::bindgen_prelude::{Buffer, PromiseRaw, within_runtime_if_available};
 use napi_derive::napi;
-use serde_json::{Value, json};
+use serde_json::Value;
 
-use crate::convert::{fail, message, to_js};
+use crate::convert::{fail, message, to_js, to_json};
 
 /// A bulk send under way. May be pushed to while somebody waits for a result.
 #[napi]
@@ -35,8 +35,8 @@ impl NativeBulk {
 
     /// Starts a message.
     #[napi]
-    pub fn push(&self, fields: Value, blobs: Vec<Buffer>) {
-        let message = message(&self.mailer, fields, &blobs);
+    pub fn push(&self, fields: String, blobs: Vec<Buffer>) {
+        let message = message(&self.mailer, &fields, &blobs);
         lock(&self.bulk).push(message);
     }
 
@@ -64,17 +64,22 @@ impl NativeBulk {
         lock(&self.bulk).finish();
     }
 
-    /// One result with the counts, or null when there is nothing to wait for.
-    #[napi(ts_return_type = "Promise<any>")]
-    pub fn next<'env>(&self, env: &'env Env) -> napi::Result<PromiseRaw<'env, Value>> {
+    /// One result, and what else is there by now, with the counts; null when there is nothing to wait for.
+    #[napi(ts_return_type = "Promise<string | null>")]
+    pub fn next<'env>(&self, env: &'env Env) -> napi::Result<PromiseRaw<'env, Option<String>>> {
         let bulk = self.bulk.clone();
         env.spawn_future(async move {
             // Locked for each poll alone, so that pushing goes on meanwhile.
             let next = poll_fn(|context| pin!(lock(&bulk).next()).poll(context)).await;
-            Ok(match next.transpose().map_err(fail)? {
-                Some(result) => json!({"result": to_js(&result), "counts": to_js(&lock(&bulk).counts())}),
-                None => Value::Null,
-            })
+            let Some(first) = next.transpose().map_err(fail)? else { return Ok(None) };
+            let mut bulk = lock(&bulk);
+            let mut text = format!("{{\"results\":[{}", shown(&first));
+            while let Some(result) = bulk.ready() {
+                text.push(',');
+                text.push_str(&shown(&result));
+            }
+            text.push_str(&format!("],\"counts\":{}}}", to_js(&bulk.counts())));
+            Ok(Some(text))
         })
     }
 
@@ -82,6 +87,18 @@ impl NativeBulk {
     #[napi]
     pub fn counts(&self) -> Value {
         to_js(&lock(&self.bulk).counts())
+    }
+}
+
+/// A result as JSON; its error with JavaScript's names already.
+fn shown(result: &SendResult) -> String {
+    match &result.result {
+        Ok(_) => to_json(result),
+        Err(error) => {
+            let mut shape = serde_json::to_value(result).unwrap_or_default();
+            shape["error"] = to_js(error);
+            shape.to_string()
+        }
     }
 }
 

@@ -11,7 +11,7 @@ use napi_derive::napi;
 use serde_json::Value;
 
 use crate::bulk::NativeBulk;
-use crate::convert::{NativeCall, fail, message, to_js};
+use crate::convert::{NativeCall, fail, message, to_js, to_json};
 use crate::host::{Asked, Told, host};
 use crate::login::NativeLogin;
 use crate::tokens::NativeTokens;
@@ -54,17 +54,17 @@ impl NativeMailer {
     }
 
     /// Sends one message.
-    #[napi(ts_return_type = "Promise<any>")]
+    #[napi(ts_return_type = "Promise<string>")]
     pub fn send<'env>(
         &self,
         env: &'env Env,
-        fields: Value,
+        fields: String,
         blobs: Vec<Buffer>,
         call: &NativeCall,
-    ) -> napi::Result<PromiseRaw<'env, Value>> {
+    ) -> napi::Result<PromiseRaw<'env, String>> {
         let (mailer, call) = (self.mailer.clone(), call.to_core()?);
-        let message = message(&mailer, fields, &blobs).map_err(fail)?;
-        env.spawn_future(async move { mailer.send(&message, call).await.map(|r| to_js(&r)).map_err(fail) })
+        let message = message(&mailer, &fields, &blobs).map_err(fail)?;
+        env.spawn_future(async move { mailer.send(&message, call).await.map(|r| to_json(&r)).map_err(fail) })
     }
 
     /// Begins a bulk send.
@@ -78,11 +78,11 @@ impl NativeMailer {
     pub fn render<'env>(
         &self,
         env: &'env Env,
-        fields: Value,
+        fields: String,
         blobs: Vec<Buffer>,
     ) -> napi::Result<PromiseRaw<'env, Buffer>> {
         let mailer = self.mailer.clone();
-        let message = message(&self.mailer, fields, &blobs).map_err(fail)?;
+        let message = message(&self.mailer, &fields, &blobs).map_err(fail)?;
         env.spawn_future(async move {
             mailer.render(&message).await.map(|bytes| Buffer::from(bytes.to_vec())).map_err(fail)
         })

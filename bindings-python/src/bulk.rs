@@ -6,6 +6,7 @@ use std::sync::{Arc, Mutex, MutexGuard};
 
 use mailbearer::Error;
 use pyo3::prelude::*;
+use pyo3::types::PyList;
 use serde_json::Value;
 
 use crate::convert::{from_py, to_py};
@@ -61,7 +62,7 @@ impl Bulk {
         self.lock().finish();
     }
 
-    /// The next result as a dict; `None` where there is nothing to wait for.
+    /// The next result, and what else is there by now, as dicts; `None` where there is nothing to wait for.
     fn next(&self) -> Job {
         let bulk = self.0.clone();
         Job::new(
@@ -70,15 +71,25 @@ impl Bulk {
                 // Locked for each poll alone, so that pushing goes on meanwhile: `next` keeps nothing
                 // between two polls.
                 let next = poll_fn(|context| pin!(lock(&bulk).next()).poll(context));
-                next.await.transpose()
-            },
-            |py, result| {
-                let Some(result) = result else { return Ok(py.None()) };
-                let mut shape = json(&result)?;
-                if let Err(error) = &result.result {
-                    shape["error"] = data(error)?;
+                let Some(first) = next.await.transpose()? else { return Ok(None) };
+                let mut all = vec![first];
+                let mut bulk = lock(&bulk);
+                while let Some(result) = bulk.ready() {
+                    all.push(result);
                 }
-                Ok(to_py(py, &shape)?.unbind())
+                Ok(Some(all))
+            },
+            |py, results| {
+                let Some(results) = results else { return Ok(py.None()) };
+                let list = PyList::empty(py);
+                for result in &results {
+                    let mut shape = json(result)?;
+                    if let Err(error) = &result.result {
+                        shape["error"] = data(error)?;
+                    }
+                    list.append(to_py(py, &shape)?)?;
+                }
+                Ok(list.into_any().unbind())
             },
         )
     }

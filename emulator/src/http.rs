@@ -77,7 +77,7 @@ where
     let inner = TowerToHyperService::new(router);
     let service = hyper::service::service_fn(move |mut request: hyper::Request<Incoming>| {
         let inner = inner.clone();
-        let refusal = check_host(request.headers(), &base);
+        let refusal = check_host(request.headers());
         let reached = reached(request.headers(), &base);
         request.extensions_mut().insert(reached);
         async move {
@@ -103,9 +103,9 @@ where
 }
 
 /// Only names of this machine are served: a web page cannot reach us under a name of its own (DNS rebinding).
-fn check_host(headers: &HeaderMap, base: &Base) -> Option<Response> {
+fn check_host(headers: &HeaderMap) -> Option<Response> {
     let host = host(headers);
-    if host.is_some_and(|host| is_loopback(host, base)) {
+    if host.is_some_and(is_loopback) {
         return None;
     }
     Some(text(421, "the emulator answers to localhost, 127.0.0.1 and [::1] only\n"))
@@ -115,15 +115,16 @@ fn host(headers: &HeaderMap) -> Option<&str> {
     headers.get(header::HOST)?.to_str().ok()
 }
 
-fn is_loopback(host: &str, base: &Base) -> bool {
-    let port = base.0.rsplit(':').next().unwrap_or_default();
-    let name = host.strip_suffix(port).and_then(|name| name.strip_suffix(':'));
-    matches!(name.unwrap_or(host).to_ascii_lowercase().as_str(), "localhost" | "127.0.0.1" | "[::1]")
+/// On any port: the way here may lead through a forwarded one.
+fn is_loopback(host: &str) -> bool {
+    let is_port = |port: &str| !port.is_empty() && port.bytes().all(|b| b.is_ascii_digit());
+    let name = host.rsplit_once(':').filter(|(_, port)| is_port(port)).map_or(host, |(name, _)| name);
+    matches!(name.to_ascii_lowercase().as_str(), "localhost" | "127.0.0.1" | "[::1]")
 }
 
 fn reached(headers: &HeaderMap, base: &Base) -> Base {
     match (host(headers), base.0.split_once("://")) {
-        (Some(host), Some((scheme, _))) if is_loopback(host, base) => {
+        (Some(host), Some((scheme, _))) if is_loopback(host) => {
             Base(format!("{scheme}://{}", host.to_ascii_lowercase()))
         }
         _ => base.clone(),

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+
 from . import errors
 from .message import as_message
 from .receipt import Counts, SendResult
@@ -31,6 +33,9 @@ class _Stream:
         self._bulk = bulk
         self._ended = False
         self._failure: BaseException | None = None
+        #: Results that are here and were not asked for yet, the next one last.
+        self._here: list[Any] = []
+        self._process = os.getpid()
 
     @property
     def counts(self) -> Counts:
@@ -70,6 +75,11 @@ class _Stream:
                 return self._end(failure)
             self._push(item)
 
+    def _first(self, results: list[Any]) -> SendResult:
+        results.reverse()
+        self._here = results
+        return SendResult.from_core(results.pop())
+
     def _take_failure(self) -> BaseException | None:
         failure, self._failure = self._failure, None
         return failure
@@ -90,14 +100,16 @@ class SendStream(_Stream, Results):
         return self
 
     def __next__(self) -> SendResult:
+        if self._here and self._process == os.getpid():
+            return SendResult.from_core(self._here.pop())
         self._fill(self._source)
         try:
-            result = self._client._run(self._bulk.next())
+            results = self._client._run(self._bulk.next())
         except errors.Error:
             self._end()
             raise
-        if result is not None:
-            return SendResult.from_core(result)
+        if results is not None:
+            return self._first(results)
         self._end()
         failure = self._take_failure()
         if failure is not None:
@@ -132,13 +144,15 @@ class AsyncSendStream(_Stream, AsyncResults):
         return self
 
     async def __anext__(self) -> SendResult:
+        if self._here and self._process == os.getpid():
+            return SendResult.from_core(self._here.pop())
         try:
-            result = await (self._quick() if self._slow is None else self._next())
+            results = await (self._quick() if self._slow is None else self._next())
         except errors.Error:
             self.cancel()
             raise
-        if result is not None:
-            return SendResult.from_core(result)
+        if results is not None:
+            return self._first(results)
         self.cancel()
         failure = self._take_failure()
         if failure is not None:

@@ -133,21 +133,41 @@ impl Bulk {
             let text = "this stream of messages was begun in another process";
             return told.then(|| Err(Error::new(ErrorCode::Closed, text)));
         }
-        let mut result = match self.ready.pop_front() {
+        let result = match self.ready.pop_front() {
             Some(result) => result,
             None => match self.tasks.join_next().await {
-                Some(joined) => {
-                    self.counts.in_flight -= 1;
-                    match joined {
-                        Ok(result) => result,
-                        Err(e) => {
-                            return Some(Err(Error::new(ErrorCode::Internal, format!("a send ended: {e}"))));
-                        }
-                    }
-                }
+                Some(joined) => match self.landed(joined) {
+                    Ok(result) => result,
+                    Err(error) => return Some(Err(error)),
+                },
                 None => return self.fatal.take().map(Err),
             },
         };
+        Some(Ok(self.count(result)))
+    }
+
+    /// A result that is there already, as [`next`](Self::next) would give it; never waits.
+    pub fn ready(&mut self) -> Option<SendResult> {
+        if !self.is_at_home() {
+            return None;
+        }
+        let result = match self.ready.pop_front() {
+            Some(result) => result,
+            None => {
+                let joined = self.tasks.try_join_next()?;
+                // What broke is told last, like all that concerns more than one message.
+                self.landed(joined).map_err(|error| self.fatal.get_or_insert(error)).ok()?
+            }
+        };
+        Some(self.count(result))
+    }
+
+    fn landed(&mut self, joined: Result<SendResult, tokio::task::JoinError>) -> Result<SendResult> {
+        self.counts.in_flight -= 1;
+        joined.map_err(|e| Error::new(ErrorCode::Internal, format!("a send ended: {e}")))
+    }
+
+    fn count(&mut self, mut result: SendResult) -> SendResult {
         if let Err(error) = &result.result
             && retry::is_fatal_for_all(error)
         {
@@ -161,7 +181,7 @@ impl Bulk {
             Outcome::Uncertain => self.counts.uncertain += 1,
             Outcome::NotSent => self.counts.not_sent += 1,
         }
-        Some(Ok(result))
+        result
     }
 }
 
