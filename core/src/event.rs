@@ -79,6 +79,11 @@ pub const EVENTS: &[EventKind] = &[
         meaning: "The caller cancelled; `delivery` says whether the message may have gone out all the same.",
     },
     EventKind {
+        name: "limit.waiting",
+        fields: &["limit", "delay"],
+        meaning: "A message waits for its turn, since only so many may go.",
+    },
+    EventKind {
         name: "warning",
         fields: &["code", "message", "message_id"],
         meaning: "Something that works, and should be looked at.",

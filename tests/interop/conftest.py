@@ -102,7 +102,8 @@ class Options:
         smtp = {"host": "localhost", "port": server.port, "security": "starttls", **over.pop("smtp", {})}
         if smtp["security"] == "tls":
             smtp["port"] = server.tls_port
-        return {**found, "smtp": smtp, "tls": {"roots": str(roots)}, **over}
+        limits = {**found["limits"], **over.pop("limits", {})}
+        return {**found, "smtp": smtp, "tls": {"roots": str(roots)}, "limits": limits, **over}
 
 
 @pytest.fixture

@@ -112,6 +112,7 @@ const TYPED: &[&str] = &[
     "smtp.port",
     "smtp__port",
     "max_connections",
+    "messages_per_minute",
     "max_messages_per_connection",
     "retry.attempts",
     "retry__attempts",

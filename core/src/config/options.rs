@@ -274,6 +274,9 @@ pub struct LimitOptions {
     /// Connections at once per host and mailbox, in this process.
     #[serde(deserialize_with = "nullable")]
     pub max_connections: Option<Option<usize>>,
+    /// Messages in any minute, in this process; Microsoft 365 takes 30.
+    #[serde(deserialize_with = "nullable")]
+    pub messages_per_minute: Option<Option<u32>>,
     /// Messages before a connection is replaced; default 100.
     #[serde(deserialize_with = "nullable")]
     pub max_messages_per_connection: Option<Option<u32>>,

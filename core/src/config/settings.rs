@@ -183,6 +183,8 @@ pub struct SmtpSettings {
     pub timeouts: Timeouts,
     /// Connections at once per host and mailbox.
     pub max_connections: Option<usize>,
+    /// Messages in any minute.
+    pub messages_per_minute: Option<u32>,
     /// Messages before a connection is replaced.
     pub max_messages_per_connection: Option<u32>,
     /// How long an unused connection is kept.
@@ -376,6 +378,12 @@ fn smtp(options: &Options, preset: &Preset) -> Result<SmtpSettings> {
                 .with_hint("Give `platform`, `bundled`, or the path of a PEM file.")
         })?;
     }
+    if let Some(Some(0)) = options.limits.messages_per_minute {
+        return Err(Error::config(
+            "limits.messages_per_minute",
+            "`limits.messages_per_minute` must be at least 1",
+        ));
+    }
     if let Some(Some(0)) = options.limits.max_connections {
         return Err(Error::config("limits.max_connections", "`limits.max_connections` must be at least 1"));
     }
@@ -410,6 +418,7 @@ fn smtp(options: &Options, preset: &Preset) -> Result<SmtpSettings> {
             final_reply: given.timeouts.final_reply.unwrap_or(seconds(600)),
         },
         max_connections: limits.max_connections.unwrap_or(preset.max_connections),
+        messages_per_minute: limits.messages_per_minute.unwrap_or(preset.messages_per_minute),
         max_messages_per_connection: limits.max_messages_per_connection.unwrap_or(Some(100)),
         idle_timeout: limits.idle_timeout.unwrap_or(Some(seconds(60))),
         max_age: limits.max_age.unwrap_or(Some(seconds(600))),

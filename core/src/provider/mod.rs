@@ -48,6 +48,8 @@ pub struct Preset {
     pub token_hosts: &'static [&'static str],
     /// Connections at once per mailbox.
     pub max_connections: Option<usize>,
+    /// Messages in any minute for one mailbox.
+    pub messages_per_minute: Option<u32>,
     /// Recipients a message.
     pub max_recipients: usize,
     /// Whether AUTH lines over 512 octets are known to be taken.

@@ -37,6 +37,7 @@ const BASE: Preset = Preset {
     authorization_parameters: &[],
     token_hosts: &[],
     max_connections: Some(5),
+    messages_per_minute: None,
     max_recipients: 1000,
     long_auth_line: false,
     chains: true,
@@ -57,6 +58,7 @@ const MICROSOFT365: Preset = Preset {
     app_scope: "https://outlook.office365.com/.default",
     token_hosts: MICROSOFT_HOSTS,
     max_connections: Some(3),
+    messages_per_minute: Some(30),
     max_recipients: 500,
     long_auth_line: true,
     // Until somebody has looked at a live tenant; at 30 messages a minute it gains nothing.
@@ -109,6 +111,7 @@ static PRESETS: &[Preset] = &[
         tenant: "",
         app_scope: "https://outlook.office.com/.default",
         max_connections: None,
+        messages_per_minute: None,
         max_recipients: 50,
         refresh_ahead: 1200,
         min_remaining: 1200,
@@ -218,6 +221,8 @@ mod tests {
     fn microsofts_limits_are_the_published_ones() {
         let preset = find("microsoft365").unwrap();
         assert_eq!((preset.max_connections, preset.max_recipients), (Some(3), 500));
+        assert_eq!(preset.messages_per_minute, Some(30));
+        assert_eq!(find("hve").unwrap().messages_per_minute, None);
         assert_eq!(preset.app_scope, "https://outlook.office365.com/.default");
     }
 }

@@ -10,6 +10,7 @@ mod classify;
 mod connection;
 mod dot_stuffing;
 mod job;
+mod limits;
 mod opening;
 mod pipeline;
 pub(crate) mod pool;
@@ -91,12 +92,35 @@ pub(crate) async fn deliver<B: Bearer>(
     let (peer, key) = (route.peer(), route.key());
     let mailbox = process().pools.mailbox(&key);
     let bounds = Bounds { deadline, cancel };
+    mailbox.may_send(&peer)?;
+    let begun = Instant::now();
+    mailbox.let_through(&key, bounds, &route.events).await?;
+    let waited = begun.elapsed();
+    let sent = send_once(route, transaction, &peer, &key, &mailbox, bounds).await;
+    match sent {
+        Ok(delivered) => Ok(Delivered { queue_time: delivered.queue_time + waited, ..delivered }),
+        Err(error) => {
+            mailbox.learn(&error);
+            Err(error)
+        }
+    }
+}
+
+async fn send_once<B: Bearer>(
+    route: &Route<B>,
+    transaction: Transaction,
+    peer: &Peer,
+    key: &Arc<Key>,
+    mailbox: &Arc<Mailbox>,
+    bounds: Bounds<'_>,
+) -> Result<Delivered> {
+    let (deadline, cancel) = (bounds.deadline, bounds.cancel);
     let (mut queue_time, mut connect_time) = (Duration::ZERO, Duration::ZERO);
     let mut fresh = false;
     // A second turn asks for a new connection, and a new connection ends the loop.
     loop {
         let begun = Instant::now();
-        let lease = mailbox.acquire(&key, fresh, bounds).await?;
+        let lease = mailbox.acquire(key, fresh, bounds).await?;
         queue_time += begun.elapsed();
         let (answer, answered) = oneshot::channel();
         let committed = Arc::new(AtomicBool::new(false));
@@ -119,7 +143,7 @@ pub(crate) async fn deliver<B: Bearer>(
             Lease::Slot(slot) => {
                 fresh = false;
                 let begun = Instant::now();
-                connect(route, &mailbox, slot, &key, bounds, Some(job)).await?;
+                connect(route, mailbox, slot, key, bounds, Some(job)).await?;
                 connect_time += begun.elapsed();
                 Instant::now()
             }

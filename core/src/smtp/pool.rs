@@ -12,11 +12,13 @@ use tokio::sync::{oneshot, watch};
 
 use super::auth::{Breaker, Refusal};
 use super::job::Job;
+use super::limits::Limits;
 use super::refusal::Peer;
 use super::wire::Bounds;
 use crate::call::Cancel;
 use crate::config::{Roots, SmtpSettings};
 use crate::error::{Error, ErrorCode, Result};
+use crate::event::{Event, EventSink};
 use crate::token::Identity;
 
 /// The pools of this process.
@@ -122,6 +124,7 @@ struct State {
     seats: VecDeque<Idle>,
     waiting: VecDeque<Waiter>,
     breaker: Breaker,
+    limits: Limits,
 }
 
 /// What a connection has to offer.
@@ -219,6 +222,74 @@ impl Mailbox {
     }
 
     /// # Errors
+    /// `throttled` while the server pauses this mailbox.
+    pub(crate) fn may_send(&self, peer: &Peer) -> Result<()> {
+        let state = lock(&self.state);
+        let Some((left, words)) = state.limits.pause_left(tokio::time::Instant::now()) else { return Ok(()) };
+        let text =
+            format!("{} pauses this mailbox, since messages failed again and again: {words}", peer.host);
+        Err(Error::new(ErrorCode::Throttled, text)
+            .with_retry_after(Some(left))
+            .with_hint("Stop sending from it, cure the cause, then wait: going on makes the pause longer."))
+    }
+
+    /// Waits for the mailbox's turn, if only so many messages may go in a minute.
+    ///
+    /// # Errors
+    /// `throttled` at once if the turn would come after the deadline; `cancelled`.
+    pub(crate) async fn let_through(&self, key: &Key, bounds: Bounds<'_>, events: &EventSink) -> Result<()> {
+        let Some(per_minute) = key.settings.messages_per_minute else { return Ok(()) };
+        let now = tokio::time::Instant::now();
+        let at = lock(&self.state).limits.reserve(now, per_minute);
+        let wait = at.saturating_duration_since(now);
+        if wait.is_zero() {
+            return Ok(());
+        }
+        let turn = Turn { mailbox: self, at: Some(at) };
+        if at >= bounds.deadline {
+            let text = format!(
+                "{per_minute} messages a minute are allowed: the next may go in {} s, after the call's time",
+                wait.as_secs() + 1
+            );
+            return Err(Error::new(ErrorCode::Throttled, text)
+                .with_retry_after(Some(wait))
+                .with_hint("Wait, give the call more time, or raise limits.messages_per_minute if the provider allows it."));
+        }
+        events.emit(|| {
+            Event::new("limit.waiting").with("limit", "messages_per_minute").with("delay", wait.as_secs_f64())
+        });
+        tokio::select! {
+            biased;
+            () = bounds.cancel.cancelled() => Err(Cancel::error()),
+            () = tokio::time::sleep_until(at) => {
+                turn.taken();
+                Ok(())
+            }
+        }
+    }
+
+    /// Takes what a failure says about the mailbox to heart.
+    pub(crate) fn learn(&self, error: &Error) {
+        let Some(reply) = error.smtp() else { return };
+        let now = tokio::time::Instant::now();
+        let mut state = lock(&self.state);
+        if reply.code == 432 {
+            let open = state.open;
+            state.limits.halve(now, open);
+        }
+        let continuous = |status: &str| {
+            status
+                .strip_prefix("5.2.")
+                .and_then(|detail| detail.parse().ok())
+                .is_some_and(|n: u16| (251..=255).contains(&n))
+        };
+        // The same numbers stand on single refusals with 554.
+        if reply.code == 550 && reply.enhanced.as_deref().is_some_and(continuous) {
+            state.limits.pause(now, reply.to_string());
+        }
+    }
+
+    /// # Errors
     /// `auth_rejected` while the breaker is open.
     pub(crate) fn may_sign_in(&self, peer: &Peer) -> Result<()> {
         let Some(left) = lock(&self.state).breaker.remaining(Instant::now()) else { return Ok(()) };
@@ -281,6 +352,26 @@ impl Mailbox {
     }
 }
 
+/// A turn that was promised; given back if its message does not go.
+struct Turn<'a> {
+    mailbox: &'a Mailbox,
+    at: Option<tokio::time::Instant>,
+}
+
+impl Turn<'_> {
+    fn taken(mut self) {
+        self.at = None;
+    }
+}
+
+impl Drop for Turn<'_> {
+    fn drop(&mut self) {
+        if let Some(at) = self.at {
+            lock(&self.mailbox.state).limits.give_back(at);
+        }
+    }
+}
+
 enum Found {
     Idle(Idle),
     Slot,
@@ -303,7 +394,8 @@ impl State {
         {
             return Some(Found::Idle(seat));
         }
-        if waiter.key.settings.max_connections.is_none_or(|cap| self.open < cap) {
+        let cap = self.limits.connections(tokio::time::Instant::now(), waiter.key.settings.max_connections);
+        if cap.is_none_or(|cap| self.open < cap) {
             self.open += 1;
             return Some(Found::Slot);
         }

@@ -106,6 +106,7 @@ fn route(address: SocketAddr) -> Route<Tokens> {
                 final_reply: limit,
             },
             max_connections: Some(3),
+            messages_per_minute: None,
             max_messages_per_connection: Some(100),
             idle_timeout: Some(limit),
             max_age: Some(limit * 10),

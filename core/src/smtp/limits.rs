@@ -1,0 +1,133 @@
+//! What a mailbox may do for now: messages a minute, connections, and whether anything at all. Pure; the
+//! clock comes in.
+
+use std::collections::VecDeque;
+use std::time::Duration;
+
+use tokio::time::Instant;
+
+/// One mailbox's restraints in this process.
+#[derive(Debug, Default)]
+pub(crate) struct Limits {
+    /// When messages were, or will be, let through, in order: as many as a minute takes.
+    let_through: VecDeque<Instant>,
+    /// Fewer connections than allowed, until then.
+    halved: Option<(usize, Instant)>,
+    /// Nothing, until then, and the server's words.
+    paused: Option<(Instant, String)>,
+}
+
+impl Limits {
+    /// When the next message may go, if at most `per_minute` do in any minute; it is counted from then on.
+    pub(crate) fn reserve(&mut self, now: Instant, per_minute: u32) -> Instant {
+        let many = per_minute as usize;
+        while self.let_through.len() > many
+            || self
+                .let_through
+                .front()
+                .is_some_and(|at| *at + MINUTE <= now && self.let_through.len() >= many)
+        {
+            self.let_through.pop_front();
+        }
+        let last = self.let_through.back().copied().unwrap_or(now);
+        let earliest = match self.let_through.len() < many {
+            true => now,
+            false => self.let_through[self.let_through.len() - many] + MINUTE,
+        };
+        // In order: who asks later does not overtake.
+        let at = earliest.max(last).max(now);
+        self.let_through.push_back(at);
+        at
+    }
+
+    /// A message that was to go then did not.
+    pub(crate) fn give_back(&mut self, at: Instant) {
+        if let Some(found) = self.let_through.iter().rposition(|one| *one == at) {
+            self.let_through.remove(found);
+        }
+    }
+
+    /// How many connections may be open, where `cap` are allowed.
+    pub(crate) fn connections(&self, now: Instant, cap: Option<usize>) -> Option<usize> {
+        match self.halved {
+            Some((fewer, until)) if now < until => Some(cap.map_or(fewer, |cap| cap.min(fewer))),
+            _ => cap,
+        }
+    }
+
+    /// The server counts too many connections: half of the `open` ones must do for a minute.
+    pub(crate) fn halve(&mut self, now: Instant, open: usize) {
+        let before = self.halved.filter(|(_, until)| now < *until).map_or(open, |(fewer, _)| fewer.min(open));
+        self.halved = Some(((before / 2).max(1), now + MINUTE));
+    }
+
+    /// The server pauses a mailbox that goes on after errors: nothing is sent for a while.
+    pub(crate) fn pause(&mut self, now: Instant, words: String) {
+        self.paused = Some((now + PAUSE, words));
+    }
+
+    /// How long nothing may be sent, and the server's words.
+    pub(crate) fn pause_left(&self, now: Instant) -> Option<(Duration, &str)> {
+        let (until, words) = self.paused.as_ref()?;
+        (now < *until).then(|| (*until - now, words.as_str()))
+    }
+}
+
+const MINUTE: Duration = Duration::from_secs(60);
+const PAUSE: Duration = Duration::from_secs(300);
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn no_minute_has_more_than_it_may_whenever_messages_come() {
+        let start = Instant::now();
+        let second = |n: u64| start + Duration::from_secs(n);
+        // All at once; one a second; in bursts.
+        for arrivals in
+            [vec![0; 100], (0..100).collect(), (0..100).map(|n| n / 20 * 35).collect::<Vec<u64>>()]
+        {
+            let mut limits = Limits::default();
+            let times: Vec<Instant> = arrivals.iter().map(|at| limits.reserve(second(*at), 30)).collect();
+            for (at, time) in times.iter().enumerate() {
+                assert!(*time >= second(arrivals[at]));
+                let minute = times.iter().filter(|other| *other >= time && **other < *time + MINUTE).count();
+                assert!(minute <= 30, "{minute} in a minute");
+            }
+            assert!(times.is_sorted());
+            assert!(*times.last().unwrap() <= second(3 * 60 + arrivals.last().unwrap()));
+        }
+        let mut limits = Limits::default();
+        let all: Vec<_> = (0..30).map(|_| limits.reserve(start, 30)).collect();
+        assert!(all.iter().all(|at| *at == start), "a burst is not held up");
+        assert_eq!(limits.reserve(start, 30), start + MINUTE);
+        limits.give_back(start + MINUTE);
+        limits.give_back(start);
+        assert_eq!(limits.reserve(start, 30), start);
+    }
+
+    #[test]
+    fn connections_are_halved_for_a_minute_and_never_to_none() {
+        let now = Instant::now();
+        let mut limits = Limits::default();
+        assert_eq!(limits.connections(now, Some(3)), Some(3));
+        limits.halve(now, 8);
+        assert_eq!((limits.connections(now, Some(3)), limits.connections(now, None)), (Some(3), Some(4)));
+        limits.halve(now, 8);
+        limits.halve(now, 8);
+        limits.halve(now, 8);
+        assert_eq!(limits.connections(now, None), Some(1));
+        assert_eq!(limits.connections(now + MINUTE, None), None);
+    }
+
+    #[test]
+    fn a_pause_ends_by_itself() {
+        let now = Instant::now();
+        let mut limits = Limits::default();
+        assert!(limits.pause_left(now).is_none());
+        limits.pause(now, "550 5.2.252".into());
+        assert_eq!(limits.pause_left(now), Some((PAUSE, "550 5.2.252")));
+        assert!(limits.pause_left(now + PAUSE).is_none());
+    }
+}
