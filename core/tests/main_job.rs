@@ -215,3 +215,44 @@ async fn memory_keeps_what_it_would_have_sent() {
     assert_eq!(kept[0].message_id, receipt.message_id);
     assert_eq!(kept[0].envelope.mail_from, "me@example.org");
 }
+
+/// Sends side by side, as many at once as there is room, over one connection.
+async fn many(emulator: &Emulator, smtp: Value, messages: impl Iterator<Item = Message>) -> Vec<Outcome> {
+    let mut options = emulator.settings("client_credentials", DEFAULT_USERNAME).unwrap();
+    for (key, value) in smtp.as_object().unwrap() {
+        options["smtp"][key] = value.clone();
+    }
+    // A connection that nobody can find would be waited for for ever.
+    options["limits"] = json!({"max_connections": 1, "messages_per_minute": null, "idle_timeout": null,
+        "max_age": null, "max_messages_per_connection": null});
+    let mailer = Mailer::from_json(options, Host::default()).unwrap();
+    let mut bulk = mailer.bulk(Call::default(), tokio::runtime::Handle::current()).unwrap();
+    let (mut messages, mut outcomes) = (messages, Vec::new());
+    loop {
+        while bulk.has_room() {
+            match messages.next() {
+                Some(message) => bulk.push(Ok(message)),
+                None => bulk.finish(),
+            }
+        }
+        match bulk.next().await {
+            Some(result) => outcomes.push(result.unwrap().outcome()),
+            None => return outcomes,
+        }
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_chain_of_messages_stays_on_its_connection_and_one_that_is_too_large_stops_nobody() {
+    for smtp in [json!({"pipelining": "chain"}), json!({"pipelining": "chain", "chunking": "pipelined"})] {
+        let emulator = emulator();
+        emulator.configure(json!({"size_limit": 4000})).unwrap();
+        let big = "x".repeat(6000);
+        let text = |n: usize| if n % 2 == 0 { "small" } else { &big };
+        let messages = (0..600).map(|n| message(json!({"to": ["ada@example.com"], "text": text(n)})));
+        let outcomes = many(&emulator, smtp, messages).await;
+        let sent = outcomes.iter().filter(|outcome| **outcome == Outcome::Sent).count();
+        assert_eq!((outcomes.len(), sent), (600, 300));
+        assert_eq!(emulator.seen()["connections"], 1);
+    }
+}

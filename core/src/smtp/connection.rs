@@ -21,7 +21,7 @@ use super::capabilities::Capabilities;
 use super::job::{Answer, Flight, Job};
 use super::opening::Opened;
 use super::pipeline::{Lost, Mode, Outcome, Phase, Pipeline, Plan, Verdict};
-use super::pool::{Host, Key, Offer, Slot};
+use super::pool::{Host, Key, Place, Slot};
 use super::reply::ReplyParser;
 use super::wire::quit;
 use crate::config::{Chunking, Pipelining};
@@ -49,7 +49,9 @@ pub(crate) struct Connection {
     flights: VecDeque<Flight>,
     /// A message that must wait for room, and its lines.
     held: Option<(Plan, Flight)>,
-    offer: Option<(Offer, oneshot::Receiver<Job>)>,
+    /// What the pool's entry of this connection, or a lease of it, gives us.
+    offer: Option<oneshot::Receiver<Job>>,
+    place: Arc<Place>,
     /// Answers for callers whose next message shall find this connection, or its slot, free.
     untold: Vec<(Flight, Answer)>,
     patience: Patience,
@@ -108,6 +110,7 @@ impl Connection {
             flights: VecDeque::new(),
             held: None,
             offer: None,
+            place: Arc::new(Place::new(now)),
             untold: Vec::new(),
             patience: Patience::new(now),
             timer: Box::pin(sleep_until(now + FAR)),
@@ -128,17 +131,25 @@ impl Connection {
                 break End::Close(self.closing_words());
             }
             self.begin_held();
+            if self.write_error.is_some() && self.pipeline.phase() == Phase::Idle {
+                break End::Close("it can be written to no more".to_owned());
+            }
             if let Some(end) = self.make_offer() {
                 break end;
             }
             self.tell();
             match poll_fn(|cx| self.poll_turn(cx)).await {
                 Turn::Moved => {}
-                Turn::Job(job) => self.admit(job),
-                Turn::Forgotten if matches!(self.offer.take(), Some((Offer::Idle, _))) => {
-                    break End::Quit("another connection was needed");
+                Turn::Job(job) => {
+                    self.offer = None;
+                    self.admit(job);
                 }
-                Turn::Forgotten => {}
+                Turn::Forgotten => {
+                    self.offer = None;
+                    if self.place.was_evicted() && self.pipeline.phase() == Phase::Idle {
+                        break End::Quit("another connection was needed");
+                    }
+                }
                 Turn::Left(id) => self.give_up(id, Lost::Cancelled),
                 Turn::Unsolicited(what) => break End::Close(what),
                 Turn::Timer => {
@@ -153,14 +164,11 @@ impl Connection {
 
     async fn end(mut self, end: End) {
         // A message may have been handed over in this moment.
-        if let Some(job) = self.withdraw() {
-            match &end {
-                // In order, and somebody wants it: it serves once more.
-                End::Quit(_) => {
-                    self.admit(job);
-                    return Box::pin(self.run()).await;
-                }
-                End::Close(_) => self.hold(job),
+        if let Some(mut jobs) = self.offer.take() {
+            self.slot.mailbox().withdraw(&self.place);
+            jobs.close();
+            if let Ok(job) = jobs.try_recv() {
+                self.hold(job);
             }
         }
         let Self { stream, slot, events, key, ended, untold, held, .. } = self;
@@ -194,7 +202,6 @@ impl Connection {
 
     /// Takes a message on, or tells its caller at once that this server cannot have it.
     fn admit(&mut self, job: Job) {
-        self.offer = None;
         self.hold(job);
         self.begin_held();
     }
@@ -222,7 +229,8 @@ impl Connection {
         while let Some((id, verdict)) = self.pipeline.verdict() {
             match verdict.outcome {
                 Outcome::Accepted { .. } => self.refusals_in_a_row = 0,
-                _ => self.refusals_in_a_row += 1,
+                Outcome::Refused { .. } | Outcome::NoRecipients { .. } => self.refusals_in_a_row += 1,
+                Outcome::NotDelivered(_) | Outcome::Uncertain(_) => {}
             }
             if let Some(at) = self.flights.iter().position(|flight| flight.id == id)
                 && let Some(flight) = self.flights.remove(at)
@@ -258,29 +266,25 @@ impl Connection {
     fn make_offer(&mut self) -> Option<End> {
         let retired = self.retired();
         let idle = self.pipeline.phase() == Phase::Idle && self.held.is_none();
-        if idle && let Some(reason) = retired {
-            return Some(End::Quit(reason));
-        }
-        let wanted = match idle {
-            true => Some(Offer::Idle),
-            false if retired.is_none() && self.held.is_none() && self.pipeline.has_room() => {
-                Some(Offer::Seat)
+        let room = self.held.is_none() && self.pipeline.has_room();
+        let mailbox = self.slot.mailbox();
+        if (idle || room) && retired.is_none() {
+            if self.offer.is_none() {
+                let (key, ended) = (self.key.clone(), self.ended.subscribe());
+                self.offer = Some(mailbox.offer(key, ended, self.place.clone(), !idle));
+            } else if self.place.is_seat() == idle {
+                mailbox.moved(&self.place, !idle);
             }
-            false => None,
-        };
-        if self.offer.as_ref().map(|(offer, _)| *offer) == wanted {
             return None;
         }
-        match (self.withdraw(), wanted) {
-            // It came in this moment.
-            (Some(job), _) => self.admit(job),
-            (None, Some(offer)) => {
-                let jobs = self.slot.mailbox().offer(offer, self.key.clone(), self.ended.subscribe());
-                self.offer = Some((offer, jobs));
-            }
-            (None, None) => {}
+        // Where somebody was given it already, the message is on its way.
+        if self.offer.is_some() && mailbox.withdraw(&self.place) {
+            self.offer = None;
         }
-        None
+        match (idle, &self.offer, retired) {
+            (true, None, Some(reason)) => Some(End::Quit(reason)),
+            _ => None,
+        }
     }
 
     fn retired(&self) -> Option<&'static str> {
@@ -292,13 +296,6 @@ impl Connection {
             return Some("it has carried its share of messages");
         }
         settings.max_age.is_some_and(|age| self.opened.elapsed() >= age).then_some("it is old")
-    }
-
-    /// Takes the offer back; a message that was handed over meanwhile comes out.
-    fn withdraw(&mut self) -> Option<Job> {
-        let (_, mut jobs) = self.offer.take()?;
-        jobs.close();
-        jobs.try_recv().ok()
     }
 
     fn closing_words(&self) -> String {
@@ -333,12 +330,25 @@ impl Connection {
             self.pipeline.abandon(id, Lost::Deadline);
         }
         if self.pipeline.phase() == Phase::Idle {
-            return (self.idle_until() <= now).then_some(End::Quit("it was idle"));
+            return self.idle_for_long(now);
         }
         if self.patience_ends() <= now {
             self.out_of_patience();
         }
         None
+    }
+
+    fn idle_for_long(&mut self, now: Instant) -> Option<End> {
+        if now < self.idle_until() {
+            return None;
+        }
+        if self.offer.is_some() && !self.slot.mailbox().withdraw(&self.place) {
+            // Somebody has just been given it.
+            self.patience = Patience::new(now);
+            return None;
+        }
+        self.offer = None;
+        Some(End::Quit(self.retired().unwrap_or("it was idle")))
     }
 
     fn out_of_patience(&mut self) {
@@ -396,7 +406,7 @@ impl Connection {
         {
             return Poll::Ready(Turn::Left(None));
         }
-        if let Some((_, jobs)) = &mut self.offer
+        if let Some(jobs) = &mut self.offer
             && let Poll::Ready(job) = Pin::new(jobs).poll(cx)
         {
             return Poll::Ready(job.map_or(Turn::Forgotten, Turn::Job));

@@ -34,7 +34,7 @@ use self::connection::Connection;
 use self::job::{Answer, Job};
 use self::opening::Steps;
 use self::pipeline::{Lost, Outcome, Verdict};
-use self::pool::{Key, Lease, Mailbox, Slot};
+use self::pool::{Key, Lease, Mailbox, Slot, Wanted};
 use self::refusal::Peer;
 use self::wire::{Bounds, quit};
 use crate::call::Cancel;
@@ -116,11 +116,12 @@ async fn send_once<B: Bearer>(
 ) -> Result<Delivered> {
     let (deadline, cancel) = (bounds.deadline, bounds.cancel);
     let (mut queue_time, mut connect_time) = (Duration::ZERO, Duration::ZERO);
-    let mut fresh = false;
-    // A second turn asks for a new connection, and a new connection ends the loop.
-    loop {
+    let (mut wanted, mut stale) = (Wanted::Any, 0);
+    // Connections that have just gone, and then one of our own.
+    for turn in 0.. {
         let begun = Instant::now();
-        let lease = mailbox.acquire(key, fresh, bounds).await?;
+        let wanted_now = if turn < TURNS { wanted } else { Wanted::Slot };
+        let lease = mailbox.acquire(key, wanted_now, turn > 0, bounds).await?;
         queue_time += begun.elapsed();
         let (answer, answered) = oneshot::channel();
         let committed = Arc::new(AtomicBool::new(false));
@@ -131,9 +132,9 @@ async fn send_once<B: Bearer>(
             answer,
             committed: committed.clone(),
         };
+        let reused = matches!(lease, Lease::Idle(_));
         let sent = match lease {
             Lease::Idle(idle) => {
-                fresh = true;
                 let sent = Instant::now();
                 if !idle.hand(job) {
                     continue;
@@ -141,20 +142,21 @@ async fn send_once<B: Bearer>(
                 sent
             }
             Lease::Slot(slot) => {
-                fresh = false;
                 let begun = Instant::now();
-                connect(route, mailbox, slot, key, bounds, Some(job)).await?;
+                // Boxed: it is rare, and large, and would make every send's future so.
+                Box::pin(connect(route, mailbox, slot, key, bounds, Some(job))).await?;
                 connect_time += begun.elapsed();
                 Instant::now()
             }
         };
-        let reused = fresh;
         let verdict = match answered.await {
             Ok(Answer::Verdict(verdict)) => verdict,
             Ok(Answer::NotBegun(error)) => return Err(error),
             Err(_) => task_died(committed.load(Ordering::Acquire)),
         };
-        if reused && verdict.is_stale() {
+        if reused && stale < STALE && verdict.is_stale() {
+            stale += 1;
+            wanted = Wanted::OpenedAfter(Instant::now());
             continue;
         }
         let taken = peer.result(verdict.outcome, &transaction.envelope, transaction.partial)?;
@@ -167,6 +169,7 @@ async fn send_once<B: Bearer>(
             send_time: sent.elapsed(),
         });
     }
+    unreachable!("a connection of our own ends the loop")
 }
 
 /// Opens a connection (or finds an idle one), authenticates, and leaves it idle in the pool.
@@ -177,7 +180,7 @@ pub(crate) async fn warm<B: Bearer>(route: &Route<B>, deadline: Instant, cancel:
     let key = route.key();
     let mailbox = process().pools.mailbox(&key);
     let bounds = Bounds { deadline, cancel };
-    match mailbox.acquire(&key, false, bounds).await? {
+    match mailbox.acquire(&key, Wanted::Any, false, bounds).await? {
         Lease::Idle(idle) => mailbox.put_back(idle),
         Lease::Slot(slot) => connect(route, &mailbox, slot, &key, bounds, None).await?,
     }
@@ -252,7 +255,7 @@ async fn walk<B: Bearer>(
     let (peer, key, settings) = (route.peer(), route.key(), &route.settings);
     let mailbox = process().pools.mailbox(&key);
     // It counts like any other connection; the cap is the provider's.
-    let slot = mailbox.acquire(&key, true, bounds).await?;
+    let slot = mailbox.acquire(&key, Wanted::Slot, false, bounds).await?;
     let opened = opening::prepare(settings, &route.roots, &peer, bounds, steps).await?;
     steps.begin("auth");
     mailbox.may_sign_in(&peer)?;
@@ -316,5 +319,9 @@ fn task_died(committed: bool) -> Verdict {
     Verdict { outcome, mail_accepted: false }
 }
 
+/// Used connections that may be lost under one message before it is told so.
+const STALE: u32 = 2;
+/// Connections that were gone when they were to be used.
+const TURNS: u32 = 8;
 /// A little more than a connection's own patience at QUIT.
 const CLOSING: Duration = Duration::from_secs(3);

@@ -127,13 +127,27 @@ struct State {
     limits: Limits,
 }
 
-/// What a connection has to offer.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Offer {
-    /// Itself: nothing is under way.
-    Idle,
-    /// Room behind the messages under way.
-    Seat,
+/// Where a connection stands; shared by its task and the pool's entry of it.
+pub(crate) struct Place {
+    opened: tokio::time::Instant,
+    /// Messages are under way, and there is room behind them; else nothing is.
+    seat: AtomicBool,
+    /// It was told to close, so that another one can be opened.
+    evicted: AtomicBool,
+}
+
+impl Place {
+    pub(crate) fn new(opened: tokio::time::Instant) -> Self {
+        Self { opened, seat: AtomicBool::new(false), evicted: AtomicBool::new(false) }
+    }
+
+    pub(crate) fn is_seat(&self) -> bool {
+        self.seat.load(Ordering::Relaxed)
+    }
+
+    pub(crate) fn was_evicted(&self) -> bool {
+        self.evicted.load(Ordering::Relaxed)
+    }
 }
 
 /// An idle connection, or a seat on one: its task waits at the other end.
@@ -142,15 +156,36 @@ pub(crate) struct Idle {
     job: oneshot::Sender<Job>,
     /// Errs when the socket is closed.
     ended: watch::Receiver<()>,
+    place: Arc<Place>,
+}
+
+/// Which connections will do.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Wanted {
+    Any,
+    /// Those before it were lost with the server's good will.
+    OpenedAfter(tokio::time::Instant),
+    /// One of the caller's own.
+    Slot,
 }
 
 struct Waiter {
     key: Arc<Key>,
-    /// Only a new connection will do.
-    fresh: bool,
-    /// An idle connection was told to close for this one.
-    evicted: bool,
+    wanted: Wanted,
+    /// The idle connection that was told to close for this one; errs when it has.
+    evicted: Option<watch::Receiver<()>>,
     grant: oneshot::Sender<Lease>,
+}
+
+impl Waiter {
+    fn takes(&self, idle: &Idle) -> bool {
+        let fits = match self.wanted {
+            Wanted::Any => true,
+            Wanted::OpenedAfter(at) => idle.place.opened > at,
+            Wanted::Slot => false,
+        };
+        fits && idle.key == self.key
+    }
 }
 
 /// What a caller gets for waiting.
@@ -168,18 +203,23 @@ pub(crate) struct Slot {
 }
 
 impl Mailbox {
-    /// Waits for an idle connection of `key`, a seat on one, or a slot; `fresh`: for a slot only.
+    /// Waits for a connection of `key` that will do, a seat on one, or a slot; `again`: ahead of the others.
     ///
     /// # Errors
     /// `throttled` if the deadline passes first, `cancelled`.
     pub(crate) async fn acquire(
         self: &Arc<Self>,
         key: &Arc<Key>,
-        fresh: bool,
+        wanted: Wanted,
+        again: bool,
         bounds: Bounds<'_>,
     ) -> Result<Lease> {
         let (grant, mut granted) = oneshot::channel();
-        lock(&self.state).waiting.push_back(Waiter { key: key.clone(), fresh, evicted: false, grant });
+        let waiter = Waiter { key: key.clone(), wanted, evicted: None, grant };
+        match again {
+            true => lock(&self.state).waiting.push_front(waiter),
+            false => lock(&self.state).waiting.push_back(waiter),
+        }
         self.serve();
         tokio::select! {
             biased;
@@ -192,33 +232,46 @@ impl Mailbox {
         }
     }
 
-    /// Offers a connection; its task waits for what comes out of the receiver.
+    /// Offers a connection, or a seat on it; its task waits for what comes out of the receiver.
     pub(crate) fn offer(
         self: &Arc<Self>,
-        offer: Offer,
         key: Arc<Key>,
         ended: watch::Receiver<()>,
+        place: Arc<Place>,
+        seat: bool,
     ) -> oneshot::Receiver<Job> {
         let (job, receiver) = oneshot::channel();
-        let idle = Idle { key, job, ended };
-        match offer {
-            Offer::Idle => lock(&self.state).idle.push(idle),
-            Offer::Seat => lock(&self.state).seats.push_back(idle),
-        }
-        self.serve();
+        place.seat.store(seat, Ordering::Relaxed);
+        place.evicted.store(false, Ordering::Relaxed);
+        self.put_back(Idle { key, job, ended, place });
         receiver
     }
 
-    /// Offers a connection that was taken and not used.
+    /// A connection that offers a seat became idle, or the other way round. A lease of it stays good.
+    pub(crate) fn moved(self: &Arc<Self>, place: &Arc<Place>, seat: bool) {
+        place.seat.store(seat, Ordering::Relaxed);
+        let found = lock(&self.state).take(place);
+        if let Some(idle) = found {
+            self.put_back(idle);
+        }
+    }
+
+    /// Takes an offer back; false if somebody was given it already.
+    pub(crate) fn withdraw(&self, place: &Arc<Place>) -> bool {
+        lock(&self.state).take(place).is_some()
+    }
+
+    /// Offers what was taken and not used.
     pub(crate) fn put_back(self: &Arc<Self>, idle: Idle) {
-        lock(&self.state).idle.push(idle);
+        lock(&self.state).put(idle);
         self.serve();
     }
 
     /// Tells the idle connections of this route to close. What comes back errs as each is closed.
     pub(crate) fn close_idle(&self, key: &Key) -> Vec<watch::Receiver<()>> {
         let idle = &mut lock(&self.state).idle;
-        idle.extract_if(.., |idle| idle.key.is_same_route(key)).map(|idle| idle.ended).collect()
+        let these = idle.extract_if(.., |idle| idle.key.is_same_route(key));
+        these.map(Idle::evict).collect()
     }
 
     /// # Errors
@@ -320,29 +373,19 @@ impl Mailbox {
         lock(&self.state).breaker.remaining(Instant::now()).is_some()
     }
 
-    /// Gives what there is to whoever waits longest.
+    /// Gives what there is to whoever waits longest, and what those cannot use to the next ones.
     fn serve(self: &Arc<Self>) {
         // Each turn takes one waiter from the queue, or ends.
         loop {
-            let (grant, lease) = {
-                let mut state = lock(&self.state);
-                state.waiting.retain(|waiter| !waiter.grant.is_closed());
-                let Some(mut waiter) = state.waiting.pop_front() else { return };
-                match state.find(&mut waiter) {
-                    Some(Found::Idle(idle)) => (waiter.grant, Lease::Idle(idle)),
-                    Some(Found::Slot) => {
-                        (waiter.grant, Lease::Slot(Slot { mailbox: self.clone(), held: true }))
-                    }
-                    None => {
-                        state.waiting.push_front(waiter);
-                        return;
-                    }
-                }
+            let Some((grant, found)) = lock(&self.state).next_grant() else { return };
+            let lease = match found {
+                Found::Idle(idle) => Lease::Idle(idle),
+                Found::Slot => Lease::Slot(Slot { mailbox: self.clone(), held: true }),
             };
             // Whoever waited went away in this moment. Given back without another round: this is the round.
             match grant.send(lease) {
                 Ok(()) => {}
-                Err(Lease::Idle(idle)) => lock(&self.state).idle.push(idle),
+                Err(Lease::Idle(idle)) => lock(&self.state).put(idle),
                 Err(Lease::Slot(mut slot)) => {
                     slot.held = false;
                     lock(&self.state).open -= 1;
@@ -378,37 +421,82 @@ enum Found {
 }
 
 impl State {
-    fn find(&mut self, waiter: &mut Waiter) -> Option<Found> {
-        // A task whose runtime went away closed its end, and one that withdrew its offer.
+    fn put(&mut self, idle: Idle) {
+        match idle.place.is_seat() {
+            true => self.seats.push_back(idle),
+            false => self.idle.push(idle),
+        }
+    }
+
+    fn take(&mut self, place: &Arc<Place>) -> Option<Idle> {
+        let this = |idle: &Idle| Arc::ptr_eq(&idle.place, place);
+        if let Some(at) = self.idle.iter().position(this) {
+            return Some(self.idle.remove(at));
+        }
+        let at = self.seats.iter().position(this)?;
+        self.seats.remove(at)
+    }
+
+    fn next_grant(&mut self) -> Option<(oneshot::Sender<Lease>, Found)> {
+        // A task whose runtime went away closed its end.
         self.idle.retain(|idle| !idle.job.is_closed());
         self.seats.retain(|seat| !seat.job.is_closed());
-        if !waiter.fresh
-            && let Some(at) = self.idle.iter().rposition(|idle| idle.key == waiter.key)
-        {
+        let mut first = true;
+        let mut at = 0;
+        while at < self.waiting.len().min(LOOK_AHEAD) {
+            if self.waiting[at].grant.is_closed() {
+                self.waiting.remove(at);
+                continue;
+            }
+            let found = self.find(at, first);
+            if let Some(found) = found
+                && let Some(waiter) = self.waiting.remove(at)
+            {
+                return Some((waiter.grant, found));
+            }
+            // Slots go in order: only what the first cannot use is for the others.
+            first = false;
+            at += 1;
+        }
+        None
+    }
+
+    fn find(&mut self, at: usize, may_open: bool) -> Option<Found> {
+        let waiter = &self.waiting[at];
+        if let Some(at) = self.idle.iter().rposition(|idle| waiter.takes(idle)) {
             return Some(Found::Idle(self.idle.remove(at)));
         }
         // A seat is a round trip away, a new connection seven: one more is opened when the seats are taken.
-        if !waiter.fresh
-            && let Some(at) = self.seats.iter().position(|seat| seat.key == waiter.key)
+        if let Some(at) = self.seats.iter().position(|seat| waiter.takes(seat))
             && let Some(seat) = self.seats.remove(at)
         {
             return Some(Found::Idle(seat));
         }
-        let cap = self.limits.connections(tokio::time::Instant::now(), waiter.key.settings.max_connections);
+        if !may_open {
+            return None;
+        }
+        let cap = waiter.key.settings.max_connections;
+        let cap = self.limits.connections(tokio::time::Instant::now(), cap);
         if cap.is_none_or(|cap| self.open < cap) {
             self.open += 1;
             return Some(Found::Slot);
         }
-        if !waiter.evicted && !self.idle.is_empty() {
+        let closing = waiter.evicted.as_ref().is_some_and(|ended| ended.has_changed().is_ok());
+        if !closing && !self.idle.is_empty() {
             // The longest idle one closes; its slot comes back when its socket is closed.
-            waiter.evicted = true;
-            self.idle.remove(0);
+            self.waiting[at].evicted = Some(self.idle.remove(0).evict());
         }
         None
     }
 }
 
 impl Idle {
+    /// Tells the connection to close; what comes back errs when it has.
+    fn evict(self) -> watch::Receiver<()> {
+        self.place.evicted.store(true, Ordering::Relaxed);
+        self.ended
+    }
+
     /// Hands a job to the connection; false if the connection is gone.
     pub(crate) fn hand(self, job: Job) -> bool {
         self.job.send(job).is_ok()
@@ -436,5 +524,7 @@ fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
     mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
+/// How many waiters are looked at for what the first cannot use.
+const LOOK_AHEAD: usize = 16;
 /// Mailboxes remembered before unused ones are forgotten.
 const MANY: usize = 1024;

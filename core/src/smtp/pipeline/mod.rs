@@ -201,13 +201,12 @@ impl Pipeline {
         if one.is_committed(self.total_written) {
             return self.decide(at, Outcome::Uncertain(why));
         }
-        let untouched = self.total_written <= one.begun_at;
-        if untouched && at + 1 == self.open.len() {
+        if self.total_written <= one.begun_at {
             return self.take_back(at, why);
         }
         let begun = !matches!(one.body, Body::NotBegun);
         self.decide(at, Outcome::NotDelivered(why));
-        if begun || untouched {
+        if begun {
             // Nothing but closing without the end stops a body that has begun (RFC 5321 §4.1.1.4).
             self.stop(at);
         } else {
@@ -242,7 +241,7 @@ impl Pipeline {
         let going = matches!(last.body, Body::Going(_)) && !last.decided;
         if going || (writing && last.is_queued()) {
             Phase::Body
-        } else if !writing && first.is_committed(self.total_written) {
+        } else if !writing && first.is_committed(self.total_written) && self.the_end_is_due() {
             Phase::Committed
         } else {
             Phase::Commands
@@ -265,8 +264,12 @@ impl Pipeline {
     }
 
     fn at(&self, id: u64) -> Option<usize> {
-        let at = usize::try_from(id.checked_sub(self.open.front()?.id)?).ok()?;
-        (at < self.open.len()).then_some(at)
+        // Numbers may be missing between: some transactions were taken back.
+        self.open.iter().position(|one| one.id == id)
+    }
+
+    fn the_end_is_due(&self) -> bool {
+        self.expected.front().is_some_and(|expected| expected.command.ends_the_message())
     }
 
     fn unanswered_octets(&self) -> u64 {
@@ -306,9 +309,10 @@ impl Pipeline {
                 Some(_) => return self.send_body(),
             }
         }
+        debug_assert!(self.open[at].decided);
         // Replies come in order, so that those before it are gone already.
         self.open.remove(at);
-        if self.stopped && self.expected.is_empty() {
+        if self.stopped && self.open.iter().all(|one| one.decided) {
             self.dead = true;
         }
     }
@@ -379,18 +383,34 @@ impl Pipeline {
         self.expected.push_back(Expected { id: one.id, command, until: self.total_queued });
     }
 
-    /// Nothing of the last transaction has left us: it is as if it had never begun.
+    /// Nothing of this transaction has left us: it is as if it had never begun.
     fn take_back(&mut self, at: usize, why: Lost) {
         self.decide(at, Outcome::NotDelivered(why));
-        let Some(one) = self.open.pop_back() else { return };
+        let end = self.open.get(at + 1).map_or(self.total_queued, |next| next.begun_at);
+        let Some(one) = self.open.remove(at) else { return };
+        let octets = end - one.begun_at;
+        // It lies in `out` whole, since nothing of it was handed over.
+        let base = self.total_queued - self.out.len() as u64;
+        let start = (one.begun_at - base) as usize;
+        self.out.drain(start..start + octets as usize);
+        self.total_queued -= octets;
         self.expected.retain(|expected| expected.id != one.id);
-        let queued = usize::try_from(self.total_queued - one.begun_at).unwrap_or(usize::MAX);
-        self.out.truncate(self.out.len().saturating_sub(queued));
-        self.total_queued = one.begun_at;
-        self.needs_reset = one.reset_first;
+        for later in self.open.range_mut(at..) {
+            later.begun_at -= octets;
+            if let Body::Queued { end } = &mut later.body {
+                *end -= octets;
+            }
+        }
+        for expected in self.expected.iter_mut().filter(|expected| expected.id > one.id) {
+            expected.until = expected.until.saturating_sub(octets);
+        }
+        if at == self.open.len() {
+            self.needs_reset = one.reset_first;
+        }
     }
 
-    /// Writes nothing more. The transactions behind the `at`th are lost; those before it wait for their replies.
+    /// Writes nothing more. The transactions behind the `at`th are lost; those before it, of which all is
+    /// handed over, wait for their replies.
     fn stop(&mut self, at: usize) {
         self.stopped = true;
         self.out.clear();
@@ -402,10 +422,11 @@ impl Pipeline {
         }
         let written = self.total_written;
         let open = &mut self.open;
-        let first = open.front().map_or(0, |first| first.id);
         self.expected.retain(|expected| {
-            let due = expected.until <= written;
-            if !due && let Some(one) = open.get_mut((expected.id - first) as usize) {
+            let Some(one) = open.iter_mut().find(|one| one.id == expected.id) else { return false };
+            let cut = expected.command.ends_the_message() && !one.is_committed(written);
+            let due = expected.until <= written && !cut;
+            if !due {
                 one.outstanding -= 1;
             }
             due

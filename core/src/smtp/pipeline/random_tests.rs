@@ -267,7 +267,12 @@ fn converse(seed: u64, mode: Mode, tally: &mut Tally) {
                 pipeline.closed(Lost::Connection("closed".into()));
             }
             4 if random.one_in(200) && under_way > 0 => {
-                pipeline.abandon(random.below(messages.len()) as u64, Lost::Cancelled);
+                let id = random.below(messages.len()) as u64;
+                pipeline.abandon(id, Lost::Cancelled);
+                while let Some((id, verdict)) = pipeline.verdict() {
+                    assert!(verdicts.insert(id, verdict).is_none(), "seed {seed}: two verdicts for {id}");
+                }
+                assert!(verdicts.contains_key(&id), "seed {seed}: {id} was given up, and has no verdict");
             }
             4 if random.one_in(300) => pipeline.closed(Lost::TimedOut("reply".into())),
             5 | 6 if messages.len() < 8 && pipeline.has_room() => {

@@ -1,7 +1,7 @@
 //! What each reply means for the transactions under way: design §5's table, and RFC 2920 §3.1's rule that
 //! every reply of a group is looked at.
 
-use super::transaction::{Carriage, Command, Expected};
+use super::transaction::{Command, Expected};
 use super::{Lost, Outcome, Pipeline};
 use crate::receipt::Reply;
 
@@ -58,19 +58,28 @@ impl Pipeline {
 
     pub(super) fn lose(&mut self, why: Lost) {
         self.decide_lone_dot();
-        // A count that does not fit, or silence, while commands ran ahead: the server cannot follow.
-        let ran_ahead = self.open.iter().any(|one| one.chained);
-        self.out_of_step |= ran_ahead && matches!(why, Lost::Protocol(_) | Lost::TimedOut(_));
+        self.out_of_step |= match why {
+            // A count that does not fit while replies to commands that ran ahead are due.
+            Lost::Protocol(_) => self.expected.iter().any(|expected| self.ran_ahead(expected)),
+            // Silence where the end of the message before was answered.
+            Lost::TimedOut(_) => self.expected.front().is_some_and(|expected| self.ran_ahead(expected)),
+            _ => false,
+        };
         for at in 0..self.open.len() {
             let one = &self.open[at];
             let outcome = match one.is_committed(self.total_written) {
-                true if one.is_refused_by_envelope() => one.envelope_outcome(),
+                _ if one.is_refused_by_envelope() => one.envelope_outcome(),
                 true => Outcome::Uncertain(why.clone()),
                 false => Outcome::NotDelivered(why.clone()),
             };
             self.decide(at, outcome);
         }
         self.dead = true;
+    }
+
+    fn ran_ahead(&self, expected: &Expected) -> bool {
+        let chained = self.at(expected.id).is_some_and(|at| self.open[at].chained);
+        chained && !expected.command.ends_the_message() && expected.command != Command::LoneDot
     }
 
     /// A whole reply of a kind that does not belong here.
@@ -83,7 +92,8 @@ impl Pipeline {
         let one = &mut self.open[at];
         if one.mail_refused() {
             let what = format!("the server took a message whose sender it had refused: {reply}");
-            return self.decide(at, Outcome::Uncertain(Lost::Protocol(what)));
+            self.decide(at, Outcome::Uncertain(Lost::Protocol(what.clone())));
+            return self.lose(Lost::Protocol(what));
         }
         if !one.anyone() {
             return self.decide_envelope(at);
@@ -107,7 +117,7 @@ impl Pipeline {
     fn server_closes(&mut self, at: usize, command: Command, reply: Reply) {
         self.decide_lone_dot();
         let one = &self.open[at];
-        if one.is_refused_by_envelope() && one.carriage == Carriage::Window {
+        if one.is_refused_by_envelope() {
             self.decide_envelope(at);
         } else if one.mail.is_some() || command.ends_the_message() {
             self.refuse(at, reply.clone());

@@ -522,9 +522,82 @@ fn giving_up_one_message_of_a_window_leaves_the_earlier_ones_their_replies() {
     pipeline.abandon(1, Lost::Cancelled);
     assert!(matches!(next(&mut pipeline), (1, Outcome::NotDelivered(Lost::Cancelled))));
     assert!(pipeline.output().is_empty() && !pipeline.has_room());
+    pipeline.received(b"250 m\r\n250 r\r\n");
     assert_eq!(pipeline.phase(), Phase::Committed);
-    pipeline.received(b"250 m\r\n250 r\r\n250 taken\r\n");
+    pipeline.received(b"250 taken\r\n");
     assert!(matches!(next(&mut pipeline), (0, Outcome::Accepted { .. })));
-    pipeline.received(b"250 reset\r\n");
     assert_eq!(pipeline.phase(), Phase::Dead);
+}
+
+#[test]
+fn giving_up_an_untouched_message_takes_its_octets_out_and_no_others() {
+    let mut pipeline = Pipeline::new(Mode::WINDOW);
+    let bodies: [&[u8]; 4] = [b"zero\r\n", b"one\r\n", b"two\r\n", b"three\r\n"];
+    for body in bodies {
+        pipeline.begin(plan(1, body, Partial::Deliver));
+    }
+    // Half of the first is out.
+    pipeline.handed_over(10);
+    pipeline.abandon(1, Lost::Cancelled);
+    assert!(matches!(next(&mut pipeline), (1, Outcome::NotDelivered(Lost::Cancelled))));
+    pipeline.abandon(3, Lost::Deadline);
+    assert!(matches!(next(&mut pipeline), (3, Outcome::NotDelivered(Lost::Deadline))));
+    let rest = write(&mut pipeline);
+    assert!(
+        rest.contains("zero") && rest.contains("two") && !rest.contains("one") && !rest.contains("three")
+    );
+    assert!(pipeline.is_committed(0) && pipeline.is_committed(2));
+    pipeline.received(b"250 m\r\n250 r\r\n250 taken\r\n250 reset\r\n250 m\r\n250 r\r\n250 taken\r\n");
+    assert!(matches!(next(&mut pipeline), (0, Outcome::Accepted { .. })));
+    assert!(matches!(next(&mut pipeline), (2, Outcome::Accepted { .. })));
+    assert_eq!(pipeline.phase(), Phase::Idle);
+    assert_eq!(pipeline.begin(plan(1, b"four\r\n", Partial::Deliver)), 4);
+}
+
+#[test]
+fn a_refusal_that_was_read_counts_although_the_server_closed_behind_it() {
+    for (replies, name) in [("550 5.7.60 no\r\n", "refused"), ("250 m\r\n550 r\r\n", "no recipients")] {
+        for end in ["eof", "421"] {
+            let mut pipeline = Pipeline::new(Mode::GROUP);
+            pipeline.begin(plan(1, b"x\r\n", Partial::Deliver));
+            write(&mut pipeline);
+            pipeline.received(replies.as_bytes());
+            match end {
+                "eof" => pipeline.closed(Lost::Connection("eof".into())),
+                _ => pipeline.received(b"421 bye\r\n"),
+            }
+            let outcome = next(&mut pipeline).1;
+            let found = match outcome {
+                Outcome::Refused { reply, .. } if reply.code == 550 => "refused",
+                Outcome::NoRecipients { .. } => "no recipients",
+                _ => "another",
+            };
+            assert_eq!((found, pipeline.phase()), (name, Phase::Dead), "{end}");
+        }
+    }
+}
+
+#[test]
+fn a_stalled_network_is_not_taken_for_a_server_that_cannot_follow() {
+    let chained = || {
+        let mut pipeline = Pipeline::new(Mode::CHAIN);
+        pipeline.begin(plan(1, b"one\r\n", Partial::Deliver));
+        write(&mut pipeline);
+        pipeline.received(b"250 a\r\n250 b\r\n354 go\r\n");
+        pipeline.begin(plan(1, b"two\r\n", Partial::Deliver));
+        write(&mut pipeline);
+        pipeline
+    };
+    let silence = |mut pipeline: Pipeline| {
+        pipeline.closed(Lost::TimedOut("reply".into()));
+        pipeline.is_out_of_step()
+    };
+    assert!(!silence(chained()), "the end of the first is not answered either");
+    let mut answered = chained();
+    answered.received(b"250 taken\r\n");
+    assert!(silence(answered), "what ran ahead was swallowed");
+    let mut in_step = chained();
+    in_step.received(b"250 taken\r\n250 r\r\n250 m\r\n250 t\r\n354 go\r\n");
+    write(&mut in_step);
+    assert!(!silence(in_step), "its own last reply is missing");
 }
