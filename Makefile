@@ -12,9 +12,10 @@ NODE   := bindings-node
 BUILD  := build
 TARGET := $(or $(CARGO_TARGET_DIR),target)
 PREFIX ?= /usr/local
+SOAK   ?= 8500
 SYSTEM_LIBS := -lgcc_s -lutil -lrt -lpthread -lm -ldl
 
-.PHONY: help demo test check need cli python node c header docs wheel conformance deny install clean snippets interop bench \
+.PHONY: help demo test check need cli python node c header docs wheel conformance deny install clean snippets interop bench soak \
         test-rust test-python test-node test-c
 
 help:  ## what there is
@@ -92,6 +93,10 @@ interop: cli python node c $(BUILD)/conformance-c  ## through Postfix, Dovecot, 
 	tests/interop/install.sh
 	$(CARGO) build --locked -p mailbearer -p mailbearer-emulator --examples
 	CONFORMANCE_PYTHON=$(CURDIR)/$(PYTHON) $(BUILD)/interop/venv/bin/python -m pytest -q -c tests/interop/pytest.ini tests/interop
+
+soak: python node  ## SOAK messages from Rust, Python and Node through a server that misbehaves at random
+	$(CARGO) build --locked -p mailbearer -p mailbearer-emulator --examples
+	CONFORMANCE_PYTHON=$(CURDIR)/$(PYTHON) $(PYTHON) tests/soak/soak.py $(SOAK)
 
 bench: $(VENV)/dev  ## speed and memory, with peers in the same run: docs/benchmarks.md
 	benches/install.sh

@@ -25,7 +25,8 @@ pub(crate) fn token<const N: usize>() -> Result<String> {
 
 /// 128 random bits as lower-case hexadecimal: for Message-IDs and boundaries.
 pub(crate) fn hex() -> Result<String> {
-    Ok(bytes::<16>()?.iter().map(|b| format!("{b:02x}")).collect())
+    let digit = |nibble: u8| char::from(b"0123456789abcdef"[usize::from(nibble)]);
+    Ok(bytes::<16>()?.iter().flat_map(|b| [digit(b >> 4), digit(b & 15)]).collect())
 }
 
 /// A number in `0.0..1.0`, for jitter.

@@ -188,8 +188,9 @@ impl Connection {
                 .with("port", key.settings.port)
                 .with("reason", reason.as_str())
         });
-        drop(slot);
+        // In this order: whoever gets the slot's place must not take this one for still closing.
         drop(ended);
+        drop(slot);
         // The next try of each finds the slot free.
         for (flight, answer) in untold {
             flight.answer(answer);

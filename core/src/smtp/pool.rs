@@ -482,9 +482,12 @@ impl State {
             return Some(Found::Slot);
         }
         let closing = waiter.evicted.as_ref().is_some_and(|ended| ended.has_changed().is_ok());
-        if !closing && !self.idle.is_empty() {
-            // The longest idle one closes; its slot comes back when its socket is closed.
-            self.waiting[at].evicted = Some(self.idle.remove(0).evict());
+        if !closing {
+            // Those idle for longest close, as many as are too many; slots come back with their sockets' ends.
+            let too_many = (self.open + 1).saturating_sub(cap.unwrap_or(usize::MAX));
+            for idle in self.idle.drain(..too_many.min(self.idle.len())) {
+                self.waiting[at].evicted = Some(idle.evict());
+            }
         }
         None
     }

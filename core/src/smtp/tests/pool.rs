@@ -99,6 +99,29 @@ async fn another_key_under_the_same_cap_takes_the_place_of_an_idle_connection() 
 }
 
 #[tokio::test]
+async fn as_many_idle_connections_close_as_are_too_many() {
+    let idle = || with(with(signed_in(), one_message()), [Eof]);
+    let server = Server::start([idle(), idle(), idle(), idle()]).await;
+    let mut route = route(server.address);
+    route.settings.idle_timeout = None;
+    route.settings.max_age = None;
+    let sends = (0..3).map(|_| {
+        let route = route.clone();
+        tokio::spawn(async move { send(&route, transaction(b"x\r\n")).await })
+    });
+    for sent in sends.collect::<Vec<_>>() {
+        sent.await.unwrap().unwrap();
+    }
+    // Another key, and a cap that leaves room for one.
+    let mut other = route.clone();
+    other.settings.max_connections = Some(1);
+    let sent = tokio::time::timeout(Duration::from_secs(60), send(&other, transaction(b"y\r\n"))).await;
+    sent.expect("nobody told the others to close").unwrap();
+    close_idle(&other).await;
+    drop(server);
+}
+
+#[tokio::test]
 async fn other_tokens_never_share_a_connection() {
     let one = with(with(signed_in(), one_message()), [Eof]);
     let server = Server::start([one.clone(), one]).await;
