@@ -182,10 +182,10 @@ fn serve(
                 input.read_exact(&mut body)?;
                 if to.is_empty() {
                     say(&mut random, "503 5.5.1 no valid recipients")?;
-                } else if {
-                    note(late, &body, books);
-                    !end(&body, &mut from, &mut to, &mut random, books, &mut say)?
-                } {
+                    continue;
+                }
+                note(late, &body, books);
+                if !end(&body, &mut from, &mut to, &mut random, books, &mut say)? {
                     return Ok(());
                 }
             }

@@ -248,7 +248,7 @@ async fn a_chain_of_messages_stays_on_its_connection_and_one_that_is_too_large_s
         let emulator = emulator();
         emulator.configure(json!({"size_limit": 4000})).unwrap();
         let big = "x".repeat(6000);
-        let text = |n: usize| if n % 2 == 0 { "small" } else { &big };
+        let text = |n: usize| if n.is_multiple_of(2) { "small" } else { &big };
         let messages = (0..600).map(|n| message(json!({"to": ["ada@example.com"], "text": text(n)})));
         let outcomes = many(&emulator, smtp, messages).await;
         let sent = outcomes.iter().filter(|outcome| **outcome == Outcome::Sent).count();
