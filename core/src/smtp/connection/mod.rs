@@ -4,6 +4,8 @@
 //! what that means for the connection. While there is room behind the messages under way, the connection
 //! offers a seat to the pool; while nothing is under way, itself.
 
+mod clock;
+
 use std::collections::VecDeque;
 use std::future::{Future, poll_fn};
 use std::io;
@@ -11,12 +13,12 @@ use std::pin::Pin;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::task::{Context, Poll, ready};
-use std::time::Duration;
 
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::sync::{oneshot, watch};
 use tokio::time::{Instant, Sleep, sleep_until};
 
+use self::clock::{FAR, Patience};
 use super::capabilities::Capabilities;
 use super::job::{Answer, Flight, Job};
 use super::opening::Opened;
@@ -319,78 +321,6 @@ impl Connection {
         }
     }
 
-    fn look_at_the_clock(&mut self) -> Option<End> {
-        let now = Instant::now();
-        if self.held.as_ref().is_some_and(|(_, flight)| flight.deadline <= now) {
-            self.give_up(None, Lost::Deadline);
-        }
-        // From the terminator on only the server's answer counts.
-        let late = |flight: &&Flight| flight.deadline <= now && !self.pipeline.is_committed(flight.id);
-        let late: Vec<u64> = self.flights.iter().filter(late).map(|flight| flight.id).collect();
-        for id in late {
-            self.pipeline.abandon(id, Lost::Deadline);
-        }
-        if self.pipeline.phase() == Phase::Idle {
-            return self.idle_for_long(now);
-        }
-        if self.patience_ends() <= now {
-            self.out_of_patience();
-        }
-        None
-    }
-
-    fn idle_for_long(&mut self, now: Instant) -> Option<End> {
-        if now < self.idle_until() {
-            return None;
-        }
-        if self.offer.is_some() && !self.slot.mailbox().withdraw(&self.place) {
-            // Somebody has just been given it.
-            self.patience = Patience::new(now);
-            return None;
-        }
-        self.offer = None;
-        Some(End::Quit(self.retired().unwrap_or("it was idle")))
-    }
-
-    fn out_of_patience(&mut self) {
-        let why = match (self.write_error.take(), self.pipeline.phase()) {
-            (Some(error), _) => Lost::Connection(error.to_string()),
-            (None, Phase::Body) => Lost::TimedOut("progress with the message".into()),
-            (None, Phase::Committed) => Lost::TimedOut("answer to the end of the message".into()),
-            (None, _) => Lost::TimedOut(format!("reply to {}", self.pipeline.due().unwrap_or("a command"))),
-        };
-        self.pipeline.closed(why);
-    }
-
-    fn patience_ends(&self) -> Instant {
-        let times = &self.key.settings.timeouts;
-        let limit = match self.pipeline.phase() {
-            _ if self.write_error.is_some() => times.command.min(LAST_WORDS),
-            Phase::Body => times.progress,
-            Phase::Committed => times.final_reply,
-            _ => times.command,
-        };
-        self.patience.since + limit
-    }
-
-    fn idle_until(&self) -> Instant {
-        let settings = &self.key.settings;
-        let idle = settings.idle_timeout.map_or(FAR, |limit| limit);
-        let old = settings.max_age.map_or(self.opened + FAR, |age| self.opened + age);
-        old.min(self.patience.since + idle)
-    }
-
-    /// When the clock is to be looked at next.
-    fn next_limit(&self) -> Instant {
-        if self.pipeline.phase() == Phase::Idle {
-            return self.idle_until();
-        }
-        let waiting = self.held.iter().map(|(_, flight)| flight.deadline);
-        let uncommitted = |flight: &&Flight| !flight.committed.load(Ordering::Relaxed);
-        let deadlines = self.flights.iter().filter(uncommitted).map(|flight| flight.deadline);
-        deadlines.chain(waiting).fold(self.patience_ends(), Instant::min)
-    }
-
     fn poll_turn(&mut self, cx: &mut Context<'_>) -> Poll<Turn> {
         for at in 0..self.flights.len() {
             if self.flights[at].poll_left(cx).is_ready() {
@@ -422,21 +352,6 @@ impl Connection {
             return Poll::Ready(Turn::Moved);
         }
         self.poll_timer(cx)
-    }
-
-    /// The timer may go off too early, never too late: setting it anew for each octet would cost more.
-    fn poll_timer(&mut self, cx: &mut Context<'_>) -> Poll<Turn> {
-        let limit = self.next_limit();
-        if limit < self.timer.deadline() {
-            self.timer.as_mut().reset(limit);
-        }
-        while self.timer.as_mut().poll(cx).is_ready() {
-            if limit <= Instant::now() {
-                return Poll::Ready(Turn::Timer);
-            }
-            self.timer.as_mut().reset(limit);
-        }
-        Poll::Pending
     }
 
     /// Reads first: a refusal that is there saves the rest of the body. A write error is not the end:
@@ -505,28 +420,6 @@ impl Connection {
     }
 }
 
-/// How long there was no progress.
-struct Patience {
-    since: Instant,
-    mark: Mark,
-}
-
-/// Octets handed over, replies read, and whether writing failed: from then on we wait for last words.
-type Mark = ((u64, u64), bool);
-
-impl Patience {
-    fn new(since: Instant) -> Self {
-        Self { since, mark: ((0, 0), false) }
-    }
-
-    /// Octets of a reply that does not end are no progress.
-    fn moved(&mut self, mark: Mark) {
-        if mark != self.mark {
-            *self = Self { since: Instant::now(), mark };
-        }
-    }
-}
-
 fn mode(server: &Capabilities, key: &Key, host: &Host) -> Mode {
     let (pipelining, chunking) = (key.settings.pipelining, key.settings.chunking);
     let grouped = server.pipelining && pipelining != Pipelining::Off;
@@ -552,7 +445,3 @@ fn closing_words(outcome: &Outcome) -> String {
 
 /// Servers count errors: Postfix says 421 at the tenth, after punishing pauses.
 const REFUSALS: u32 = 4;
-/// After a write error, for what the server said before it closed.
-const LAST_WORDS: Duration = Duration::from_secs(5);
-/// For limits that are none.
-const FAR: Duration = Duration::from_secs(86_400 * 365);

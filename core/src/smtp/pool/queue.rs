@@ -1,0 +1,181 @@
+//! Who waits for a connection of one mailbox, what there is to give, and who gets it. No lock in here, and
+//! nothing to wait for.
+
+use std::collections::VecDeque;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+
+use tokio::sync::{oneshot, watch};
+
+use super::{Key, Lease};
+use crate::smtp::auth::Breaker;
+use crate::smtp::job::Job;
+use crate::smtp::limits::Limits;
+
+#[derive(Default)]
+pub(super) struct State {
+    /// Slots taken: connections opening, open or closing.
+    pub(super) open: usize,
+    /// Idle connections, the last used last.
+    pub(super) idle: Vec<Idle>,
+    /// Connections under way with room for another message, the longest waiting first.
+    pub(super) seats: VecDeque<Idle>,
+    pub(super) waiting: VecDeque<Waiter>,
+    pub(super) breaker: Breaker,
+    pub(super) limits: Limits,
+}
+
+/// Where a connection stands; shared by its task and the pool's entry of it.
+pub(crate) struct Place {
+    pub(super) opened: tokio::time::Instant,
+    /// Messages are under way, and there is room behind them; else nothing is.
+    pub(super) seat: AtomicBool,
+    /// It was told to close, so that another one can be opened.
+    pub(super) evicted: AtomicBool,
+}
+
+impl Place {
+    pub(crate) fn new(opened: tokio::time::Instant) -> Self {
+        Self { opened, seat: AtomicBool::new(false), evicted: AtomicBool::new(false) }
+    }
+
+    pub(crate) fn is_seat(&self) -> bool {
+        self.seat.load(Ordering::Relaxed)
+    }
+
+    pub(crate) fn was_evicted(&self) -> bool {
+        self.evicted.load(Ordering::Relaxed)
+    }
+}
+
+/// An idle connection, or a seat on one: its task waits at the other end.
+pub(crate) struct Idle {
+    pub(super) key: Arc<Key>,
+    pub(super) job: oneshot::Sender<Job>,
+    /// Errs when the socket is closed.
+    pub(super) ended: watch::Receiver<()>,
+    pub(super) place: Arc<Place>,
+}
+
+/// Which connections will do.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Wanted {
+    Any,
+    /// Those before it were lost with the server's good will.
+    OpenedAfter(tokio::time::Instant),
+    /// One of the caller's own.
+    Slot,
+}
+
+pub(super) struct Waiter {
+    pub(super) key: Arc<Key>,
+    pub(super) wanted: Wanted,
+    /// The idle connection that was told to close for this one; errs when it has.
+    pub(super) evicted: Option<watch::Receiver<()>>,
+    pub(super) grant: oneshot::Sender<Lease>,
+}
+
+impl Waiter {
+    fn takes(&self, idle: &Idle) -> bool {
+        let fits = match self.wanted {
+            Wanted::Any => true,
+            Wanted::OpenedAfter(at) => idle.place.opened > at,
+            Wanted::Slot => false,
+        };
+        fits && idle.key == self.key
+    }
+}
+
+pub(super) enum Found {
+    Idle(Idle),
+    Slot,
+}
+
+impl State {
+    pub(super) fn put(&mut self, idle: Idle) {
+        match idle.place.is_seat() {
+            true => self.seats.push_back(idle),
+            false => self.idle.push(idle),
+        }
+    }
+
+    pub(super) fn take(&mut self, place: &Arc<Place>) -> Option<Idle> {
+        let this = |idle: &Idle| Arc::ptr_eq(&idle.place, place);
+        if let Some(at) = self.idle.iter().position(this) {
+            return Some(self.idle.remove(at));
+        }
+        let at = self.seats.iter().position(this)?;
+        self.seats.remove(at)
+    }
+
+    pub(super) fn next_grant(&mut self) -> Option<(oneshot::Sender<Lease>, Found)> {
+        // A task whose runtime went away closed its end.
+        self.idle.retain(|idle| !idle.job.is_closed());
+        self.seats.retain(|seat| !seat.job.is_closed());
+        let mut first = true;
+        let mut at = 0;
+        while at < self.waiting.len().min(LOOK_AHEAD) {
+            if self.waiting[at].grant.is_closed() {
+                self.waiting.remove(at);
+                continue;
+            }
+            let found = self.find(at, first);
+            if let Some(found) = found
+                && let Some(waiter) = self.waiting.remove(at)
+            {
+                return Some((waiter.grant, found));
+            }
+            // Slots go in order: only what the first cannot use is for the others.
+            first = false;
+            at += 1;
+        }
+        None
+    }
+
+    fn find(&mut self, at: usize, may_open: bool) -> Option<Found> {
+        let waiter = &self.waiting[at];
+        if let Some(at) = self.idle.iter().rposition(|idle| waiter.takes(idle)) {
+            return Some(Found::Idle(self.idle.remove(at)));
+        }
+        // A seat is a round trip away, a new connection seven: one more is opened when the seats are taken.
+        if let Some(at) = self.seats.iter().position(|seat| waiter.takes(seat))
+            && let Some(seat) = self.seats.remove(at)
+        {
+            return Some(Found::Idle(seat));
+        }
+        if !may_open {
+            return None;
+        }
+        let cap = waiter.key.settings.max_connections;
+        let cap = self.limits.connections(tokio::time::Instant::now(), cap);
+        if cap.is_none_or(|cap| self.open < cap) {
+            self.open += 1;
+            return Some(Found::Slot);
+        }
+        let closing = waiter.evicted.as_ref().is_some_and(|ended| ended.has_changed().is_ok());
+        if !closing {
+            // Those idle for longest close, as many as are too many; slots come back with their sockets' ends.
+            let too_many = (self.open + 1).saturating_sub(cap.unwrap_or(usize::MAX));
+            for idle in self.idle.drain(..too_many.min(self.idle.len())) {
+                self.waiting[at].evicted = Some(idle.evict());
+            }
+        }
+        None
+    }
+}
+
+impl Idle {
+    /// Tells the connection to close; what comes back errs when it has.
+    pub(super) fn evict(self) -> watch::Receiver<()> {
+        self.place.evicted.store(true, Ordering::Relaxed);
+        self.ended
+    }
+
+    /// Hands a job to the connection; false if the connection is gone.
+    pub(crate) fn hand(self, job: Job) -> bool {
+        self.job.send(job).is_ok()
+    }
+}
+
+/// How many waiters are looked at for what the first cannot use.
+const LOOK_AHEAD: usize = 16;
