@@ -103,10 +103,14 @@ def throughput() -> None:
     print(f"\n{count} messages of 4 KB, three connections, no delay")
     with Service(BIN / "sink") as sink:
         given = options(sink, sink["port"], 3)
-        found = {client: best(client, given, count if client in OURS else count // 3) for client in CLIENTS}
+        # Peers get fewer: what counts is the rate.
+        sent = {client: count if client in OURS else 300 if client == "lettre" else count // 3 for client in CLIENTS}
+        found = {client: best(client, given, sent[client]) for client in CLIENTS}
     for client, one in found.items():
-        sent = count if client in OURS else count // 3
-        found[client] = {"rate": sent / one["seconds"], "cpu": one["cpu"] / sent * 1000}
+        found[client] = {
+            "rate": sent[client] / one["seconds"],
+            "cpu": one["cpu"] / sent[client] * 1000,
+        }
         print(f"  {client:14} {found[client]['rate']:9.0f} messages/s  {found[client]['cpu']:7.4f} ms CPU each")
     for ours, peers in (("node", ["nodemailer"]), ("python", ["smtplib", "aiosmtplib", "libcurl"]), ("rust", ["lettre"])):
         for peer in peers:
