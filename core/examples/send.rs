@@ -12,7 +12,7 @@ async fn main() -> Result<(), mailbearer::Error> {
         .to("ada@example.com")
         .subject("Hello from Rust")
         .text("Sent with a token, without a password.\n")
-        .build()?;
+        .build_for(&mailer)?;
     let receipt = mailer.send(&message, Call::default()).await?;
     println!("Rust    {} {}", receipt.message_id, receipt.reply);
     mailer.close(std::time::Duration::from_secs(5)).await;
