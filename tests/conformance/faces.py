@@ -165,7 +165,10 @@ class CommandLine:
 
     def _environment(self) -> dict[str, str]:
         kept = {key: value for key, value in os.environ.items() if not key.startswith("MAILBEARER_")}
-        return {**kept, "XDG_STATE_HOME": str(self.folder / "state")}
+        # TOML has no null: a limit of none comes by the environment, where it has a name.
+        limits = self.options.get("limits", {})
+        none = {f"MAILBEARER_LIMITS__{name.upper()}": "null" for name, value in limits.items() if value is None}
+        return {**kept, **none, "XDG_STATE_HOME": str(self.folder / "state")}
 
     def _open(self, request: dict[str, Any]) -> dict[str, Any]:
         # A run checks the options before anything else; asking for the token's status needs no network.
