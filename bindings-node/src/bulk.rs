@@ -45,13 +45,8 @@ impl NativeBulk {
     pub fn push_invalid(&self, error: Value, tag: Option<String>) {
         let text = |name: &str| error.get(name).and_then(Value::as_str);
         let code = text("code").and_then(ErrorCode::from_name).unwrap_or(ErrorCode::MessageInvalid);
-        let mut told = Error::new(code, text("message").unwrap_or_default());
-        if let Some(hint) = text("hint") {
-            told = told.with_hint(hint);
-        }
-        if let Some(field) = text("field") {
-            told = told.with_field(field);
-        }
+        let message = text("message").unwrap_or_default();
+        let mut told = Error::told(code, message, text("field"), text("hint"));
         if tag.is_some() {
             told = told.with_message("", tag.as_deref());
         }

@@ -16,13 +16,7 @@ use napi_derive::napi;
 #[napi]
 pub fn make_error(code: String, field: Option<String>, message: String, hint: Option<String>) -> String {
     let code = mailbearer::ErrorCode::from_name(&code).unwrap_or(mailbearer::ErrorCode::Internal);
-    let mut error = mailbearer::Error::new(code, message);
-    if let Some(field) = field {
-        error = error.with_field(field);
-    }
-    if let Some(hint) = hint {
-        error = error.with_hint(hint);
-    }
+    let error = mailbearer::Error::told(code, message, field.as_deref(), hint.as_deref());
     convert::to_js(&error).to_string()
 }
 

@@ -44,13 +44,8 @@ impl Bulk {
         let text = |name: &str| told.get(name).and_then(Value::as_str);
         let code = text("code").and_then(mailbearer::ErrorCode::from_name);
         let code = code.unwrap_or(mailbearer::ErrorCode::MessageInvalid);
-        let mut error = Error::new(code, text("message").unwrap_or_default());
-        if let Some(hint) = text("hint") {
-            error = error.with_hint(hint);
-        }
-        if let Some(field) = text("field") {
-            error = error.with_field(field);
-        }
+        let message = text("message").unwrap_or_default();
+        let mut error = Error::told(code, message, text("field"), text("hint"));
         if tag.is_some() {
             error = error.with_message("", tag);
         }

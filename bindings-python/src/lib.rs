@@ -74,13 +74,8 @@ fn make_error(
     message: &str,
     hint: Option<&str>,
 ) -> PyResult<Py<PyAny>> {
-    let mut error = Error::new(ErrorCode::from_name(code).unwrap_or(ErrorCode::Internal), message);
-    if let Some(field) = field {
-        error = error.with_field(field);
-    }
-    if let Some(hint) = hint {
-        error = error.with_hint(hint);
-    }
+    let code = ErrorCode::from_name(code).unwrap_or(ErrorCode::Internal);
+    let error = Error::told(code, message, field, hint);
     Ok(error::raise(py, &error).into_value(py).into_any())
 }
 

@@ -64,6 +64,23 @@ impl Error {
         self
     }
 
+    /// A mistake that a binding found on its own side of the border, in that language's words.
+    pub fn told(
+        code: ErrorCode,
+        message: impl Into<String>,
+        field: Option<&str>,
+        hint: Option<&str>,
+    ) -> Self {
+        let mut error = Self::new(code, message);
+        if let Some(field) = field {
+            error = error.with_field(field);
+        }
+        match hint {
+            Some(hint) => error.with_hint(hint),
+            None => error,
+        }
+    }
+
     /// Names the option or message field at fault.
     #[must_use]
     pub fn with_field(mut self, field: impl Into<String>) -> Self {
