@@ -33,7 +33,7 @@ pub use fork::ForkCell;
 pub use host::{BoxFuture, Host, ProvidedToken, StoredEntry, TokenProvider, TokenRequest, TokenStore};
 pub use instant::to_rfc3339;
 pub use mailer::{Bulk, Counts, Kept, Load, Mailer, VerifyRequest};
-pub use message::{Attachment, Message, MessageBuilder};
+pub use message::{Attachment, Blob, ByteStream, Message, MessageBuilder};
 pub use oauth::login::{Login, LoginRequest};
 pub use receipt::{Envelope, Outcome, Receipt, Rejection, Reply, SendResult, Timings};
 pub use token::{AccessToken, Account, GetToken, TokenSource};

@@ -20,7 +20,7 @@ use crate::error::{Error, ErrorCode, Result};
 use crate::event::Event;
 use crate::fork::ForkCell;
 use crate::host::Host;
-use crate::message::{Defaults, Message, Rendered};
+use crate::message::{Blob, Content, Defaults, Message, Rendered};
 use crate::oauth::login::{Login, LoginRequest};
 use crate::random;
 use crate::receipt::{Envelope, Receipt, Timings};
@@ -149,17 +149,23 @@ impl Mailer {
     ///
     /// # Errors
     /// `message_invalid`, naming the field.
-    pub fn message(&self, fields: Value, blobs: Vec<Bytes>) -> Result<Message> {
+    pub fn message(&self, fields: Value, blobs: Vec<Blob>) -> Result<Message> {
         Message::read(fields, blobs, self.inner.host.spelling, self.sender().as_ref())
     }
 
     /// The octets that would be sent.
     ///
     /// # Errors
-    /// `message_invalid`, `attachment_unreadable`.
+    /// `message_invalid`, also for a message with a stream, which could not be sent afterwards;
+    /// `attachment_unreadable`.
     pub async fn render(&self, message: &Message) -> Result<Bytes> {
         let _ticket = self.running().enter()?;
-        Ok(self.prepare(message).await?.bytes)
+        let content = self.prepare(message).await?.content;
+        if let Some(octets) = content.in_memory() {
+            return Ok(octets.clone());
+        }
+        let loaded = tokio::task::spawn_blocking(move || content.load()).await;
+        loaded.map_err(|e| Error::new(ErrorCode::Internal, format!("cannot build the message: {e}")))?
     }
 
     /// Begins a bulk send: see [`Bulk`].
@@ -332,18 +338,20 @@ impl Mailer {
         began: Instant,
     ) -> Result<Receipt> {
         let settings = &self.inner.settings;
-        let by_size = Duration::from_secs(rendered.bytes.len() as u64 / SLOWEST_OCTETS_PER_SECOND);
+        let size = rendered.content.size().unwrap_or(LARGEST);
+        let by_size = Duration::from_secs(size / SLOWEST_OCTETS_PER_SECOND);
         let timeout = call.timeout.or(settings.timeout).unwrap_or(DEFAULT_TIMEOUT + by_size);
         let deadline = began + timeout;
         let transaction = Transaction {
             envelope: Arc::new(rendered.envelope),
-            body: rendered.bytes,
+            body: rendered.content,
             smtputf8: rendered.smtputf8,
             eight_bit: rendered.eight_bit,
             partial: call.partial.unwrap_or(settings.partial),
         };
         let Some(route) = self.route() else {
-            let delivered = self.running().outbox.keep(message, &transaction);
+            let bytes = self.within(began, call, cancel, whole(&transaction.body)).await?;
+            let delivered = self.running().outbox.keep(message, &transaction, bytes);
             return Ok(receipt(message, &transaction, delivered, 1, began));
         };
         let policy = Policy {
@@ -357,6 +365,11 @@ impl Mailer {
                 Ok(delivered) => return Ok(receipt(message, &transaction, delivered, attempt, began)),
                 Err(error) => error.with_attempts(attempt),
             };
+            if error.retryable() && transaction.body.is_spent() {
+                return Err(error
+                    .with_retryable(false)
+                    .with_hint("Nothing was delivered, and the stream was read: open it anew, then send again."));
+            }
             let remaining = deadline.saturating_duration_since(Instant::now());
             let Some(pause) = policy.pause(attempt, &error, remaining, random::unit()) else {
                 return Err(error);
@@ -432,6 +445,13 @@ async fn forward(ending: &Cancel, cancel: &Cancel) {
     std::future::pending::<()>().await;
 }
 
+async fn whole(content: &Content) -> Result<Bytes> {
+    match content.in_memory() {
+        Some(octets) => Ok(octets.clone()),
+        None => content.clone().read().collect().await,
+    }
+}
+
 fn receipt(
     message: &Message,
     transaction: &Transaction,
@@ -452,7 +472,7 @@ fn receipt(
         rejected: delivered.rejected,
         reply: delivered.reply,
         envelope: Envelope::clone(&transaction.envelope),
-        size: transaction.body.len() as u64,
+        size: transaction.body.size_sent(),
         attempts,
         sent_at: SystemTime::now(),
         timings,
@@ -469,6 +489,8 @@ fn server_message_id(text: &str) -> Option<String> {
 
 const DEFAULT_TIMEOUT: Duration = Duration::from_secs(300);
 const SLOWEST_OCTETS_PER_SECOND: u64 = 16 * 1024;
+/// What a stream of unknown size is counted as: no provider takes more.
+const LARGEST: u64 = 150 << 20;
 
 #[cfg(test)]
 mod tests {

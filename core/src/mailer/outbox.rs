@@ -28,7 +28,7 @@ pub struct Kept {
 pub(super) struct Outbox(Mutex<VecDeque<Kept>>);
 
 impl Outbox {
-    pub(super) fn keep(&self, message: &Message, transaction: &Transaction) -> Delivered {
+    pub(super) fn keep(&self, message: &Message, transaction: &Transaction, bytes: Bytes) -> Delivered {
         let mut kept = self.0.lock().unwrap_or_else(|poisoned| poisoned.into_inner());
         if kept.len() == MOST {
             kept.pop_front();
@@ -37,7 +37,7 @@ impl Outbox {
             message_id: message.message_id().to_owned(),
             tag: message.tag().map(str::to_owned),
             envelope: Envelope::clone(&transaction.envelope),
-            bytes: transaction.body.clone(),
+            bytes,
         });
         Delivered {
             reply: Reply {

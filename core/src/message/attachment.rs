@@ -1,16 +1,19 @@
 //! Attachments: where their octets come from, what they are called and what they are.
 
-use std::fs::{self, File};
-use std::io::{self, Read};
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
+use std::sync::Arc;
 
 use bytes::Bytes;
 use lettre::message::header::ContentType;
 use serde_json::{Map, Value, json};
+use tokio::io::AsyncRead;
 
+use super::byte_stream::ByteStream;
+use super::content::{Segment, Streamed};
+use super::open_file::OpenFile;
 use super::place::{Place, Reader, no_controls};
 use crate::config::FilePolicy;
-use crate::error::{Error, ErrorCode, Result};
+use crate::error::Result;
 
 /// A file or octets beside the text.
 ///
@@ -32,6 +35,34 @@ pub struct Attachment {
 enum Source {
     Path(PathBuf),
     Bytes(Bytes),
+    Stream(ByteStream, Option<u64>),
+}
+
+/// Octets, or where they come from, that a message of fields refers to by their index.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Blob {
+    /// In memory.
+    Octets(Bytes),
+    /// Read once, when the message is sent: for attachments only.
+    Stream(ByteStream),
+}
+
+impl From<Bytes> for Blob {
+    fn from(octets: Bytes) -> Self {
+        Self::Octets(octets)
+    }
+}
+
+impl From<Vec<u8>> for Blob {
+    fn from(octets: Vec<u8>) -> Self {
+        Self::Octets(octets.into())
+    }
+}
+
+impl From<ByteStream> for Blob {
+    fn from(stream: ByteStream) -> Self {
+        Self::Stream(stream)
+    }
 }
 
 impl Attachment {
@@ -43,6 +74,22 @@ impl Attachment {
     /// Octets in memory.
     pub fn bytes(bytes: impl Into<Bytes>) -> Self {
         Self::new(Source::Bytes(bytes.into()))
+    }
+
+    /// What a reader gives: it is read once, when the server wants the message, so that a send which fails
+    /// after that is not repeated.
+    pub fn stream(reader: impl AsyncRead + Send + Unpin + 'static) -> Self {
+        ByteStream::new(reader).into()
+    }
+
+    /// How many octets a stream has: servers that have a limit are told ahead (RFC 1870), and a stream that
+    /// has more or fewer is not delivered. Of no meaning for others.
+    #[must_use]
+    pub fn size(mut self, octets: u64) -> Self {
+        if let Source::Stream(_, size) = &mut self.source {
+            *size = Some(octets);
+        }
+        self
     }
 
     /// The name the recipient sees; the path's own where absent.
@@ -66,12 +113,12 @@ impl Attachment {
         self
     }
 
-    /// Reads a path, or `{path | blob | content, filename, content_type, content_id}`.
-    pub(crate) fn read(value: Value, place: &Place, blobs: &[Bytes]) -> Result<Self> {
+    /// Reads a path, or `{path | blob | content, filename, content_type, content_id, size}`.
+    pub(crate) fn read(value: Value, place: &Place, blobs: &[Blob]) -> Result<Self> {
         if let Value::String(path) = value {
             return Self::path(path).check(place);
         }
-        let known = ["path", "blob", "content", "filename", "content_type", "content_id"];
+        let known = ["path", "blob", "content", "filename", "content_type", "content_id", "size"];
         let mut reader = Reader::new(value, place.clone(), &known)?;
         let path = reader.text("path")?;
         let blob =
@@ -80,7 +127,7 @@ impl Attachment {
         let is_text = content.is_some();
         let mut out = match (path, blob, content) {
             (Some(path), None, None) => Self::path(path),
-            (None, Some(blob), None) => Self::bytes(blob),
+            (None, Some(blob), None) => blob.into(),
             (None, None, Some(content)) => Self::bytes(content.into_bytes()),
             _ => {
                 let content = place.spell("content");
@@ -90,6 +137,11 @@ impl Attachment {
         out.filename = reader.text("filename")?;
         out.content_type = reader.text("content_type")?;
         out.content_id = reader.text("content_id")?;
+        if let Some(size) = reader.take("size") {
+            let at = reader.at("size");
+            let octets = size.as_u64().ok_or_else(|| at.error("must be a number of octets"))?;
+            out = out.size(octets).of_size(octets, &at)?;
+        }
         if is_text && out.content_type.is_none() {
             // What came as text is UTF-8, and only here is that known.
             out.content_type = match out.media_type() {
@@ -136,19 +188,51 @@ impl Attachment {
         Ok(self)
     }
 
-    /// Its octets now. Blocks on the file system.
-    pub(crate) fn load(&self, policy: &FilePolicy, place: &Place) -> Result<Bytes> {
+    /// Refuses a size that octets in memory do not have.
+    fn of_size(self, octets: u64, place: &Place) -> Result<Self> {
         match &self.source {
-            Source::Bytes(bytes) => Ok(bytes.clone()),
-            Source::Path(path) => read_file(&allowed(path, policy, place)?, place),
+            Source::Bytes(bytes) if bytes.len() as u64 != octets => {
+                Err(place.error(format!("is {octets}, and the content has {} octets", bytes.len())))
+            }
+            _ => Ok(self),
         }
     }
 
-    /// The octets it holds in memory; `None` for a path.
+    /// Its octets, or the open file, or the stream. A file of at most `room` octets is loaded. Blocks on the
+    /// file system.
+    pub(crate) fn open(&self, policy: &FilePolicy, room: u64, place: &Place) -> Result<Segment> {
+        match &self.source {
+            Source::Bytes(bytes) => Ok(Segment::Octets(bytes.clone())),
+            Source::Path(path) => {
+                let file = OpenFile::open(path, policy, place)?;
+                Ok(match file.size() <= room || self.is_message() {
+                    true => Segment::Octets(file.load()?),
+                    false => Segment::File(Arc::new(file)),
+                })
+            }
+            Source::Stream(..) if self.is_message() => Err(place
+                .field("content_type")
+                .error("is a message's, which cannot be a stream: its lines are looked at first")
+                .with_hint("Give its octets or its path.")),
+            Source::Stream(stream, size) => Ok(Segment::Stream(Streamed {
+                stream: stream.clone(),
+                size: *size,
+                place: place.clone(),
+                became: Arc::default(),
+            })),
+        }
+    }
+
+    /// An attached message goes as it is, and not in base64 (RFC 2046 §5.2).
+    pub(crate) fn is_message(&self) -> bool {
+        self.media_type().to_ascii_lowercase().starts_with("message/")
+    }
+
+    /// The octets it holds in memory; `None` for others.
     pub(crate) fn in_memory(&self) -> Option<&Bytes> {
         match &self.source {
             Source::Bytes(bytes) => Some(bytes),
-            Source::Path(_) => None,
+            Source::Path(_) | Source::Stream(..) => None,
         }
     }
 
@@ -161,7 +245,7 @@ impl Attachment {
     pub(crate) fn shown_name(&self) -> Option<String> {
         self.filename.clone().or_else(|| match &self.source {
             Source::Path(path) => path.file_name().map(|n| n.to_string_lossy().into_owned()),
-            Source::Bytes(_) => None,
+            Source::Bytes(_) | Source::Stream(..) => None,
         })
     }
 
@@ -176,16 +260,23 @@ impl Attachment {
         known.map_or("application/octet-stream", |(_, t)| t).to_owned()
     }
 
-    /// As [`Attachment::read`] takes it; octets go into `blobs`.
-    pub(crate) fn to_json(&self, blobs: &mut Vec<Bytes>) -> Value {
+    /// As [`Attachment::read`] takes it; octets and streams go into `blobs`.
+    pub(crate) fn to_json(&self, blobs: &mut Vec<Blob>) -> Value {
         let mut out = Map::new();
-        match &self.source {
-            Source::Path(path) => out.insert("path".to_owned(), json!(path.to_string_lossy())),
-            Source::Bytes(bytes) => {
-                blobs.push(bytes.clone());
-                out.insert("blob".to_owned(), json!(blobs.len() - 1))
-            }
+        let mut blob = |blob: Blob| {
+            blobs.push(blob);
+            out.insert("blob".to_owned(), json!(blobs.len() - 1));
         };
+        match &self.source {
+            Source::Bytes(bytes) => blob(bytes.clone().into()),
+            Source::Stream(stream, size) => {
+                blob(stream.clone().into());
+                out.extend(size.map(|size| ("size".to_owned(), json!(size))));
+            }
+            Source::Path(path) => {
+                out.insert("path".to_owned(), json!(path.to_string_lossy()));
+            }
+        }
         let optional = [
             ("filename", &self.filename),
             ("content_type", &self.content_type),
@@ -204,8 +295,23 @@ impl Attachment {
     }
 }
 
-/// The octets that `index` stands for.
-pub(crate) fn find_blob(index: &Value, place: &Place, blobs: &[Bytes]) -> Result<Bytes> {
+impl From<Blob> for Attachment {
+    fn from(blob: Blob) -> Self {
+        match blob {
+            Blob::Octets(bytes) => Self::bytes(bytes),
+            Blob::Stream(stream) => stream.into(),
+        }
+    }
+}
+
+impl From<ByteStream> for Attachment {
+    fn from(stream: ByteStream) -> Self {
+        Self::new(Source::Stream(stream, None))
+    }
+}
+
+/// What `index` stands for.
+pub(crate) fn find_blob(index: &Value, place: &Place, blobs: &[Blob]) -> Result<Blob> {
     let at = index.as_u64().and_then(|i| usize::try_from(i).ok());
     at.and_then(|i| blobs.get(i)).cloned().ok_or_else(|| place.error("is not the index of a blob"))
 }
@@ -222,53 +328,6 @@ fn check_media_type(text: &str, place: &Place) -> Result<()> {
             .with_hint("Send a finished multipart message as raw MIME instead."));
     }
     Ok(())
-}
-
-/// The path to open, if the policy lets it be read.
-fn allowed(path: &Path, policy: &FilePolicy, place: &Place) -> Result<PathBuf> {
-    let folders = match policy {
-        FilePolicy::Allow => return Ok(path.to_owned()),
-        FilePolicy::Deny => {
-            return Err(place
-                .error("names a local file, and the option `files` is `deny`")
-                .with_hint("Give the attachment as bytes."));
-        }
-        FilePolicy::Folders(folders) => folders,
-    };
-    // Links are followed first: one inside a folder may lead out of it.
-    let real = fs::canonicalize(path).map_err(|e| unreadable(path, &e.to_string(), place))?;
-    let inside = folders.iter().filter_map(|f| fs::canonicalize(f).ok()).any(|f| real.starts_with(f));
-    if inside {
-        return Ok(real);
-    }
-    Err(place
-        .error("names a file outside the folders in the option `files`")
-        .with_hint("Give the attachment as bytes, or add its folder to `files`."))
-}
-
-fn read_file(path: &Path, place: &Place) -> Result<Bytes> {
-    let wrap = |e: io::Error| unreadable(path, &e.to_string(), place);
-    let regular = |meta: &fs::Metadata| match meta.is_file() {
-        true => Ok(()),
-        false if meta.is_dir() => Err(unreadable(path, "it is a folder", place)),
-        false => Err(unreadable(path, "it is not a regular file", place)),
-    };
-    // Looked at before it is opened: opening a FIFO waits for a writer.
-    regular(&fs::metadata(path).map_err(wrap)?)?;
-    let file = File::open(path).map_err(wrap)?;
-    let meta = file.metadata().map_err(wrap)?;
-    regular(&meta)?;
-    // A file that grows meanwhile is read up to the size it had; /proc's files say 0.
-    let limit = if meta.len() == 0 { 64 << 20 } else { meta.len() };
-    let mut out = Vec::with_capacity(usize::try_from(meta.len()).unwrap_or(0));
-    file.take(limit).read_to_end(&mut out).map_err(wrap)?;
-    Ok(out.into())
-}
-
-fn unreadable(path: &Path, why: &str, place: &Place) -> Error {
-    let path = path.display().to_string();
-    let message = format!("`{}` cannot be read from `{}`: {why}", place.path(), path.escape_debug());
-    Error::new(ErrorCode::AttachmentUnreadable, message).with_field(place.path())
 }
 
 const MEDIA_TYPES: &[(&str, &str)] = &[
@@ -310,7 +369,7 @@ mod tests {
     }
 
     fn read(value: Value) -> Result<Attachment> {
-        Attachment::read(value, &place(), &[Bytes::from_static(b"blob")])
+        Attachment::read(value, &place(), &[Bytes::from_static(b"blob").into()])
     }
 
     #[test]
@@ -346,50 +405,5 @@ mod tests {
         ] {
             assert_eq!(read(value.clone()).unwrap_err().field(), Some(field), "{value}");
         }
-    }
-
-    #[test]
-    fn files_are_read_as_the_policy_says() {
-        let dir = tempfile::tempdir().unwrap();
-        let (inside, outside) = (dir.path().join("in"), dir.path().join("out"));
-        fs::create_dir(&inside).unwrap();
-        fs::create_dir(&outside).unwrap();
-        fs::write(inside.join("a"), "A").unwrap();
-        fs::write(outside.join("b"), "B").unwrap();
-        let load = |path: PathBuf, policy: &FilePolicy| Attachment::path(path).load(policy, &place());
-        let folders = FilePolicy::Folders(vec![inside.clone()]);
-        assert_eq!(load(inside.join("a"), &folders).unwrap(), "A");
-        assert_eq!(load(outside.join("b"), &FilePolicy::Allow).unwrap(), "B");
-        for path in [outside.join("b"), inside.join("../out/b")] {
-            let error = load(path, &folders).unwrap_err();
-            assert_eq!(error.code(), ErrorCode::MessageInvalid);
-        }
-        let error = load(inside.join("a"), &FilePolicy::Deny).unwrap_err();
-        assert_eq!((error.code(), error.field()), (ErrorCode::MessageInvalid, Some("attachments[0]")));
-        for (path, why) in [(inside.join("none"), "No such file"), (inside, "folder")] {
-            let error = load(path, &FilePolicy::Allow).unwrap_err();
-            assert_eq!(error.code(), ErrorCode::AttachmentUnreadable);
-            assert!(error.message().contains(why), "{error}");
-        }
-    }
-
-    #[cfg(unix)]
-    #[test]
-    fn links_do_not_lead_out_and_devices_are_not_read() {
-        let dir = tempfile::tempdir().unwrap();
-        let inside = dir.path().join("in");
-        fs::create_dir(&inside).unwrap();
-        fs::write(dir.path().join("secret"), "S").unwrap();
-        std::os::unix::fs::symlink(dir.path().join("secret"), inside.join("link")).unwrap();
-        let folders = FilePolicy::Folders(vec![inside.clone()]);
-        let error = Attachment::path(inside.join("link")).load(&folders, &place()).unwrap_err();
-        assert_eq!(error.code(), ErrorCode::MessageInvalid);
-        let error = Attachment::path("/dev/zero").load(&FilePolicy::Allow, &place()).unwrap_err();
-        assert!(error.message().contains("not a regular file"), "{error}");
-        let fifo = dir.path().join("fifo");
-        let made = std::process::Command::new("mkfifo").arg(&fifo).status().unwrap();
-        assert!(made.success());
-        let error = Attachment::path(fifo).load(&FilePolicy::Allow, &place()).unwrap_err();
-        assert!(error.message().contains("not a regular file"), "{error}");
     }
 }

@@ -1,12 +1,11 @@
 //! A message as its author states it: checked once, when it is made.
 
-use bytes::Bytes;
 use serde_json::{Map, Value, json};
 use time::OffsetDateTime;
 use time::format_description::well_known::{Rfc2822, Rfc3339};
 use url::Url;
 
-use super::attachment::Attachment;
+use super::attachment::{Attachment, Blob};
 use super::envelope::{self, Recipients};
 use super::header::{self, Custom};
 use super::mailbox::Mailbox;
@@ -81,7 +80,7 @@ impl Fields {
     /// `message_invalid`, naming the field.
     pub(crate) fn read(
         value: Value,
-        blobs: &[Bytes],
+        blobs: &[Blob],
         spelling: Spelling,
         default_sender: Option<&MailboxOption>,
     ) -> Result<Self> {
@@ -154,7 +153,7 @@ impl Fields {
     }
 
     /// As [`Fields::read`] takes it, in core's spelling; octets go into `blobs`.
-    pub(crate) fn to_json(&self, blobs: &mut Vec<Bytes>) -> Value {
+    pub(crate) fn to_json(&self, blobs: &mut Vec<Blob>) -> Value {
         let mut out = Map::new();
         let lists = [
             ("from", &self.from),

@@ -2,15 +2,15 @@
 //! here is 7-bit, but for attached messages that are not.
 
 use std::borrow::Cow;
-
-use base64::Engine;
-use base64::engine::general_purpose::STANDARD;
-use bytes::Bytes;
+use std::sync::Arc;
 
 use super::attachment::Attachment;
+use super::content::{Content, Segment, Streamed};
 use super::header::Section;
 use super::line_ends::{LINE_LIMIT, has_line_over, to_crlf};
+use super::open_file::OpenFile;
 use super::place::Place;
+use super::transfer::{base64, base64_size, quoted_printable};
 use crate::error::Result;
 use crate::random;
 
@@ -42,6 +42,45 @@ pub(crate) enum Body<'a> {
     QuotedPrintable(Cow<'a, [u8]>),
     /// RFC 2045 §6.8.
     Base64(Cow<'a, [u8]>),
+    /// The same, read as it goes.
+    File(&'a Arc<OpenFile>),
+    /// The same, read once.
+    Stream(&'a Streamed),
+}
+
+/// What is written, piece by piece.
+#[derive(Default)]
+pub(crate) struct Sink {
+    segments: Vec<Segment>,
+    octets: Vec<u8>,
+}
+
+impl Sink {
+    /// With room for so many octets in memory.
+    pub(crate) fn with_capacity(octets: usize) -> Self {
+        Self { segments: Vec::new(), octets: Vec::with_capacity(octets) }
+    }
+
+    pub(crate) fn write(&mut self, octets: &[u8]) {
+        self.octets.extend_from_slice(octets);
+    }
+
+    fn later(&mut self, segment: Segment) {
+        if !self.octets.is_empty() {
+            self.segments.push(Segment::Octets(std::mem::take(&mut self.octets).into()));
+        }
+        self.segments.push(segment);
+    }
+
+    /// All that was written, its last line ended.
+    pub(crate) fn finish(mut self) -> Content {
+        // What is read later is followed by a boundary, so that the end lies in memory.
+        if !self.octets.ends_with(b"\r\n") {
+            self.octets.extend_from_slice(b"\r\n");
+        }
+        self.segments.push(Segment::Octets(self.octets.into()));
+        Content::new(self.segments)
+    }
 }
 
 /// The tree for a message: related in alternative in mixed, each only where there is need.
@@ -51,16 +90,16 @@ pub(crate) enum Body<'a> {
 pub(crate) fn tree<'a>(
     text: Option<&'a str>,
     html: Option<&'a str>,
-    attachments: &'a [(Attachment, Bytes)],
+    attachments: &'a [(Attachment, Segment)],
     place: &Place,
 ) -> Result<Part<'a>> {
     let mut inline = Vec::new();
     let mut rest = Vec::new();
-    for (at, (attachment, octets)) in attachments.iter().enumerate() {
+    for (at, (attachment, source)) in attachments.iter().enumerate() {
         let place = place.field("attachments").index(at);
         // A content id without HTML that could refer to it is only one more attachment.
         let is_inline = html.is_some() && attachment.inline_id().is_some();
-        let part = file(attachment, octets, is_inline, &place)?;
+        let part = file(attachment, source, is_inline, &place)?;
         if is_inline { inline.push(part) } else { rest.push(part) }
     }
     let mut body = Vec::new();
@@ -94,22 +133,22 @@ pub(crate) fn tree<'a>(
 
 impl Part<'_> {
     /// Writes headers, the empty line and the body; the last line is ended.
-    pub(crate) fn write(&self, out: &mut Vec<u8>) {
+    pub(crate) fn write(&self, out: &mut Sink) {
         match self {
             Self::Leaf { headers, body } => {
-                out.extend_from_slice(headers.as_str().as_bytes());
+                out.write(headers.as_str().as_bytes());
                 let encoding = body.encoding();
-                out.extend_from_slice(format!("Content-Transfer-Encoding: {encoding}\r\n\r\n").as_bytes());
+                out.write(format!("Content-Transfer-Encoding: {encoding}\r\n\r\n").as_bytes());
                 body.write(out);
             }
             Self::Multi { media_type, boundary, parts } => {
                 let head = format!("Content-Type: {media_type};\r\n boundary=\"{boundary}\"\r\n");
-                out.extend_from_slice(head.as_bytes());
+                out.write(head.as_bytes());
                 for part in parts {
-                    out.extend_from_slice(format!("\r\n--{boundary}\r\n").as_bytes());
+                    out.write(format!("\r\n--{boundary}\r\n").as_bytes());
                     part.write(out);
                 }
-                out.extend_from_slice(format!("\r\n--{boundary}--\r\n").as_bytes());
+                out.write(format!("\r\n--{boundary}--\r\n").as_bytes());
             }
         }
     }
@@ -129,15 +168,17 @@ impl Body<'_> {
             Self::Plain(octets) if octets.is_ascii() => "7bit",
             Self::Plain(_) => "8bit",
             Self::QuotedPrintable(_) => "quoted-printable",
-            Self::Base64(_) => "base64",
+            Self::Base64(_) | Self::File(_) | Self::Stream(_) => "base64",
         }
     }
 
-    fn write(&self, out: &mut Vec<u8>) {
+    fn write(&self, out: &mut Sink) {
         match self {
-            Self::Plain(octets) => out.extend_from_slice(octets),
-            Self::QuotedPrintable(octets) => quoted_printable(octets, out),
-            Self::Base64(octets) => base64(octets, out),
+            Self::Plain(octets) => out.write(octets),
+            Self::QuotedPrintable(octets) => quoted_printable(octets, &mut out.octets),
+            Self::Base64(octets) => base64(octets, &mut out.octets),
+            Self::File(file) => out.later(Segment::File(Arc::clone(file))),
+            Self::Stream(one) => out.later(Segment::Stream(Streamed::clone(one))),
         }
     }
 
@@ -145,7 +186,8 @@ impl Body<'_> {
         match self {
             Self::Plain(octets) => octets.len(),
             Self::QuotedPrintable(octets) => octets.len() * 2,
-            Self::Base64(octets) => octets.len().div_ceil(57) * 78,
+            Self::Base64(octets) => base64_size(octets.len() as u64) as usize,
+            Self::File(_) | Self::Stream(_) => 0,
         }
     }
 }
@@ -199,10 +241,14 @@ fn is_plain(octets: &[u8]) -> bool {
     })
 }
 
-fn file<'a>(attachment: &Attachment, octets: &'a Bytes, inline: bool, place: &Place) -> Result<Part<'a>> {
+fn file<'a>(attachment: &Attachment, source: &'a Segment, inline: bool, place: &Place) -> Result<Part<'a>> {
     let mut media_type = attachment.media_type();
-    let mut body = Body::Base64(octets.as_ref().into());
-    if media_type.to_ascii_lowercase().starts_with("message/") {
+    let mut body = match source {
+        Segment::Octets(octets) => Body::Base64(octets.as_ref().into()),
+        Segment::File(file) => Body::File(file),
+        Segment::Stream(one) => Body::Stream(one),
+    };
+    if let (true, Segment::Octets(octets)) = (attachment.is_message(), source) {
         // RFC 2046 §5.2 forbids to encode messages. One that cannot go as it is goes as a file.
         let lines = to_crlf(octets);
         if lines.contains(&0) || has_line_over(&lines, LINE_LIMIT) {
@@ -219,97 +265,4 @@ fn file<'a>(attachment: &Attachment, octets: &'a Bytes, inline: bool, place: &Pl
         headers.plain("Content-ID", &format!("<{id}>"));
     }
     Ok(Part::Leaf { headers, body })
-}
-
-/// Lines of 76 characters, each ended (RFC 2045 §6.8).
-fn base64(octets: &[u8], out: &mut Vec<u8>) {
-    let mut line = [0; 76];
-    for chunk in octets.chunks(57) {
-        // 57 octets make 76 characters, so the slice always fits.
-        let len = STANDARD.encode_slice(chunk, &mut line).unwrap_or(0);
-        out.extend_from_slice(&line[..len]);
-        out.extend_from_slice(b"\r\n");
-    }
-}
-
-/// Lines of at most 76 characters. A dot or `From ` that would begin a line is encoded too, so that
-/// neither SMTP's dots nor mbox's `>From` come near the text.
-fn quoted_printable(octets: &[u8], out: &mut Vec<u8>) {
-    let mut column = 0;
-    let mut at = 0;
-    while let Some(&octet) = octets.get(at) {
-        let rest = &octets[at..];
-        if rest.starts_with(b"\r\n") {
-            out.extend_from_slice(b"\r\n");
-            column = 0;
-            at += 2;
-            continue;
-        }
-        let plain = match octet {
-            b' ' | b'\t' => rest.len() > 1 && !rest[1..].starts_with(b"\r\n"),
-            b'=' => false,
-            b'.' => column != 0 && column < QP_LINE,
-            b'F' => !(rest.starts_with(b"From ") && (column == 0 || column >= QP_LINE)),
-            other => other.is_ascii_graphic(),
-        };
-        if column + if plain { 1 } else { 3 } > QP_LINE {
-            out.extend_from_slice(b"=\r\n");
-            column = 0;
-        }
-        if plain {
-            out.push(octet);
-            column += 1;
-        } else {
-            out.extend_from_slice(&[b'=', HEX[usize::from(octet >> 4)], HEX[usize::from(octet & 15)]]);
-            column += 3;
-        }
-        at += 1;
-    }
-}
-
-/// The 76th character is for the soft line break's `=`.
-const QP_LINE: usize = 75;
-const HEX: &[u8; 16] = b"0123456789ABCDEF";
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    fn qp(text: &str) -> String {
-        let mut out = Vec::new();
-        quoted_printable(text.as_bytes(), &mut out);
-        String::from_utf8(out).unwrap()
-    }
-
-    #[test]
-    fn quoted_printable_is_as_the_rfc_has_it() {
-        for (text, want) in [
-            ("", ""),
-            ("a=b", "a=3Db"),
-            ("a ", "a=20"),
-            ("a \r\nb\t\r\n", "a=20\r\nb=09\r\n"),
-            ("a b", "a b"),
-            (".\r\n..\r\na.", "=2E\r\n=2E.\r\na."),
-            ("From x\r\nFrom", "=46rom x\r\nFrom"),
-            ("é\0", "=C3=A9=00"),
-        ] {
-            assert_eq!(qp(text), want, "{text:?}");
-        }
-        for text in
-            ["x".repeat(1000), "é".repeat(1000), ".".repeat(1000), "From ".repeat(300), " ".repeat(500)]
-        {
-            for line in qp(&text).split("\r\n") {
-                assert!(line.len() <= 76 && !line.starts_with('.') && !line.starts_with("From "), "{line}");
-                assert!(!line.ends_with(' '), "{line:?}");
-            }
-        }
-    }
-
-    #[test]
-    fn base64_lines_are_full_and_ended() {
-        let mut out = Vec::new();
-        base64(&[7; 115], &mut out);
-        let lines: Vec<_> = std::str::from_utf8(&out).unwrap().split("\r\n").map(str::len).collect();
-        assert_eq!(lines, [76, 76, 4, 0]);
-    }
 }

@@ -6,6 +6,8 @@ mod address;
 mod address_list;
 mod attachment;
 mod builder;
+mod byte_stream;
+mod content;
 mod encoded_word;
 mod envelope;
 mod fields;
@@ -13,11 +15,13 @@ mod header;
 pub(crate) mod line_ends;
 mod mailbox;
 mod mime;
+mod open_file;
 mod place;
 mod raw;
 #[cfg(test)]
 mod raw_tests;
 mod render;
+mod transfer;
 #[cfg(test)]
 mod tests;
 
@@ -30,8 +34,10 @@ use crate::config::{FilePolicy, MailboxOption, Spelling};
 use crate::error::{Error, ErrorCode, Result};
 use crate::receipt::Envelope;
 
-pub use attachment::Attachment;
+pub use attachment::{Attachment, Blob};
 pub use builder::MessageBuilder;
+pub use byte_stream::ByteStream;
+pub(crate) use content::{Content, Reading};
 
 use fields::{Fields, Made, Priority};
 pub(crate) use mailbox::Mailbox;
@@ -79,7 +85,7 @@ pub(crate) struct Rendered {
     /// Who sends and who receives.
     pub envelope: Envelope,
     /// CRLF line ends throughout, the last line ended; not dot-stuffed; Bcc removed.
-    pub bytes: Bytes,
+    pub content: Content,
     /// Needs SMTPUTF8 (RFC 6531).
     pub smtputf8: bool,
     /// Has octets over 127 in it: needs 8BITMIME (RFC 6152).
@@ -88,25 +94,32 @@ pub(crate) struct Rendered {
     pub long_line: bool,
 }
 
+#[cfg(test)]
+impl Rendered {
+    fn bytes(&self) -> Bytes {
+        self.content.load().unwrap()
+    }
+}
+
 impl Message {
     /// A message of fields, one call per field.
     pub fn builder() -> MessageBuilder {
         MessageBuilder::default()
     }
 
-    /// Fields as JSON; attachments refer to `blobs` by index. An object with `raw` is finished MIME:
+    /// Fields as JSON; attachments refer to `blobs` by index, each to one of its own if it is a stream. An object with `raw` is finished MIME:
     /// `{"raw": {"blob": 0}, "envelope": …, "tag": …}`.
     ///
     /// # Errors
     /// `message_invalid`, naming the field in the caller's spelling.
-    pub fn from_json(fields: Value, blobs: Vec<Bytes>, spelling: Spelling) -> Result<Self> {
+    pub fn from_json(fields: Value, blobs: Vec<Blob>, spelling: Spelling) -> Result<Self> {
         Self::read(fields, blobs, spelling, None)
     }
 
     /// As [`from_json`](Self::from_json), for a mailer whose sender is `default_sender`.
     pub(crate) fn read(
         fields: Value,
-        blobs: Vec<Bytes>,
+        blobs: Vec<Blob>,
         spelling: Spelling,
         default_sender: Option<&MailboxOption>,
     ) -> Result<Self> {
@@ -151,12 +164,12 @@ impl Message {
 
     /// What [`from_json`](Self::from_json) makes the same message of, Message-ID and Date included: for
     /// pickling. Raw messages come as they are sent, with their envelope.
-    pub fn to_json(&self, spelling: Spelling) -> (Value, Vec<Bytes>) {
+    pub fn to_json(&self, spelling: Spelling) -> (Value, Vec<Blob>) {
         let mut blobs = Vec::new();
         let value = match &*self.kind {
             Kind::Built(fields) => fields.to_json(&mut blobs),
             Kind::Raw(raw) => {
-                blobs.push(raw.rendered.bytes.clone());
+                blobs.push(raw.bytes.clone().into());
                 let mut out = Map::new();
                 out.insert("raw".to_owned(), json!({ "blob": 0 }));
                 out.insert("envelope".to_owned(), json!(raw.rendered.envelope));
@@ -173,11 +186,11 @@ impl Message {
     /// attached file is read, which blocks. Boundaries differ from call to call.
     ///
     /// # Errors
-    /// `message_invalid` or `attachment_unreadable`, naming the field as `spelling` has it.
+    /// `message_invalid`, also for a stream, or `attachment_unreadable`, naming the field as `spelling` has it.
     pub fn to_bytes(&self, spelling: Spelling) -> Result<Bytes> {
         match &*self.kind {
-            Kind::Built(fields) => Ok(render::render(fields, None, &FilePolicy::Allow, spelling)?.bytes),
-            Kind::Raw(raw) => Ok(raw.rendered.bytes.clone()),
+            Kind::Built(fields) => render::render(fields, None, &FilePolicy::Allow, spelling)?.content.load(),
+            Kind::Raw(raw) => Ok(raw.bytes.clone()),
         }
     }
 

@@ -14,7 +14,8 @@ use super::envelope::{self, Recipients};
 use super::fields::{Made, now, rfc5322_date};
 use super::line_ends::{LINE_LIMIT, has_line_over, to_crlf};
 use super::place::{Place, Reader, string};
-use super::{Rendered, attachment};
+use super::attachment::{self, Blob};
+use super::Rendered;
 use crate::config::Spelling;
 use crate::error::Result;
 use crate::receipt::Envelope;
@@ -23,6 +24,8 @@ use crate::receipt::Envelope;
 #[derive(Clone, Debug)]
 pub(crate) struct Raw {
     pub(crate) rendered: Rendered,
+    /// Its octets.
+    pub(crate) bytes: Bytes,
     /// With angle brackets.
     pub(crate) message_id: String,
     pub(crate) tag: Option<String>,
@@ -30,7 +33,7 @@ pub(crate) struct Raw {
 
 impl Raw {
     /// Reads `{raw: {blob} | text, envelope, tag, message_id, date}`.
-    pub(crate) fn read(value: Value, blobs: &[Bytes], spelling: Spelling) -> Result<Self> {
+    pub(crate) fn read(value: Value, blobs: &[Blob], spelling: Spelling) -> Result<Self> {
         let known = ["raw", "envelope", "tag", "message_id", "date"];
         let mut reader = Reader::new(value, Place::top(spelling), &known)?;
         let at = reader.at("raw");
@@ -39,7 +42,10 @@ impl Raw {
                 let mut inner = Reader::new(value, at, &["blob"])?;
                 let at = inner.at("blob");
                 let index = inner.take("blob").ok_or_else(|| at.error("is missing"))?;
-                attachment::find_blob(&index, &at, blobs)?
+                match attachment::find_blob(&index, &at, blobs)? {
+                    Blob::Octets(octets) => octets,
+                    Blob::Stream(_) => return Err(at.error("is a stream: finished MIME is looked at whole")),
+                }
             }
             Some(text) => Bytes::from(string(text, &at)?),
             None => return Err(at.error("is missing")),
@@ -102,8 +108,9 @@ impl Raw {
                 eight_bit: !bytes.is_ascii(),
                 long_line: has_line_over(&bytes, LINE_LIMIT),
                 envelope,
-                bytes,
+                content: bytes.clone().into(),
             },
+            bytes,
             message_id,
             tag,
         })

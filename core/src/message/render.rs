@@ -1,12 +1,12 @@
 //! From fields to the octets for the wire.
 
-use bytes::Bytes;
-
+use super::attachment::Attachment;
+use super::content::Segment;
 use super::envelope;
 use super::fields::{Fields, rfc5322_date};
 use super::header::Section;
 use super::mailbox::Mailbox;
-use super::mime;
+use super::mime::{self, Sink};
 use super::place::Place;
 use super::{Priority, Rendered};
 use crate::config::{FilePolicy, MailboxOption, Spelling};
@@ -27,27 +27,37 @@ pub(crate) fn render(
     let envelope = fields.envelope(&from);
     let mut head = Section::default();
     write_head(fields, &from, &place, &mut head)?;
-    let attachments = fields
-        .attachments
-        .iter()
-        .enumerate()
-        .map(|(at, one)| Ok((one.clone(), one.load(files, &place.field("attachments").index(at))?)))
-        .collect::<Result<Vec<_>>>()?;
+    let attachments = open(&fields.attachments, files, &place.field("attachments"))?;
     let tree = mime::tree(fields.text.as_deref(), fields.html.as_deref(), &attachments, &place)?;
-    let mut out = Vec::with_capacity(head.as_str().len() + tree.size_hint());
-    out.extend_from_slice(head.as_str().as_bytes());
+    let mut out = Sink::with_capacity(head.as_str().len() + tree.size_hint());
+    out.write(head.as_str().as_bytes());
     tree.write(&mut out);
-    if !out.ends_with(b"\r\n") {
-        out.extend_from_slice(b"\r\n");
-    }
+    let content = out.finish();
+    let seven_bit = content.octets_in_memory().all(|octets| octets.is_ascii());
     Ok(Rendered {
         smtputf8: envelope::needs_smtputf8(&envelope) || !head.as_str().is_ascii(),
-        eight_bit: !out.is_ascii(),
+        eight_bit: !seven_bit,
         long_line: false,
         envelope,
-        bytes: Bytes::from(out),
+        content,
     })
 }
+
+/// Small files are loaded, so that their message may run ahead of replies; others are read as they go.
+fn open(list: &[Attachment], files: &FilePolicy, place: &Place) -> Result<Vec<(Attachment, Segment)>> {
+    let mut room = LOADED;
+    let open_one = |(at, one): (usize, &Attachment)| {
+        let segment = one.open(files, room, &place.index(at))?;
+        if let Segment::Octets(octets) = &segment {
+            room = room.saturating_sub(octets.len() as u64);
+        }
+        Ok((one.clone(), segment))
+    };
+    list.iter().enumerate().map(open_one).collect()
+}
+
+/// Octets of files loaded at most: in base64 they just fit where messages run ahead.
+const LOADED: u64 = 180 * 1024;
 
 fn author(fields: &Fields, default: Option<&MailboxOption>, place: &Place) -> Result<Vec<Mailbox>> {
     if !fields.from.is_empty() {

@@ -33,9 +33,9 @@ fn render_with(message: &Message, from: Option<&str>, files: &FilePolicy) -> Res
 
 fn octets(fields: Value) -> Bytes {
     let rendered = render(&made(fields).unwrap()).unwrap();
-    assert!(!rendered.long_line && rendered.bytes.ends_with(b"\r\n"));
-    assert!(matches!(line_ends::to_crlf(&rendered.bytes), std::borrow::Cow::Borrowed(_)));
-    rendered.bytes
+    assert!(!rendered.long_line && rendered.bytes().ends_with(b"\r\n"));
+    assert!(matches!(line_ends::to_crlf(&rendered.bytes()), std::borrow::Cow::Borrowed(_)));
+    rendered.bytes()
 }
 
 fn parse(octets: &[u8]) -> mail_parser::Message<'_> {
@@ -192,14 +192,14 @@ fn parts_nest_by_themselves() {
             "mixed(alternative(text/plain related(text/html image/png)) application/pdf)",
         ),
     ] {
-        let blobs = vec![Bytes::from_static(b"\0\xff\r\n.\r\n")];
-        let message = Message::from_json(minimal(more), blobs.clone(), Spelling::Snake).unwrap();
-        let octets = render(&message).unwrap().bytes;
+        let blob = Bytes::from_static(b"\0\xff\r\n.\r\n");
+        let message = Message::from_json(minimal(more), vec![blob.clone().into()], Spelling::Snake).unwrap();
+        let octets = render(&message).unwrap().bytes();
         let parsed = parse(&octets);
         assert_eq!(shape(&parsed, 0), want);
         for part in &parsed.parts {
             if matches!(part.body, PartType::Binary(_) | PartType::InlineBinary(_)) {
-                assert_eq!(part.contents(), &blobs[0]);
+                assert_eq!(part.contents(), &blob);
             }
         }
     }
@@ -369,30 +369,30 @@ fn internationalised_addresses_need_smtputf8_only_where_ascii_cannot_say_it() {
     assert_eq!(rendered.envelope.rcpt_to, ["b@xn--r8jz45g.xn--zckzah"]);
     let rendered = render(&made(json!({"from": "a@x.org", "to": "用户@例え.テスト"})).unwrap()).unwrap();
     assert!(rendered.smtputf8 && rendered.eight_bit);
-    assert!(head(&rendered.bytes).contains("To: 用户@例え.テスト"));
+    assert!(head(&rendered.bytes()).contains("To: 用户@例え.テスト"));
 }
 
 #[test]
 fn attached_messages_are_not_encoded() {
     let attach = |octets: &'static [u8]| {
         let fields = minimal(json!({"attachments": [{"blob": 0, "filename": "old.eml"}]}));
-        render(&Message::from_json(fields, vec![Bytes::from_static(octets)], Spelling::Snake).unwrap())
+        render(&Message::from_json(fields, vec![Bytes::from_static(octets).into()], Spelling::Snake).unwrap())
             .unwrap()
     };
     let plain = attach(b"Subject: old\n\nHi\n.\n");
-    assert!(String::from_utf8_lossy(&plain.bytes).contains("7bit\r\n\r\nSubject: old\r\n\r\nHi\r\n.\r\n"));
+    assert!(String::from_utf8_lossy(&plain.bytes()).contains("7bit\r\n\r\nSubject: old\r\n\r\nHi\r\n.\r\n"));
     assert!(!plain.eight_bit);
     assert!(
-        parse(&plain.bytes)
+        parse(&plain.bytes())
             .parts
             .iter()
             .any(|p| matches!(&p.body, PartType::Message(m) if m.subject() == Some("old")))
     );
     let eight = attach("Subject: old\n\nHé\n".as_bytes());
-    assert!(eight.eight_bit && String::from_utf8_lossy(&eight.bytes).contains("Encoding: 8bit\r\n"));
+    assert!(eight.eight_bit && String::from_utf8_lossy(&eight.bytes()).contains("Encoding: 8bit\r\n"));
     let binary = attach(b"Subject: old\n\n\0");
     assert!(!binary.eight_bit);
-    assert_eq!(parse(&binary.bytes).attachment(0).unwrap().contents(), b"Subject: old\n\n\0");
+    assert_eq!(parse(&binary.bytes()).attachment(0).unwrap().contents(), b"Subject: old\n\n\0");
 }
 
 #[test]
@@ -405,12 +405,80 @@ fn path_attachments_are_read_when_the_message_is_sent() {
     assert!(error.message().contains("résumé.pdf"), "{error}");
     let content: Vec<u8> = (0..700_000u32).map(|i| (i * 7 % 251) as u8).collect();
     std::fs::write(&path, &content).unwrap();
-    let octets = render_with(&message, None, &FilePolicy::Allow).unwrap().bytes;
+    let octets = render_with(&message, None, &FilePolicy::Allow).unwrap().bytes();
     let parsed = parse(&octets);
     let attachment = parsed.attachment(0).unwrap();
     assert_eq!(attachment.attachment_name(), Some("résumé.pdf"));
     assert_eq!(attachment.contents(), content);
     assert_eq!(render(&message).unwrap_err().code(), ErrorCode::MessageInvalid);
+}
+
+#[test]
+fn what_is_read_as_it_goes_is_what_would_have_been_in_memory() {
+    let dir = tempfile::tempdir().unwrap();
+    let path = dir.path().join("big.bin");
+    let runtime = tokio::runtime::Builder::new_current_thread().build().unwrap();
+    // Around the octets of a line, of a piece, and of what is loaded.
+    for size in [0, 1, 56, 57, 58, 200_000, 57 * 4096 - 1, 57 * 4096, 57 * 4096 + 1, 700_001] {
+        let content: Vec<u8> = (0..size).map(|i| (i * 7 % 251) as u8).collect();
+        std::fs::write(&path, &content).unwrap();
+        let builder = || {
+            let message = Message::builder().from("a@x.org").to("b@x.org").message_id("<i@x>").text("t");
+            message.date("2026-01-01T00:00:00Z")
+        };
+        let sources = [
+            Attachment::bytes(content.clone()),
+            Attachment::path(&path).filename("f").content_type("application/octet-stream"),
+            Attachment::stream(std::io::Cursor::new(content.clone())).size(size as u64),
+            Attachment::stream(std::io::Cursor::new(content.clone())),
+        ];
+        let without_boundary = |octets: &[u8]| {
+            let text = String::from_utf8(octets.to_vec()).unwrap();
+            let boundary = text.split("boundary=\"").nth(1).unwrap().split('"').next().unwrap().to_owned();
+            text.replace(&boundary, "BOUNDARY")
+        };
+        let mut want = None;
+        for (at, source) in sources.into_iter().enumerate() {
+            let source = source.filename("f").content_type("application/octet-stream");
+            let message = builder().attach(source).build().unwrap();
+            let content = render_with(&message, None, &FilePolicy::Allow).unwrap().content;
+            let told = content.size();
+            assert_eq!(content.in_memory().is_some(), at == 0 || (at == 1 && size < 180 * 1024), "{at} {size}");
+            let octets = runtime.block_on(async { content.clone().read().collect().await.unwrap() });
+            assert_eq!((told.is_none(), content.size_sent()), (at == 3, octets.len() as u64));
+            assert!(told.is_none_or(|told| told == octets.len() as u64), "{at} {size}");
+            let text = without_boundary(&octets);
+            assert_eq!(*want.get_or_insert(text.clone()), text, "{at} {size}");
+            if at < 2 {
+                assert_eq!(without_boundary(&content.load().unwrap()), text);
+            } else {
+                assert_eq!(content.load().unwrap_err().field(), Some("attachments[0]"));
+                let again = runtime.block_on(async { content.read().collect().await.unwrap_err() });
+                assert_eq!(again.code(), ErrorCode::AttachmentUnreadable);
+            }
+        }
+    }
+}
+
+#[test]
+fn streams_that_are_not_what_they_were_said_to_be() {
+    let runtime = tokio::runtime::Builder::new_current_thread().build().unwrap();
+    let read = |attachment: Attachment| {
+        let message = Message::builder().from("a@x.org").to("b@x.org").attach(attachment).build().unwrap();
+        let content = render(&message)?.content;
+        runtime.block_on(async { content.read().collect().await })
+    };
+    let octets = || std::io::Cursor::new(vec![7; 1000]);
+    for size in [999, 1001] {
+        let error = read(Attachment::stream(octets()).size(size)).unwrap_err();
+        assert_eq!((error.code(), error.field()), (ErrorCode::AttachmentUnreadable, Some("attachments[0]")));
+        assert!(error.message().contains(&size.to_string()), "{error}");
+    }
+    let failing = ByteStream::blocking(|| Err(std::io::Error::other("the disk is gone")));
+    assert!(read(failing.into()).unwrap_err().message().contains("the disk is gone"));
+    let message = read(Attachment::stream(octets()).content_type("message/rfc822")).unwrap_err();
+    assert_eq!(message.field(), Some("attachments[0].content_type"));
+    assert_eq!(read(Attachment::stream(octets())).unwrap().len() % 2, 0);
 }
 
 #[test]
@@ -422,7 +490,7 @@ fn pickling_keeps_the_message() {
         "inReplyTo": "<a@b>", "references": ["<a@b>", "<c@d>"], "listUnsubscribe": "https://x.org/", "priority": "low",
         "envelope": {"mailFrom": "", "rcptTo": ["z@x.org"]}, "tag": "t", "date": "2026-11-23T10:30:00+01:00",
     });
-    let message = Message::from_json(fields, vec![Bytes::from_static(b"\0")], Spelling::Camel).unwrap();
+    let message = Message::from_json(fields, vec![Bytes::from_static(b"\0").into()], Spelling::Camel).unwrap();
     let (value, blobs) = message.to_json(Spelling::Camel);
     assert_eq!(value["messageId"], message.message_id());
     assert_eq!(value["date"], "2026-11-23T10:30:00+01:00");
@@ -435,7 +503,7 @@ fn pickling_keeps_the_message() {
     let (value, blobs) = raw.to_json(Spelling::Camel);
     let again = Message::from_json(value, blobs, Spelling::Camel).unwrap();
     let (one, two) = (render(&raw).unwrap(), render(&again).unwrap());
-    assert_eq!((one.bytes, one.envelope), (two.bytes, two.envelope));
+    assert_eq!((one.bytes(), one.envelope), (two.bytes(), two.envelope));
     assert_eq!((raw.message_id(), raw.tag()), (again.message_id(), again.tag()));
 }
 
@@ -447,7 +515,7 @@ fn ids_and_boundaries_are_never_repeated() {
     assert_eq!(ids.len(), 50);
     let bodies: std::collections::HashSet<_> = messages
         .iter()
-        .map(|m| head(&render(m).unwrap().bytes).split("boundary=").nth(1).unwrap().to_owned())
+        .map(|m| head(&render(m).unwrap().bytes()).split("boundary=").nth(1).unwrap().to_owned())
         .collect();
     assert_eq!(bodies.len(), 50);
     assert!(made(json!({"to": "a@x.org"})).unwrap().message_id().ends_with("@localhost>"));
@@ -473,7 +541,8 @@ fn the_builder_makes_the_same_message() {
     let rendered = render(&message).unwrap();
     assert_eq!(rendered.envelope.rcpt_to.len(), 3);
     assert_eq!(message.tag(), Some("job 1"));
-    let parsed = parse(&rendered.bytes);
+    let octets = rendered.bytes();
+    let parsed = parse(&octets);
     assert_eq!(parsed.subject(), Some("Grüße"));
     assert_eq!(parsed.header_values("X-A").count(), 2);
     let error =

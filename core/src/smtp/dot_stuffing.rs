@@ -2,28 +2,47 @@
 
 use bytes::Bytes;
 
-/// Gives a body's octets for DATA, piece by piece: a body in memory is never copied whole.
+/// Gives a body's octets for DATA, piece by piece: what goes in is never copied whole.
 #[derive(Clone, Debug)]
 pub(crate) struct DotStuffing {
-    body: Bytes,
+    piece: Bytes,
     at: usize,
-    /// The octet at `at` starts a line.
-    line_start: bool,
+    /// The last octets given, if there were any: CR and LF, or one of them.
+    last: [u8; 2],
+    begun: bool,
+    /// No further piece will come.
+    whole: bool,
     finished: bool,
 }
 
 impl DotStuffing {
-    /// For a body with CRLF line ends; a last line without one is given it.
-    pub(crate) fn new(body: Bytes) -> Self {
-        Self { body, at: 0, line_start: true, finished: false }
+    /// For a body that comes piece by piece, with CRLF line ends; a last line without one is given it.
+    pub(crate) fn new() -> Self {
+        Self { piece: Bytes::new(), at: 0, last: *b"\r\n", begun: false, whole: false, finished: false }
+    }
+
+    /// The next octets of the body; only when it [wants](Self::wants_more) more.
+    pub(crate) fn push(&mut self, piece: Bytes) {
+        debug_assert!(self.wants_more());
+        (self.piece, self.at) = (piece, 0);
+    }
+
+    /// The body has no more.
+    pub(crate) fn end(&mut self) {
+        self.whole = true;
+    }
+
+    /// All that came was given, and there may be more.
+    pub(crate) fn wants_more(&self) -> bool {
+        self.at == self.piece.len() && !self.whole
     }
 
     /// Appends about `room` octets; with the last ones goes the terminator, so that one write has both.
     pub(crate) fn fill(&mut self, out: &mut Vec<u8>, room: usize) {
         let full = out.len().saturating_add(room);
-        while self.at < self.body.len() && out.len() < full {
-            let rest = &self.body[self.at..];
-            if self.line_start && rest[0] == b'.' {
+        while self.at < self.piece.len() && out.len() < full {
+            let rest = &self.piece[self.at..];
+            if self.last[1] == b'\n' && rest[0] == b'.' {
                 out.push(b'.');
             }
             let rest = &rest[..rest.len().min(full - out.len() + 1)];
@@ -31,11 +50,12 @@ impl DotStuffing {
             let end = line_before_dot(rest).unwrap_or(rest.len());
             out.extend_from_slice(&rest[..end]);
             self.at += end;
-            self.line_start = rest[end - 1] == b'\n';
+            self.last = [if end > 1 { rest[end - 2] } else { self.last[1] }, rest[end - 1]];
+            self.begun = true;
         }
-        if self.at == self.body.len() && !self.finished {
+        if self.at == self.piece.len() && self.whole && !self.finished {
             self.finished = true;
-            if !self.body.is_empty() && !self.body.ends_with(b"\r\n") {
+            if self.begun && self.last != *b"\r\n" {
                 out.extend_from_slice(b"\r\n");
             }
             out.extend_from_slice(b".\r\n");
@@ -57,12 +77,20 @@ fn line_before_dot(octets: &[u8]) -> Option<usize> {
 mod tests {
     use super::*;
 
-    fn stuffed(body: &'static str, room: usize) -> String {
-        let mut stuffing = DotStuffing::new(Bytes::from_static(body.as_bytes()));
+    /// The body in pieces of `pieces` octets, given out by `room`.
+    fn stuffed(body: &'static str, pieces: usize, room: usize) -> String {
+        let mut stuffing = DotStuffing::new();
+        let mut left = body.as_bytes().chunks(pieces);
         let mut out = Vec::new();
         for _ in 0..10_000 {
             if stuffing.is_finished() {
                 break;
+            }
+            if stuffing.wants_more() {
+                match left.next() {
+                    Some(piece) => stuffing.push(Bytes::from_static(piece)),
+                    None => stuffing.end(),
+                }
             }
             let mut piece = Vec::new();
             stuffing.fill(&mut piece, room);
@@ -86,8 +114,8 @@ mod tests {
             ("a\r\n\r\n", "a\r\n\r\n.\r\n"),
         ];
         for (body, wire) in table {
-            for room in [1, 2, 3, 5, 64_000] {
-                assert_eq!(stuffed(body, room), wire, "{body:?} by {room}");
+            for (pieces, room) in [1, 2, 3, 5, 64_000].into_iter().flat_map(|p| [1, 2, 3, 64_000].map(|r| (p, r))) {
+                assert_eq!(stuffed(body, pieces, room), wire, "{body:?} in {pieces} by {room}");
             }
         }
     }

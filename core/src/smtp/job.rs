@@ -13,6 +13,7 @@ use super::Transaction;
 use super::pipeline::Verdict;
 use crate::call::{Cancel, Cancelled};
 use crate::error::Error;
+use crate::message::Content;
 
 /// One message for a connection.
 pub(crate) struct Job {
@@ -28,8 +29,8 @@ pub(crate) struct Job {
 /// What became of a job.
 #[derive(Debug)]
 pub(crate) enum Answer {
-    /// This server cannot take this message: nothing was sent.
-    NotBegun(Error),
+    /// Nothing was delivered: this server cannot take the message, or its octets cannot be had.
+    Failed(Error),
     /// What the pipeline said.
     Verdict(Verdict),
 }
@@ -40,6 +41,12 @@ pub(crate) struct Flight {
     pub(crate) id: u64,
     pub(crate) deadline: Instant,
     pub(crate) committed: Arc<AtomicBool>,
+    /// Octets that are read as they go, until they are.
+    pub(crate) body: Option<Content>,
+    /// How many of them were.
+    pub(crate) fed: u64,
+    /// Why they cannot be had.
+    pub(crate) failure: Option<Error>,
     cancelled: Pin<Box<Cancelled>>,
     answer: oneshot::Sender<Answer>,
     /// The pipeline was told that its caller left.
@@ -52,6 +59,9 @@ impl Flight {
             id: u64::MAX,
             deadline: job.deadline,
             committed: job.committed,
+            body: Some(job.transaction.body).filter(|body| body.in_memory().is_none()),
+            fed: 0,
+            failure: None,
             cancelled: Box::pin(job.cancel.into_cancelled()),
             answer: job.answer,
             left: false,

@@ -24,7 +24,6 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
-use bytes::Bytes;
 use tokio::sync::oneshot;
 use tokio::time::Instant;
 
@@ -41,6 +40,7 @@ use crate::call::Cancel;
 use crate::config::{Partial, Roots, SmtpSettings};
 use crate::error::{Error, Result};
 use crate::event::{Event, EventSink};
+use crate::message::Content;
 use crate::process::process;
 use crate::receipt::{Envelope, Rejection, Reply};
 use crate::token::TokenSource;
@@ -60,8 +60,7 @@ pub(crate) struct Route<B = TokenSource> {
 #[derive(Clone, Debug)]
 pub(crate) struct Transaction {
     pub(crate) envelope: Arc<Envelope>,
-    /// CRLF line ends, not dot-stuffed.
-    pub(crate) body: Bytes,
+    pub(crate) body: Content,
     pub(crate) smtputf8: bool,
     pub(crate) eight_bit: bool,
     pub(crate) partial: Partial,
@@ -151,7 +150,7 @@ async fn send_once<B: Bearer>(
         };
         let verdict = match answered.await {
             Ok(Answer::Verdict(verdict)) => verdict,
-            Ok(Answer::NotBegun(error)) => return Err(error),
+            Ok(Answer::Failed(error)) => return Err(error),
             Err(_) => task_died(committed.load(Ordering::Acquire)),
         };
         if reused && stale < STALE && verdict.is_stale() {

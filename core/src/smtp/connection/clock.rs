@@ -8,6 +8,7 @@ use std::time::Duration;
 use tokio::time::Instant;
 
 use super::{Connection, End, Turn};
+use crate::error::{Error, ErrorCode};
 use crate::smtp::job::Flight;
 use crate::smtp::pipeline::{Lost, Phase};
 
@@ -48,11 +49,23 @@ impl Connection {
     fn out_of_patience(&mut self) {
         let why = match (self.write_error.take(), self.pipeline.phase()) {
             (Some(error), _) => Lost::Connection(error.to_string()),
+            (None, Phase::Body) if self.pipeline.hungry().is_some() => return self.body_stands_still(),
             (None, Phase::Body) => Lost::TimedOut("progress with the message".into()),
             (None, Phase::Committed) => Lost::TimedOut("answer to the end of the message".into()),
             (None, _) => Lost::TimedOut(format!("reply to {}", self.pipeline.due().unwrap_or("a command"))),
         };
         self.pipeline.closed(why);
+    }
+
+    /// It is not the server that is waited for.
+    fn body_stands_still(&mut self) {
+        let Some(id) = self.pipeline.hungry() else { return };
+        if let Some(flight) = self.flights.iter_mut().find(|flight| flight.id == id) {
+            let text = "an attachment gave no octets in time, so nothing was delivered";
+            let hint = "Does whatever writes the stream stand still? smtp.timeouts.progress is how long we wait.";
+            flight.failure = Some(Error::new(ErrorCode::TimedOut, text).with_hint(hint));
+        }
+        self.pipeline.abandon(id, Lost::Connection("closed within a message, which did not go on".to_owned()));
     }
 
     fn patience_ends(&self) -> Instant {

@@ -22,12 +22,13 @@ use self::clock::{FAR, Patience};
 use super::capabilities::Capabilities;
 use super::job::{Answer, Flight, Job};
 use super::opening::Opened;
-use super::pipeline::{Lost, Mode, Outcome, Phase, Pipeline, Plan, Verdict};
+use super::pipeline::{Lost, Mode, Outcome, Phase, Pipeline, Plan, Verdict, too_large};
 use super::pool::{Host, Key, Place, Slot};
 use super::reply::ReplyParser;
 use super::wire::quit;
 use crate::config::{Chunking, Pipelining};
 use crate::event::{Event, EventSink};
+use crate::message::Reading;
 use crate::net::stream::Stream;
 
 /// The task's state.
@@ -49,6 +50,8 @@ pub(crate) struct Connection {
     write_error: Option<io::Error>,
     /// Messages under way, in order.
     flights: VecDeque<Flight>,
+    /// The body that is read as it goes, and its message.
+    reading: Option<(u64, Reading)>,
     /// A message that must wait for room, and its lines.
     held: Option<(Plan, Flight)>,
     /// What the pool's entry of this connection, or a lease of it, gives us.
@@ -110,6 +113,7 @@ impl Connection {
             needs_flush: false,
             write_error: None,
             flights: VecDeque::new(),
+            reading: None,
             held: None,
             offer: None,
             place: Arc::new(Place::new(now)),
@@ -212,7 +216,7 @@ impl Connection {
     fn hold(&mut self, job: Job) {
         match Plan::new(&job.transaction, &self.capabilities) {
             Ok(plan) => self.held = Some((plan, Flight::new(job))),
-            Err(error) => self.untold.push((Flight::new(job), Answer::NotBegun(error))),
+            Err(error) => self.untold.push((Flight::new(job), Answer::Failed(error))),
         }
     }
 
@@ -238,7 +242,7 @@ impl Connection {
             if let Some(at) = self.flights.iter().position(|flight| flight.id == id)
                 && let Some(flight) = self.flights.remove(at)
             {
-                self.untold.push((flight, Answer::Verdict(verdict)));
+                self.answer_with(flight, verdict);
             }
         }
         for flight in &self.flights {
@@ -257,6 +261,17 @@ impl Connection {
         if self.host.in_groups_only() {
             self.pipeline.demote();
         }
+    }
+
+    fn answer_with(&mut self, mut flight: Flight, verdict: Verdict) {
+        if self.reading.as_ref().is_some_and(|(id, _)| *id == flight.id) {
+            self.reading = None;
+        }
+        let answer = match flight.failure.take() {
+            Some(error) => Answer::Failed(error),
+            None => Answer::Verdict(verdict),
+        };
+        self.untold.push((flight, answer));
     }
 
     fn tell(&mut self) {
@@ -304,7 +319,7 @@ impl Connection {
     fn closing_words(&self) -> String {
         let words = self.untold.iter().rev().find_map(|(_, answer)| match answer {
             Answer::Verdict(verdict) => Some(closing_words(&verdict.outcome)),
-            Answer::NotBegun(_) => None,
+            Answer::Failed(_) => None,
         });
         words.unwrap_or_else(|| "a message was given up".to_owned())
     }
@@ -377,6 +392,9 @@ impl Connection {
         if self.write_error.is_some() {
             return Poll::Pending;
         }
+        if let Poll::Ready(()) = self.poll_body(cx) {
+            return Poll::Ready(());
+        }
         let output = self.pipeline.output();
         if !output.is_empty() {
             match ready!(Pin::new(&mut self.stream).poll_write(cx, output)) {
@@ -399,6 +417,34 @@ impl Connection {
             }
         }
         Poll::Pending
+    }
+
+    /// Ready when more of a body that is read as it goes came, or none can be had.
+    fn poll_body(&mut self, cx: &mut Context<'_>) -> Poll<()> {
+        let Some(id) = self.pipeline.hungry() else { return Poll::Pending };
+        let Some(flight) = self.flights.iter_mut().find(|flight| flight.id == id) else {
+            return Poll::Pending;
+        };
+        if let Some(body) = flight.body.take() {
+            self.reading = Some((id, body.read()));
+        }
+        let Some((_, reading)) = &mut self.reading else { return Poll::Pending };
+        let mut piece = ready!(reading.poll_next(cx));
+        if let (Ok(Some(octets)), Some(Some(limit))) = (&piece, self.capabilities.size) {
+            flight.fed += octets.len() as u64;
+            if flight.fed > limit {
+                piece = Err(too_large(&format!("has more than {limit} octets"), limit));
+            }
+        }
+        match piece {
+            Ok(piece) => self.pipeline.feed(piece),
+            Err(error) => {
+                flight.failure = Some(error);
+                let why = "closed within a message, since its octets could not be read to the end";
+                self.pipeline.abandon(id, Lost::Connection(why.to_owned()));
+            }
+        }
+        Poll::Ready(())
     }
 
     /// Ready when the server closes or speaks although nothing is under way, with the reason.

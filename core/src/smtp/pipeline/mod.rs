@@ -14,7 +14,9 @@ mod verdict;
 
 use std::collections::VecDeque;
 
-pub(crate) use plan::Plan;
+use bytes::Bytes;
+
+pub(crate) use plan::{Plan, too_large};
 pub(crate) use transaction::Mode;
 pub(crate) use verdict::{Lost, Outcome, Verdict};
 
@@ -111,7 +113,7 @@ impl Pipeline {
         self.has_room()
             && (self.open.is_empty()
                 || self.mode.carriage(plan) != Carriage::Window
-                || self.unanswered_octets() + plan.body.len() as u64 <= WINDOW_OCTETS)
+                || self.unanswered_octets() + plan.octets_in_memory() <= WINDOW_OCTETS)
     }
 
     /// Starts a transaction that is [taken](Self::takes); the number comes back with its verdict.
@@ -158,6 +160,25 @@ impl Pipeline {
             self.fill();
         }
         &self.out[self.written..]
+    }
+
+    /// The transaction whose body is to be [fed](Self::feed) before there can be more output.
+    pub(crate) fn hungry(&self) -> Option<u64> {
+        let last = self.open.back().filter(|last| !last.decided && !self.dead && !self.stopped)?;
+        let wants = matches!(&last.body, Body::Going(stuffing) if stuffing.wants_more());
+        (wants && self.written == self.out.len()).then_some(last.id)
+    }
+
+    /// The next octets of the [hungry](Self::hungry) one's body, `None` at its end. CRLF line ends, not
+    /// dot-stuffed.
+    pub(crate) fn feed(&mut self, piece: Option<Bytes>) {
+        let Some(last) = self.open.back_mut() else { return };
+        if let Body::Going(stuffing) = &mut last.body {
+            match piece {
+                Some(piece) => stuffing.push(piece),
+                None => stuffing.end(),
+            }
+        }
     }
 
     /// The first `n` octets of [`Pipeline::output`] were handed to TLS.
@@ -360,7 +381,9 @@ impl Pipeline {
         let mut line = 0;
         self.command(Command::Chunk, |one, out| {
             let begin = out.len();
-            one.plan.write_chunk(out);
+            if let plan::Body::Whole(octets) = &one.plan.body {
+                Plan::write_chunk(octets, out);
+            }
             line = memchr::memchr(b'\n', &out[begin..]).map_or(0, |at| at + 1);
         });
         let end = self.total_queued;
@@ -462,7 +485,12 @@ impl Pipeline {
 
     fn begin_body(&mut self, at: usize) {
         let one = &mut self.open[at];
-        one.body = Body::Going(DotStuffing::new(one.plan.body.clone()));
+        let mut stuffing = DotStuffing::new();
+        if let plan::Body::Whole(octets) = &one.plan.body {
+            stuffing.push(octets.clone());
+            stuffing.end();
+        }
+        one.body = Body::Going(stuffing);
         one.outstanding += 1;
         // The terminator's place is not known yet: every reply before it is early.
         self.expected.push_back(Expected { id: one.id, command: Command::End, until: u64::MAX });

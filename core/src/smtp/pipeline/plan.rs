@@ -11,13 +11,21 @@ use crate::receipt::Envelope;
 use crate::smtp::Transaction;
 use crate::smtp::capabilities::Capabilities;
 
+/// How a transaction's octets get to the pipeline.
+#[derive(Clone, Debug)]
+pub(crate) enum Body {
+    /// It has them: CRLF line ends, not dot-stuffed.
+    Whole(Bytes),
+    /// They are [fed](super::Pipeline::feed) to it.
+    Fed,
+}
+
 /// A transaction's MAIL (RFC 5321 §4.1.1.2), CRLF included, its recipients and its body.
 #[derive(Clone, Debug)]
 pub(crate) struct Plan {
     pub(crate) mail: String,
     pub(crate) envelope: Arc<Envelope>,
-    /// CRLF line ends, not dot-stuffed.
-    pub(crate) body: Bytes,
+    pub(crate) body: Body,
     pub(crate) partial: Partial,
 }
 
@@ -33,26 +41,30 @@ impl Plan {
         if envelope.rcpt_to.is_empty() {
             return Err(Error::invalid_message("to", "the message has no recipient"));
         }
-        if transaction.body.is_empty() {
-            return Err(Error::new(ErrorCode::MessageInvalid, "the message is empty"));
-        }
+        let body = match transaction.body.in_memory() {
+            Some(octets) if octets.is_empty() => {
+                return Err(Error::new(ErrorCode::MessageInvalid, "the message is empty"));
+            }
+            Some(octets) => Body::Whole(octets.clone()),
+            None => Body::Fed,
+        };
         let addresses = || std::iter::once(&envelope.mail_from).chain(&envelope.rcpt_to);
         if let Some(bad) = addresses().find(|a| a.bytes().any(|b| b.is_ascii_control() || b"<>".contains(&b)))
         {
             let shown: String = bad.chars().filter(|c| !c.is_control()).take(80).collect();
             return Err(Error::invalid_message("envelope", format!("`{shown}` cannot stand in an envelope")));
         }
-        let size = size(&transaction.body);
-        if let Some(Some(limit)) = server.size
+        let size = match &body {
+            Body::Whole(octets) => Some(size(octets)),
+            Body::Fed => transaction.body.size(),
+        };
+        if let (Some(size), Some(Some(limit))) = (size, server.size)
             && size > limit
         {
-            return Err(Error::new(
-                ErrorCode::MessageTooLarge,
-                format!("the message has {size} octets, the server takes {limit}"),
-            ));
+            return Err(too_large(&format!("has {size} octets"), limit));
         }
         let mut mail = format!("MAIL FROM:<{}>", envelope.mail_from);
-        if server.size.is_some() {
+        if let (Some(size), Some(_)) = (size, server.size) {
             mail.push_str(&format!(" SIZE={size}"));
         }
         let smtputf8 = transaction.smtputf8 || !addresses().all(|a| a.is_ascii());
@@ -68,12 +80,7 @@ impl Plan {
             mail.push_str(" SMTPUTF8");
         }
         mail.push_str("\r\n");
-        Ok(Self {
-            mail,
-            envelope: envelope.clone(),
-            body: transaction.body.clone(),
-            partial: transaction.partial,
-        })
+        Ok(Self { mail, envelope: envelope.clone(), body, partial: transaction.partial })
     }
 
     /// RCPT for the `at`th recipient.
@@ -83,12 +90,20 @@ impl Plan {
         }
     }
 
-    /// The body as the last chunk (RFC 3030 §2); a last line without an end is given it.
-    pub(super) fn write_chunk(&self, out: &mut Vec<u8>) {
-        let end: &[u8] = if self.body.ends_with(b"\r\n") { b"" } else { b"\r\n" };
-        out.extend_from_slice(format!("BDAT {} LAST\r\n", self.body.len() + end.len()).as_bytes());
-        out.extend_from_slice(&self.body);
+    /// `body`, this one's, as the last chunk (RFC 3030 §2); a last line without an end is given it.
+    pub(super) fn write_chunk(body: &[u8], out: &mut Vec<u8>) {
+        let end: &[u8] = if body.ends_with(b"\r\n") { b"" } else { b"\r\n" };
+        out.extend_from_slice(format!("BDAT {} LAST\r\n", body.len() + end.len()).as_bytes());
+        out.extend_from_slice(body);
         out.extend_from_slice(end);
+    }
+
+    /// Of its body.
+    pub(super) fn octets_in_memory(&self) -> u64 {
+        match &self.body {
+            Body::Whole(octets) => octets.len() as u64,
+            Body::Fed => 0,
+        }
     }
 
     /// All its recipients go in one write.
@@ -96,6 +111,11 @@ impl Plan {
         let octets: usize = self.envelope.rcpt_to.iter().map(|to| to.len() + 12).sum();
         self.envelope.rcpt_to.len() <= GROUP && octets <= GROUP_OCTETS
     }
+}
+
+/// The message, which `what`, is over the server's limit.
+pub(crate) fn too_large(what: &str, limit: u64) -> Error {
+    Error::new(ErrorCode::MessageTooLarge, format!("the message {what}, the server takes {limit}"))
 }
 
 /// Octets as RFC 1870 §3 counts them: with the last line's end, without stuffed dots.
@@ -125,7 +145,7 @@ mod tests {
                 mail_from: from.to_owned(),
                 rcpt_to: to.iter().map(|&a| a.to_owned()).collect(),
             }),
-            body: Bytes::from_static(body),
+            body: Bytes::from_static(body).into(),
             smtputf8: false,
             eight_bit: false,
             partial: Partial::Deliver,
@@ -150,7 +170,7 @@ mod tests {
         let mut out = Vec::new();
         let plan = Plan::new(&plain, &all).unwrap();
         plan.write_recipient(0, &mut out);
-        plan.write_chunk(&mut out);
+        Plan::write_chunk(b"hi", &mut out);
         assert_eq!(out, b"RCPT TO:<b@x>\r\nBDAT 4 LAST\r\nhi\r\n");
     }
 

@@ -213,7 +213,7 @@ fn message(id: usize, random: &mut Random) -> (Transaction, String) {
     });
     let partial = if random.one_in(3) { Partial::Refuse } else { Partial::Deliver };
     let bytes = Bytes::from(body.clone());
-    (Transaction { envelope, body: bytes, smtputf8: false, eight_bit: false, partial }, body)
+    (Transaction { envelope, body: bytes.into(), smtputf8: false, eight_bit: false, partial }, body)
 }
 
 #[derive(Default)]
@@ -234,6 +234,8 @@ fn converse(seed: u64, mode: Mode, tally: &mut Tally) {
     let mut messages: Vec<(Transaction, String)> = Vec::new();
     let mut verdicts: HashMap<u64, Verdict> = HashMap::new();
     let mut committed = std::collections::HashSet::new();
+    // How much was fed of each body that comes piece by piece.
+    let mut fed: HashMap<u64, usize> = HashMap::new();
     for turn in 0.. {
         assert!(turn < 5_000_000, "seed {seed}: it does not end");
         while let Some((id, verdict)) = pipeline.verdict() {
@@ -248,6 +250,15 @@ fn converse(seed: u64, mode: Mode, tally: &mut Tally) {
         }
         if pipeline.phase() == Phase::Dead || (pipeline.phase() == Phase::Idle && messages.len() == 8) {
             break;
+        }
+        if let Some(id) = pipeline.hungry()
+            && random.one_in(2)
+        {
+            let (left, body) = (fed.entry(id).or_insert(0), messages[id as usize].1.as_bytes());
+            let n = random.below(body.len() - *left + 1);
+            let piece = Bytes::copy_from_slice(&body[*left..*left + n]);
+            *left += n;
+            pipeline.feed(if n > 0 || *left < body.len() { Some(piece) } else { None });
         }
         match random.below(7) {
             0 | 1 if !pipeline.output().is_empty() => {
@@ -277,7 +288,10 @@ fn converse(seed: u64, mode: Mode, tally: &mut Tally) {
             4 if random.one_in(300) => pipeline.closed(Lost::TimedOut("reply".into())),
             5 | 6 if messages.len() < 8 && pipeline.has_room() => {
                 let (transaction, body) = message(messages.len(), &mut random);
-                let plan = Plan::new(&transaction, &Capabilities::default()).unwrap();
+                let mut plan = Plan::new(&transaction, &Capabilities::default()).unwrap();
+                if random.one_in(4) {
+                    plan.body = super::plan::Body::Fed;
+                }
                 if pipeline.takes(&plan) {
                     assert_eq!(pipeline.begin(plan), messages.len() as u64);
                     messages.push((transaction, body));

@@ -12,7 +12,7 @@ pub(super) fn plan(recipients: usize, body: &[u8], partial: Partial) -> Plan {
         mail_from: "me@x".into(),
         rcpt_to: (0..recipients).map(|at| format!("r{at}@x")).collect(),
     });
-    let body = Bytes::copy_from_slice(body);
+    let body = Bytes::copy_from_slice(body).into();
     let transaction = Transaction { envelope, body, smtputf8: false, eight_bit: false, partial };
     Plan::new(&transaction, &Capabilities::default()).unwrap()
 }

@@ -1,6 +1,6 @@
 //! One message on a connection: what was sent of it, and what was answered.
 
-use super::plan::Plan;
+use super::plan::{self, Plan};
 use super::verdict::{Lost, Outcome};
 use crate::config::{Chunking, Partial};
 use crate::receipt::Reply;
@@ -36,7 +36,8 @@ impl Mode {
 
     /// How this message's body goes.
     pub(super) fn carriage(self, plan: &Plan) -> Carriage {
-        let small = plan.body.len() <= AHEAD && plan.partial == Partial::Deliver;
+        let small = matches!(&plan.body, plan::Body::Whole(octets) if octets.len() <= AHEAD)
+            && plan.partial == Partial::Deliver;
         match self.chunking {
             Chunking::Pipelined if small && self.ahead && plan.fits_one_group() => Carriage::Window,
             Chunking::On | Chunking::Pipelined if small => Carriage::Chunk,

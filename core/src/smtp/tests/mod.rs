@@ -4,6 +4,7 @@ mod auth;
 mod bad_days;
 mod pool;
 mod server;
+mod streams;
 mod tls;
 
 use std::net::SocketAddr;
@@ -128,7 +129,7 @@ fn to(recipients: &[&str], body: &[u8]) -> Transaction {
             mail_from: "me@x".into(),
             rcpt_to: recipients.iter().map(|&to| to.to_owned()).collect(),
         }),
-        body: Bytes::copy_from_slice(body),
+        body: Bytes::copy_from_slice(body).into(),
         smtputf8: false,
         eight_bit: false,
         partial: Partial::Deliver,
