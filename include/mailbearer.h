@@ -176,6 +176,12 @@ typedef int (*mailbearer_token_fn)(void *userdata,
 typedef void (*mailbearer_event_fn)(void *userdata, const char *json);
 
 /**
+ * Writes at most `length` octets to `buffer` and returns how many; 0 at the end, a negative number if it
+ * cannot. It may block. It must not longjmp.
+ */
+typedef int64_t (*mailbearer_read_fn)(void *userdata, void *buffer, size_t length);
+
+/**
  * Brings the next message of mailbearer_mailer_send_many, on the thread that called it. It returns 1 and
  * puts a message into `*out`, which belongs to the library from then on: do not free it. It returns 0 when
  * there is no more, and less than 0 to stop with `cancelled`, after what was started is reported. It must
@@ -593,6 +599,27 @@ mailbearer_status mailbearer_message_attach_bytes(mailbearer_message *message,
                                                   const char *content_type,
                                                   const char *content_id,
                                                   mailbearer_error **err);
+
+/**
+ * Attaches what `read` gives, which is asked once, on a thread of the library, when the server wants the
+ * message: a send that fails after that is not repeated. `size` is how many octets there are, or -1: a
+ * server with a limit is told ahead, and a stream with more or fewer is not delivered. `filename` and
+ * `content_type` may be NULL; a `message/...` cannot be a stream.
+ *
+ * `read` is called by one thread at a time, and by none after mailbearer_message_free (for messages that
+ * mailbearer_mailer_send_many took over: that function) returned, which waits for it if a cancelled or timed
+ * out call left it running. Until then `userdata` must live.
+ *
+ * Errors: as mailbearer_message_set; a stream that cannot be read is told by the send, with
+ * `attachment_unreadable`.
+ */
+mailbearer_status mailbearer_message_attach_stream(mailbearer_message *message,
+                                                   mailbearer_read_fn read,
+                                                   void *userdata,
+                                                   int64_t size,
+                                                   const char *filename,
+                                                   const char *content_type,
+                                                   mailbearer_error **err);
 
 /**
  * Makes the message of finished MIME, which is copied. Bcc is removed, Message-ID and Date are put in

@@ -19,6 +19,7 @@ pub mod receipt;
 pub mod report;
 pub mod result;
 pub mod status;
+mod stream;
 pub mod string;
 pub mod tokens;
 

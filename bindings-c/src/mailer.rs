@@ -17,6 +17,7 @@ use crate::receipt::Receipt;
 use crate::report::Report;
 use crate::result::{Outcome, ResultFn};
 use crate::status::Status;
+use crate::stream::Gates;
 use crate::tokens::Tokens;
 use crate::{Result, blocking};
 
@@ -281,6 +282,8 @@ impl Mailer {
         };
         let mut bulk = self.mailer.bulk(call, handle)?;
         let mut stopped = None;
+        // Streams of messages that are gone to the mailer stay open until we return.
+        let mut gates = Gates::default();
         loop {
             while bulk.has_room() {
                 if cancel.is_cancelled() {
@@ -288,7 +291,10 @@ impl Mailer {
                     break;
                 }
                 match pull() {
-                    Ok(Some(message)) => bulk.push(message.build(&self.mailer)),
+                    Ok(Some(mut message)) => {
+                        bulk.push(message.build(&self.mailer));
+                        gates.add(message.take_gates());
+                    }
                     Ok(None) => bulk.finish(),
                     Err(error) => {
                         stopped.get_or_insert(error);

@@ -4,14 +4,15 @@ use std::ffi::{c_char, c_void};
 use std::sync::Mutex;
 
 use bytes::Bytes;
-use mailbearer::Envelope;
 use mailbearer::config;
+use mailbearer::{Blob, Envelope};
 use serde_json::{Map, Value};
 
 use crate::Result;
 use crate::error::Error;
 use crate::ffi;
 use crate::status::Status;
+use crate::stream::Gates;
 
 /// A message to be sent. Fields are `from`, `sender`, `reply_to`, `to`, `cc`, `bcc`, `subject`, `text`,
 /// `html`, `message_id`, `date` (RFC 3339), `in_reply_to`, `references`, `list_unsubscribe`, `priority`
@@ -23,19 +24,23 @@ use crate::status::Status;
 ///
 /// Threads: one thread at a time may change it; sending only reads it, so that several threads may send it
 /// at once. It may be freed as soon as the call returned.
+#[derive(Default)]
 pub struct Message {
     fields: Map<String, Value>,
-    blobs: Vec<Bytes>,
+    blobs: Vec<Blob>,
     raw: Option<Bytes>,
     made: Mutex<Option<mailbearer::Message>>,
+    gates: Gates,
 }
+
+/// Writes at most `length` octets to `buffer` and returns how many; 0 at the end, a negative number if it
+/// cannot. It may block. It must not longjmp.
+pub type ReadFn = Option<extern "C" fn(userdata: *mut c_void, buffer: *mut c_void, length: usize) -> i64>;
 
 /// An empty message. The caller frees it with mailbearer_message_free.
 #[unsafe(no_mangle)]
 pub extern "C" fn mailbearer_message_new() -> *mut Message {
-    ffi::make(std::ptr::null_mut(), || {
-        Ok(Message { fields: Map::new(), blobs: Vec::new(), raw: None, made: Mutex::default() })
-    })
+    ffi::make(std::ptr::null_mut(), || Ok(Message::default()))
 }
 
 /// Sets a field that has one value, in place of what it had. An address is `ada@example.com` or
@@ -119,7 +124,7 @@ pub extern "C" fn mailbearer_message_attach_file(
             ("filename", ffi::optional_text(filename, "filename")?),
             ("content_type", ffi::optional_text(content_type, "content_type")?),
         ];
-        message.attach(("path", path), &about)
+        message.attach(Map::from_iter([("path".to_owned(), path)]), &about)
     })
 }
 
@@ -145,8 +150,44 @@ pub extern "C" fn mailbearer_message_attach_bytes(
             ("content_type", ffi::optional_text(content_type, "content_type")?),
             ("content_id", ffi::optional_text(content_id, "content_id")?),
         ];
-        message.attach(("blob", Value::from(message.blobs.len())), &about)?;
-        message.blobs.push(Bytes::copy_from_slice(data));
+        message.attach(Map::from_iter([("blob".to_owned(), message.blobs.len().into())]), &about)?;
+        message.blobs.push(Bytes::copy_from_slice(data).into());
+        Ok(())
+    })
+}
+
+/// Attaches what `read` gives, which is asked once, on a thread of the library, when the server wants the
+/// message: a send that fails after that is not repeated. `size` is how many octets there are, or -1: a
+/// server with a limit is told ahead, and a stream with more or fewer is not delivered. `filename` and
+/// `content_type` may be NULL; a `message/...` cannot be a stream.
+///
+/// `read` is called by one thread at a time, and by none after mailbearer_message_free (for messages that
+/// mailbearer_mailer_send_many took over: that function) returned, which waits for it if a cancelled or timed
+/// out call left it running. Until then `userdata` must live.
+///
+/// Errors: as mailbearer_message_set; a stream that cannot be read is told by the send, with
+/// `attachment_unreadable`.
+#[unsafe(no_mangle)]
+pub extern "C" fn mailbearer_message_attach_stream(
+    message: *mut Message,
+    read: ReadFn,
+    userdata: *mut c_void,
+    size: i64,
+    filename: *const c_char,
+    content_type: *const c_char,
+    err: *mut *mut Error,
+) -> Status {
+    ffi::status(err, || {
+        let message = ffi::object_mut(message, "message")?;
+        let read = read.ok_or_else(|| ffi::is_null("read"))?;
+        let about = [
+            ("filename", ffi::optional_text(filename, "filename")?),
+            ("content_type", ffi::optional_text(content_type, "content_type")?),
+        ];
+        let size = u64::try_from(size).ok().map(|size| ("size".to_owned(), size.into()));
+        let blob = ("blob".to_owned(), message.blobs.len().into());
+        message.attach(Map::from_iter(size.into_iter().chain([blob])), &about)?;
+        message.blobs.push(message.gates.stream(read, ffi::Userdata::new(userdata)).into());
         Ok(())
     })
 }
@@ -211,6 +252,11 @@ impl Message {
         mailbearer::Message::raw(mime.clone(), envelope, self.tag().map(str::to_owned))
     }
 
+    /// The streams' gates: whoever has them keeps the streams open.
+    pub(crate) fn take_gates(&mut self) -> Gates {
+        std::mem::take(&mut self.gates)
+    }
+
     fn tag(&self) -> Option<&str> {
         self.fields.get("tag").and_then(Value::as_str)
     }
@@ -227,8 +273,7 @@ impl Message {
         }
     }
 
-    fn attach(&mut self, source: (&str, Value), about: &[(&str, Option<&str>)]) -> Result<()> {
-        let mut item = Map::from_iter([(source.0.to_owned(), source.1)]);
+    fn attach(&mut self, mut item: Map<String, Value>, about: &[(&str, Option<&str>)]) -> Result<()> {
         let about = about.iter().filter_map(|(key, text)| Some(((*key).to_owned(), Value::from((*text)?))));
         item.extend(about);
         append(self.at("attachments")?, Value::Object(item));

@@ -87,6 +87,19 @@ fn many_messages_give_one_result_each() {
 }
 
 #[test]
+fn the_program_gives_an_attachments_octets() {
+    let emulator = emulator();
+    Program::new("tests/c/stream.c").with(&emulator, "client_credentials").run(&[]);
+    let messages = emulator.messages();
+    assert_eq!(messages.len(), 6);
+    for message in messages {
+        let text = String::from_utf8_lossy(&message.raw);
+        // `xxx` in base64.
+        assert_eq!(text.matches("eHh4").count(), 333_333, "{}", message.message_id);
+    }
+}
+
+#[test]
 fn tokens_come_from_the_service_or_the_program() {
     let emulator = emulator();
     let program = Program::new("tests/c/tokens.c").with(&emulator, "client_credentials");

@@ -18,6 +18,9 @@ class SendStream {
   #dry = true
   #failures = []
   #waiting = Promise.resolve()
+  #pushed = 0
+  // Streams of messages without a result, by their index.
+  #streams = new Map()
   counts
 
   constructor(bulk, call, signal, messages) {
@@ -91,6 +94,7 @@ class SendStream {
         const { results, counts } = JSON.parse(done.found)
         this.counts = counts
         this.#here = results.map(result)
+        for (const { index } of this.#here) this.#release(index)
         return { done: false, value: this.#here.shift() }
       }
     }
@@ -132,15 +136,23 @@ class SendStream {
     this.#wait(read.then((found) => this.#push(found), (error) => this.#refuse(pulled.value, error)))
   }
 
-  #push({ fields, blobs }) {
-    this.#bulk.push(JSON.stringify(fields), blobs)
+  #push({ fields, blobs, streams }) {
+    if (streams.pulls.length > 0) this.#streams.set(this.#pushed, streams)
+    this.#pushed += 1
+    this.#bulk.push(JSON.stringify(fields), blobs, streams.pulls)
     this.#dry = false
+  }
+
+  #release(index) {
+    this.#streams.get(index)?.end()
+    this.#streams.delete(index)
   }
 
   // A message that cannot be read gives its error as its result.
   #refuse(value, error) {
     const known = error instanceof MailError ? error : invalid('message_invalid', null, `it cannot be read: ${error?.message ?? error}`)
     const tag = typeof value?.tag === 'string' ? value.tag : undefined
+    this.#pushed += 1
     this.#bulk.pushInvalid({ code: known.code, message: known.message, hint: known.hint, field: known.field }, tag)
     this.#dry = false
   }

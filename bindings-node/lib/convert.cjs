@@ -83,36 +83,79 @@ async function keep(store, { op, key, entry, version }) {
   return found && { entry: Buffer.from(found.entry).toString('base64'), version: found.version }
 }
 
-// A message's fields, its octets apart: at once, or as a promise where a stream must be read first.
+// A message's fields, its octets and streams apart: at once, or as a promise where finished MIME must be read first.
 function message(given) {
   if (given === null || typeof given !== 'object' || Array.isArray(given)) {
     throw invalid('message_invalid', null, `a message is an object of fields, not ${given === null ? 'null' : typeof given}`)
   }
-  const { size: _, raw, attachments, ...rest } = given
+  const { raw, attachments, ...rest } = given
+  if (raw !== undefined) delete rest.size
   const fields = data(rest, '', 'message_invalid')
-  const contents = []
-  const blob = (content, path) => ({ blob: contents.push(octets(content, path)) - 1 })
-  if (raw !== undefined) fields.raw = blob(raw, 'raw')
+  const streams = new Streams()
+  if (raw !== undefined) {
+    fields.raw = { blob: 0 }
+    if (!(raw instanceof Readable)) return { fields, blobs: [octets(raw, 'raw')], streams }
+    return whole(raw).then((octets) => ({ fields, blobs: [octets], streams }))
+  }
+  const blobs = []
   if (attachments !== undefined) {
     const list = Array.isArray(attachments) ? attachments : [attachments]
+    const streamed = []
     fields.attachments = list.map((item, at) => {
       const path = `attachments[${at}]`
       if (typeof item !== 'object' || item === null || item.content === undefined) {
         return data(item ?? null, path, 'message_invalid')
       }
-      const { content, size: _, ...about } = item
-      return { ...data(about, path, 'message_invalid'), ...blob(content, `${path}.content`) }
+      const { content, ...about } = item
+      const plain = data(about, path, 'message_invalid')
+      if (!(content instanceof Readable)) return { ...plain, blob: blobs.push(octets(content, `${path}.content`)) - 1 }
+      streams.add(content)
+      streamed.push(plain)
+      return plain
+    })
+    streamed.forEach((plain, at) => (plain.blob = blobs.length + at))
+  }
+  return { fields, blobs, streams }
+}
+
+// Streams of one message, read when the server wants it.
+class Streams {
+  pulls = []
+  #all = []
+
+  add(stream) {
+    // Heard from the beginning: an error that nobody hears ends the process.
+    let failed
+    stream.on('error', (error) => (failed ??= error))
+    this.#all.push(stream)
+    let iterator
+    // Octets, none at the end, or what went wrong; never throws and never rejects.
+    this.pulls.push(async () => {
+      try {
+        if (failed) throw failed
+        iterator ??= stream[Symbol.asyncIterator]()
+        for (;;) {
+          const { done, value } = await iterator.next()
+          if (done) return Buffer.alloc(0)
+          const piece = Buffer.from(value)
+          if (piece.length > 0) return piece
+        }
+      } catch (error) {
+        return error instanceof Error ? error.message : String(error)
+      }
     })
   }
-  if (!contents.some((content) => content instanceof Promise)) return { fields, blobs: contents }
-  return Promise.all(contents).then((blobs) => ({ fields, blobs }))
+
+  // The message is over: what was not read to its end is given up.
+  end() {
+    for (const stream of this.#all) stream.destroy()
+  }
 }
 
 function octets(content, path) {
   if (typeof content === 'string') return Buffer.from(content)
   if (ArrayBuffer.isView(content)) return Buffer.from(content.buffer, content.byteOffset, content.byteLength)
   if (content instanceof ArrayBuffer) return Buffer.from(content)
-  if (content instanceof Readable) return whole(content)
   throw invalid('message_invalid', path, `\`${path}\` must be a string, octets or a stream`)
 }
 

@@ -46,8 +46,12 @@ class Mailer extends EventEmitter {
   async send(fields, options) {
     const { signal, call } = callOf(options)
     const sent = await under(signal, call, async () => {
-      const { fields: plain, blobs } = await message(fields)
-      return this.#mailer.send(JSON.stringify(plain), blobs, call)
+      const { fields: plain, blobs, streams } = await message(fields)
+      try {
+        return await this.#mailer.send(JSON.stringify(plain), blobs, streams.pulls, call)
+      } finally {
+        streams.end()
+      }
     })
     return receipt(JSON.parse(sent))
   }
@@ -58,8 +62,8 @@ class Mailer extends EventEmitter {
   }
 
   async render(fields) {
-    const { fields: plain, blobs } = await message(fields)
-    return under(undefined, undefined, () => this.#mailer.render(JSON.stringify(plain), blobs))
+    const { fields: plain, blobs, streams } = await message(fields)
+    return under(undefined, undefined, () => this.#mailer.render(JSON.stringify(plain), blobs, streams.pulls))
   }
 
   async verify(options = {}) {

@@ -10,7 +10,7 @@ use napi::bindgen_prelude::{Buffer, PromiseRaw, within_runtime_if_available};
 use napi_derive::napi;
 use serde_json::Value;
 
-use crate::convert::{fail, message, to_js, to_json};
+use crate::convert::{Pull, fail, message, to_js, to_json};
 
 /// A bulk send under way. May be pushed to while somebody waits for a result.
 #[napi]
@@ -35,8 +35,8 @@ impl NativeBulk {
 
     /// Starts a message.
     #[napi]
-    pub fn push(&self, fields: String, blobs: Vec<Buffer>) {
-        let message = message(&self.mailer, &fields, &blobs);
+    pub fn push(&self, fields: String, blobs: Vec<Buffer>, streams: Vec<Pull>) {
+        let message = message(&self.mailer, &fields, &blobs, streams);
         lock(&self.bulk).push(message);
     }
 

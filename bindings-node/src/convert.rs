@@ -1,9 +1,14 @@
 //! What every class here needs: errors, messages and calls across the border.
 
+use std::io;
+use std::sync::Arc;
+
 use bytes::Bytes;
 use mailbearer::config::{Partial, Spelling, parse_duration};
-use mailbearer::{Call, Cancel, Error, Mailer, Message};
-use napi::bindgen_prelude::Buffer;
+use mailbearer::{ByteStream, Call, Cancel, Error, Mailer, Message};
+use napi::Status;
+use napi::bindgen_prelude::{Buffer, Either, Promise};
+use napi::threadsafe_function::ThreadsafeFunction;
 use napi_derive::napi;
 use serde::Serialize;
 use serde_json::Value;
@@ -25,13 +30,37 @@ pub(crate) fn to_json(value: &impl Serialize) -> String {
     serde_json::to_string(value).unwrap_or_default()
 }
 
-/// A message of fields, or of `raw` octets, for `mailer`; attachments name `blobs` by index.
-pub(crate) fn message(mailer: &Mailer, fields: &str, blobs: &[Buffer]) -> mailbearer::Result<Message> {
+/// Gives the next octets of a stream, none at its end, or a text that says why there are no more. Weak, since
+/// it is the send that keeps the process.
+pub(crate) type Pull = ThreadsafeFunction<(), Promise<Either<Buffer, String>>, (), Status, false, true>;
+
+/// A message of fields, or of `raw` octets, for `mailer`; attachments name `blobs` by index, and `streams` by
+/// the indices behind them.
+pub(crate) fn message(
+    mailer: &Mailer,
+    fields: &str,
+    blobs: &[Buffer],
+    streams: Vec<Pull>,
+) -> mailbearer::Result<Message> {
     let fields = serde_json::from_str(fields).map_err(|e| {
         Error::new(mailbearer::ErrorCode::MessageInvalid, format!("the message is no JSON: {e}"))
     })?;
-    let blobs = blobs.iter().map(|blob| Bytes::copy_from_slice(blob)).collect();
-    mailer.message(fields, blobs)
+    let octets = blobs.iter().map(|blob| Bytes::copy_from_slice(blob).into());
+    let streams = streams.into_iter().map(|pull| stream(Arc::new(pull)).into());
+    mailer.message(fields, octets.chain(streams).collect())
+}
+
+fn stream(pull: Arc<Pull>) -> ByteStream {
+    ByteStream::asking(move || {
+        let pull = pull.clone();
+        async move {
+            let promise = pull.call_async_catch(()).await.map_err(|e| io::Error::other(e.reason))?;
+            match promise.await.map_err(|e| io::Error::other(e.reason))? {
+                Either::A(octets) => Ok(Bytes::copy_from_slice(&octets)),
+                Either::B(text) => Err(io::Error::other(text)),
+            }
+        }
+    })
 }
 
 /// One call's limits, and the handle that cancels it.

@@ -11,7 +11,7 @@ use napi_derive::napi;
 use serde_json::Value;
 
 use crate::bulk::NativeBulk;
-use crate::convert::{NativeCall, fail, message, to_js, to_json};
+use crate::convert::{NativeCall, Pull, fail, message, to_js, to_json};
 use crate::host::{Asked, Told, host};
 use crate::login::NativeLogin;
 use crate::tokens::NativeTokens;
@@ -60,10 +60,11 @@ impl NativeMailer {
         env: &'env Env,
         fields: String,
         blobs: Vec<Buffer>,
+        streams: Vec<Pull>,
         call: &NativeCall,
     ) -> napi::Result<PromiseRaw<'env, String>> {
         let (mailer, call) = (self.mailer.clone(), call.to_core()?);
-        let message = message(&mailer, &fields, &blobs).map_err(fail)?;
+        let message = message(&mailer, &fields, &blobs, streams).map_err(fail)?;
         env.spawn_future(async move { mailer.send(&message, call).await.map(|r| to_json(&r)).map_err(fail) })
     }
 
@@ -80,9 +81,10 @@ impl NativeMailer {
         env: &'env Env,
         fields: String,
         blobs: Vec<Buffer>,
+        streams: Vec<Pull>,
     ) -> napi::Result<PromiseRaw<'env, Buffer>> {
         let mailer = self.mailer.clone();
-        let message = message(&self.mailer, &fields, &blobs).map_err(fail)?;
+        let message = message(&self.mailer, &fields, &blobs, streams).map_err(fail)?;
         env.spawn_future(async move {
             mailer.render(&message).await.map(|bytes| Buffer::from(bytes.to_vec())).map_err(fail)
         })

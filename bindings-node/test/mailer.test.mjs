@@ -1,7 +1,8 @@
 import assert from 'node:assert/strict'
 import { spawnSync } from 'node:child_process'
-import { readFileSync } from 'node:fs'
+import { createReadStream, readFileSync } from 'node:fs'
 import { createRequire } from 'node:module'
+import { Readable } from 'node:stream'
 import { after, before, beforeEach, test } from 'node:test'
 import { inspect } from 'node:util'
 import { Worker } from 'node:worker_threads'
@@ -32,6 +33,47 @@ test('a message goes out and the receipt says so', async () => {
   assert.match(message.raw.toString(), /AAH\//)
   await mailer.close()
   await assert.rejects(mailer.send(hello), { code: 'closed', number: 801 })
+})
+
+test('a stream is read when the server wants it, and destroyed with the send', async () => {
+  const octets = Buffer.alloc(1_000_000, 'octets ')
+  const pieces = () => [octets.subarray(0, 7), Buffer.alloc(0), octets.subarray(7)]
+  const receipt = await mailer.send({ ...hello, attachments: [{ filename: 'a.bin', content: Readable.from(pieces()) }] })
+  const results = []
+  const batch = [1, 2, 3].map(() => ({ ...hello, attachments: [{ content: Readable.from(pieces()), size: octets.length }] }))
+  for await (const { outcome } of mailer.sendMany(batch)) results.push(outcome)
+  assert.deepEqual(results, ['sent', 'sent', 'sent'])
+  assert.equal(receipt.size, emulator.messages[0].raw.length)
+  for (const { raw } of emulator.messages) {
+    const text = raw.toString().split('base64\r\n\r\n')[1].split('\r\n\r\n--')[0]
+    assert.ok(Buffer.from(text, 'base64').equals(octets))
+  }
+  assert.ok(batch.every(({ attachments: [{ content }] }) => content.destroyed))
+
+  emulator.clear()
+  emulator.fail('mail', { reply: '550 5.1.0 no', times: 1 })
+  let reads = 0
+  const unread = new Readable({ read() { reads += 1; this.push(null) } })
+  await assert.rejects(mailer.send({ ...hello, attachments: [{ content: unread }] }), { responseCode: 550 })
+  assert.deepEqual([reads, unread.destroyed], [0, true])
+})
+
+test('a stream that fails delivers nothing', async () => {
+  const torn = async function* () {
+    yield Buffer.from('abc')
+    throw new Error('the tape tore')
+  }
+  for (const [content, size, message] of [
+    [() => Readable.from(torn()), undefined, /the tape tore/],
+    [() => createReadStream('/no/such/file'), undefined, /no such file/],
+    [() => Readable.from([Buffer.from('abc')]), 2, /more octets than the 2/],
+  ]) {
+    const sent = mailer.send({ ...hello, attachments: [{ content: content(), size }] })
+    await assert.rejects(sent, { code: 'attachment_unreadable', field: 'attachments[0]', retryable: false, message })
+  }
+  assert.deepEqual(emulator.messages, [])
+  const rendered = mailer.render({ ...hello, attachments: [{ content: Readable.from([Buffer.from('abc')]) }] })
+  await assert.rejects(rendered, { code: 'message_invalid', field: 'attachments[0]' })
 })
 
 test('require gives the same classes', () => {

@@ -6,7 +6,6 @@ use std::time::Duration;
 use mailbearer::config::MailboxOption;
 use mailbearer::{Error, Load, VerifyRequest, blocking};
 use pyo3::prelude::*;
-use pyo3::pybacked::PyBackedBytes;
 use pyo3::types::{PyBytes, PyList};
 
 use crate::bulk::Bulk;
@@ -58,9 +57,9 @@ impl Mailer {
         &self,
         py: Python<'_>,
         fields: &Bound<'_, PyAny>,
-        blobs: Vec<PyBackedBytes>,
+        blobs: Vec<Bound<'_, PyAny>>,
     ) -> PyResult<Message> {
-        let (fields, blobs) = (from_py(fields)?, owned(&blobs));
+        let (fields, blobs) = (from_py(fields)?, owned(blobs)?);
         let made = py.detach(|| self.core.message(fields, blobs));
         made.map(Message).map_err(|error| raise(py, &error))
     }

@@ -1,7 +1,10 @@
 //! Messages.
 
+use std::io;
+
 use bytes::Bytes;
 use mailbearer::config::Spelling;
+use mailbearer::{Blob, ByteStream, Error};
 use pyo3::prelude::*;
 use pyo3::pybacked::PyBackedBytes;
 use pyo3::types::PyBytes;
@@ -18,8 +21,8 @@ pub(crate) struct Message(pub(crate) mailbearer::Message);
 impl Message {
     /// From fields; attachments refer to `blobs` by index.
     #[new]
-    fn new(py: Python<'_>, fields: &Bound<'_, PyAny>, blobs: Vec<PyBackedBytes>) -> PyResult<Self> {
-        make(py, from_py(fields)?, owned(&blobs))
+    fn new(py: Python<'_>, fields: &Bound<'_, PyAny>, blobs: Vec<Bound<'_, PyAny>>) -> PyResult<Self> {
+        make(py, from_py(fields)?, owned(blobs)?)
     }
 
     /// The same message with another envelope.
@@ -42,7 +45,15 @@ impl Message {
     /// What [`Message::new`] makes the same message of.
     fn parts<'py>(&self, py: Python<'py>) -> PyResult<(Bound<'py, PyAny>, Vec<Bound<'py, PyBytes>>)> {
         let (fields, blobs) = self.0.to_json(Spelling::Snake);
-        Ok((to_py(py, &fields)?, blobs.iter().map(|blob| PyBytes::new(py, blob)).collect()))
+        let octets = |blob: &Blob| match blob {
+            Blob::Octets(octets) => Ok(PyBytes::new(py, octets)),
+            Blob::Stream(_) => {
+                let text = "a message with an open file in its attachments is no data: it can only be sent";
+                let error = Error::invalid_message("attachments", text);
+                Err(raise(py, &error.with_hint("Attach the path, or the bytes.")))
+            }
+        };
+        Ok((to_py(py, &fields)?, blobs.iter().map(octets).collect::<PyResult<_>>()?))
     }
 
     /// The octets, without a mailer's defaults. Reads attached files.
@@ -52,12 +63,39 @@ impl Message {
     }
 }
 
-/// Copies: Python may free or change its own while we send.
-pub(crate) fn owned(blobs: &[PyBackedBytes]) -> Vec<Bytes> {
-    blobs.iter().map(|blob| Bytes::copy_from_slice(blob)).collect()
+/// Bytes, which are copied, since Python may free its own while we send; all else is a file to be read.
+pub(crate) fn owned(blobs: Vec<Bound<'_, PyAny>>) -> PyResult<Vec<Blob>> {
+    let blob = |given: Bound<'_, PyAny>| match given.extract::<PyBackedBytes>() {
+        Ok(octets) => Ok(Bytes::copy_from_slice(&octets).into()),
+        Err(_) => Ok(file(given.unbind()).into()),
+    };
+    blobs.into_iter().map(blob).collect()
 }
 
-fn make(py: Python<'_>, fields: serde_json::Value, blobs: Vec<Bytes>) -> PyResult<Message> {
+/// An open file of Python's, or whatever has its `read`.
+fn file(file: Py<PyAny>) -> ByteStream {
+    ByteStream::blocking(move || {
+        let read = Python::try_attach(|py| {
+            let piece = file.bind(py).call_method1("read", (PIECE,))?;
+            piece
+                .extract::<PyBackedBytes>()
+                .map(|octets| Bytes::copy_from_slice(&octets))
+                .map_err(PyErr::from)
+        });
+        match read {
+            Some(Ok(piece)) => Ok(piece),
+            Some(Err(error)) => Err(io::Error::other(Python::attach(|py| {
+                format!("{}: {}", error.get_type(py), error.value(py))
+            }))),
+            None => Err(io::Error::other("the program is ending")),
+        }
+    })
+}
+
+/// Octets asked for at once.
+const PIECE: usize = 256 * 1024;
+
+fn make(py: Python<'_>, fields: serde_json::Value, blobs: Vec<Blob>) -> PyResult<Message> {
     let made = py.detach(|| mailbearer::Message::from_json(fields, blobs, Spelling::Snake));
     made.map(Message).map_err(|error| raise(py, &error))
 }

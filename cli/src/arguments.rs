@@ -165,9 +165,12 @@ pub(crate) struct MessageArguments {
     /// The HTML from a file, - for standard input
     #[arg(long, value_name = "FILE")]
     pub(crate) html_file: Option<PathBuf>,
-    /// File to attach; may be repeated
+    /// File to attach, - for standard input; may be repeated
     #[arg(long, value_name = "PATH")]
     pub(crate) attach: Vec<PathBuf>,
+    /// What the recipient sees as the name of what came from standard input
+    #[arg(long, value_name = "NAME", requires = "attach")]
+    pub(crate) attach_name: Option<String>,
     /// Header to add, as 'Name: value'; may be repeated
     #[arg(long, value_name = "HEADER")]
     pub(crate) header: Vec<String>,
@@ -185,7 +188,7 @@ pub(crate) struct MessageArguments {
 pub(crate) struct BulkArguments {
     /// One message a line as a JSON object: to, subject, text, html, …; - for standard input
     #[arg(long, value_name = "FILE", conflicts_with_all = [
-        "to", "cc", "bcc", "reply_to", "subject", "text", "text_file", "html", "html_file", "attach", "header",
+        "to", "cc", "bcc", "reply_to", "subject", "text", "text_file", "html", "html_file", "attach", "attach_name", "header",
         "envelope_from", "tag",
     ])]
     pub(crate) from_jsonl: Option<PathBuf>,

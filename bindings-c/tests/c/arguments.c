@@ -4,6 +4,11 @@
 
 #define BROKEN "caf\xe9"
 
+static int64_t no_read(void *userdata, void *buffer, size_t length) {
+    (void)userdata, (void)buffer, (void)length;
+    return 0;
+}
+
 static mailbearer_config *config;
 static mailbearer_mailer *mailer;
 static mailbearer_message *message;
@@ -108,6 +113,10 @@ static void messages(void) {
     IS_BROKEN(mailbearer_message_attach_bytes, "filename", message, "x", 1, BROKEN, NULL, NULL);
     IS_BROKEN(mailbearer_message_attach_bytes, "content_type", message, "x", 1, NULL, BROKEN, NULL);
     IS_BROKEN(mailbearer_message_attach_bytes, "content_id", message, "x", 1, NULL, NULL, BROKEN);
+    IS_NULL(mailbearer_message_attach_stream, "message", NULL, no_read, NULL, -1, NULL, NULL);
+    IS_NULL(mailbearer_message_attach_stream, "read", message, NULL, NULL, -1, NULL, NULL);
+    IS_BROKEN(mailbearer_message_attach_stream, "filename", message, no_read, NULL, -1, BROKEN, NULL);
+    IS_BROKEN(mailbearer_message_attach_stream, "content_type", message, no_read, NULL, -1, NULL, BROKEN);
     IS_NULL(mailbearer_message_set_raw, "message", NULL, "x", 1);
     IS_NULL(mailbearer_message_set_raw, "data", message, NULL, 1);
     NOTHING(mailbearer_message_free, mailbearer_message_free(NULL));

@@ -28,16 +28,20 @@ if TYPE_CHECKING:
 class Attachment(Record):
     """A file or octets beside the text.
 
-    A path is read when the message is sent; an open file is read now, to its end. `content_id` makes it
-    part of the HTML, which refers to it as ``cid:…``.
+    A path is read when the message is sent. An open file, or whatever has a ``read(n)`` that gives bytes, is
+    read once, from where it stands, when the server wants the message: a send that fails after that is not
+    repeated, and such a message cannot be pickled. `size` is how many octets it has: a server with a limit
+    is told ahead, and a file with more or fewer is not delivered. `content_id` makes it part of the HTML,
+    which refers to it as ``cid:…``.
     """
 
-    __slots__ = ("source", "filename", "content_type", "content_id")
-    #: A path, or the octets.
-    source: str | bytes
+    __slots__ = ("source", "filename", "content_type", "content_id", "size")
+    #: A path, the octets, or an open file.
+    source: str | bytes | BinaryIO
     filename: str | None
     content_type: str | None
     content_id: str | None
+    size: int | None
 
     def __init__(
         self,
@@ -48,27 +52,24 @@ class Attachment(Record):
         content_id: str | None = None,
         size: int | None = None,
     ) -> None:
-        taken: str | bytes
+        taken: str | bytes | BinaryIO
         if isinstance(source, (bytes, bytearray, memoryview)):
             taken = bytes(source)
         elif isinstance(source, (str, os.PathLike)):
             taken = os.fsdecode(source)
         elif hasattr(source, "read"):
-            taken = source.read()
-            if not isinstance(taken, bytes):
+            if hasattr(source, "encoding"):
                 raise errors.invalid_message("attachments", "an attachment's file is opened as text", 'Open it with "rb".')
-            if size is not None and size != len(taken):
-                text = f"an attachment's file has {len(taken)} octets left, not the {size} that were told"
-                raise errors.invalid_message("attachments", text)
+            taken = source
             name = getattr(source, "name", None)
             if filename is None and isinstance(name, str):
                 filename = os.path.basename(name)
         else:
             raise TypeError(f"an attachment is a path, bytes or a binary file, not {type(source).__name__}")
-        super().__init__(source=taken, filename=filename, content_type=content_type, content_id=content_id)
+        super().__init__(source=taken, filename=filename, content_type=content_type, content_id=content_id, size=size)
 
     def __repr__(self) -> str:
-        shown = self.source if isinstance(self.source, str) else f"{len(self.source)} octets"
+        shown = f"{len(self.source)} octets" if isinstance(self.source, bytes) else self.source
         return f"Attachment({shown!r}, filename={self.filename!r}, content_type={self.content_type!r})"
 
 
@@ -128,6 +129,8 @@ class Message:
     def __eq__(self, other: object) -> bool:
         if not isinstance(other, Message):
             return NotImplemented
+        if self is other:
+            return True
         return self._native.parts() == other._native.parts()
 
     def __hash__(self) -> int:
@@ -186,7 +189,7 @@ def sender_of(message: EmailMessage | LegacyMessage) -> str:
 
 def _parts(fields: Mapping[str, Any]) -> tuple[dict[str, Any], list[bytes]]:
     out: dict[str, Any] = {}
-    blobs: list[bytes] = []
+    blobs: list[bytes | BinaryIO] = []
     for key, value in fields.items():
         name = "from" if key == "from_" else key
         if value is None:
@@ -214,7 +217,7 @@ def _mailboxes(value: Any, field: str) -> Any:
     return [mailbox(item, field, errors.invalid_message) for item in items]
 
 
-def _attachment(item: Any, blobs: list[bytes]) -> Any:
+def _attachment(item: Any, blobs: list[bytes | BinaryIO]) -> Any:
     if isinstance(item, (str, os.PathLike)):
         return os.fsdecode(item)
     if isinstance(item, Attachment):
@@ -222,6 +225,7 @@ def _attachment(item: Any, blobs: list[bytes]) -> Any:
             "filename": item.filename,
             "content_type": item.content_type,
             "content_id": item.content_id,
+            "size": item.size,
         }
         out = {name: value for name, value in given.items() if value is not None}
         content: Any = item.source
@@ -236,7 +240,7 @@ def _attachment(item: Any, blobs: list[bytes]) -> Any:
         kind = type(item).__name__
         hint = "Give a path, or wrap octets and open files in Attachment."
         raise errors.invalid_message("attachments", f"`attachments`: a {kind} is no attachment", hint)
-    blobs.append(bytes(content))
+    blobs.append(content if hasattr(content, "read") else bytes(content))
     return {**out, "blob": len(blobs) - 1}
 
 
@@ -298,7 +302,7 @@ def _wrap(native: NativeMessage) -> Message:
     return made
 
 
-def _restore(fields: dict[str, Any], blobs: list[bytes]) -> Message:
+def _restore(fields: dict[str, Any], blobs: list[bytes | BinaryIO]) -> Message:
     return _wrap(NativeMessage(fields, blobs))
 
 

@@ -3,7 +3,7 @@
 use std::io::{self, Read};
 use std::path::Path;
 
-use mailbearer::{Call, Cancel, Error, Mailer, Message, Receipt};
+use mailbearer::{ByteStream, Call, Cancel, Error, Mailer, Message, Receipt};
 use serde_json::{Map, Value, json};
 
 use crate::arguments::{self, Global, MessageArguments};
@@ -33,9 +33,9 @@ pub(super) fn of_receipt(receipt: &Receipt) -> i32 {
 }
 
 fn message(arguments: &MessageArguments, mailer: &Mailer) -> Result<Message> {
-    let from_input = |path: &Option<std::path::PathBuf>| path.as_deref() == Some(Path::new("-"));
-    if from_input(&arguments.text_file) && from_input(&arguments.html_file) {
-        return Err(Failure::Usage("text and HTML cannot both come from standard input".into(), ""));
+    let files = [&arguments.text_file, &arguments.html_file].into_iter().flatten();
+    if files.chain(&arguments.attach).filter(|path| is_input(path)).count() > 1 {
+        return Err(Failure::Usage("only one thing can come from standard input".into(), ""));
     }
     let text = body(&arguments.text, arguments.text_file.as_deref())?;
     let html = body(&arguments.html, arguments.html_file.as_deref())?;
@@ -63,9 +63,17 @@ fn message(arguments: &MessageArguments, mailer: &Mailer) -> Result<Message> {
             fields.insert(name.into(), json!(value));
         }
     }
+    let mut blobs = Vec::new();
     if !arguments.attach.is_empty() {
-        let paths = arguments.attach.iter().map(|path| path_text(path)).collect::<Result<Vec<_>>>()?;
-        fields.insert("attachments".into(), json!(paths));
+        let attached = arguments.attach.iter().map(|path| {
+            if is_input(path) {
+                // Read when the server wants it: nothing is kept, however much it is.
+                blobs.push(standard_input().into());
+                return Ok(json!({ "blob": 0, "filename": arguments.attach_name }));
+            }
+            path_text(path).map(Value::from)
+        });
+        fields.insert("attachments".into(), attached.collect::<Result<_>>()?);
     }
     if !arguments.header.is_empty() {
         fields.insert("headers".into(), headers(&arguments.header)?);
@@ -76,7 +84,7 @@ fn message(arguments: &MessageArguments, mailer: &Mailer) -> Result<Message> {
         let rcpt_to = if all.is_empty() { Vec::new() } else { envelope::recipients(&all)? };
         fields.insert("envelope".into(), json!({ "mail_from": reverse_path(from), "rcpt_to": rcpt_to }));
     }
-    Ok(mailer.message(Value::Object(fields), Vec::new())?)
+    Ok(mailer.message(Value::Object(fields), blobs)?)
 }
 
 /// An address as `MAIL FROM` has it, with or without its angle brackets; `<>` is the null reverse-path.
@@ -87,7 +95,7 @@ pub(super) fn reverse_path(text: &str) -> &str {
 fn body(given: &Option<String>, file: Option<&Path>) -> Result<Option<String>> {
     let Some(path) = file else { return Ok(given.clone()) };
     let mut bytes = Vec::new();
-    let read = match path == Path::new("-") {
+    let read = match is_input(path) {
         true => io::stdin().lock().read_to_end(&mut bytes).map(|_| ()),
         false => std::fs::read(path).map(|content| bytes = content),
     };
@@ -115,3 +123,19 @@ fn headers(lines: &[String]) -> Result<Value> {
     }
     Ok(Value::Object(headers))
 }
+
+fn is_input(path: &Path) -> bool {
+    path == Path::new("-")
+}
+
+fn standard_input() -> ByteStream {
+    ByteStream::blocking(|| {
+        let mut piece = vec![0; PIECE];
+        let got = io::stdin().lock().read(&mut piece)?;
+        piece.truncate(got);
+        Ok(piece.into())
+    })
+}
+
+/// Octets asked for at once.
+const PIECE: usize = 64 * 1024;

@@ -137,6 +137,7 @@ fn what_is_wrong_before_the_network_has_its_own_codes() {
         (&["--text-file", "latin1"], 65, "not UTF-8"),
         (&["--text-file", "absent"], 66, "cannot read absent"),
         (&["--text", "a", "--attach", "absent"], 66, "absent"),
+        (&["--text-file", "-", "--attach", "-"], 64, "only one thing"),
         (&["--text", "a", "--config", "absent.toml"], 78, "absent.toml"),
         (&["--text", "a", "--profile", "work"], 78, "work"),
         (&["--text", "a", "--set", "auth.tennant=x"], 78, "did you mean `auth.tenant`"),
@@ -147,6 +148,19 @@ fn what_is_wrong_before_the_network_has_its_own_codes() {
         assert!(ran.stdout.is_empty() && !ran.stderr.contains("hunter2"), "{ran:?}");
     }
     assert!(cli.emulator.messages().is_empty());
+}
+
+#[test]
+fn standard_input_is_attached_as_it_comes() {
+    let cli = Cli::new();
+    let text = "012345678".repeat(100_000);
+    let arguments = ["send", "--to", "ada@example.com", "--attach", "-", "--attach-name", "backup.tar"];
+    let ran = cli.pipe(&arguments, &text);
+    assert_eq!(ran.code, 0, "{ran:?}");
+    let received = cli.only_message();
+    assert!(received.contains("backup.tar"), "{received}");
+    // Each `012`, in base64.
+    assert_eq!(received.matches("MDEy").count(), 100_000);
 }
 
 #[test]

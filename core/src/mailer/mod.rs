@@ -366,9 +366,9 @@ impl Mailer {
                 Err(error) => error.with_attempts(attempt),
             };
             if error.retryable() && transaction.body.is_spent() {
-                return Err(error
-                    .with_retryable(false)
-                    .with_hint("Nothing was delivered, and the stream was read: open it anew, then send again."));
+                return Err(error.with_retryable(false).with_hint(
+                    "Nothing was delivered, and the stream was read: open it anew, then send again.",
+                ));
             }
             let remaining = deadline.saturating_duration_since(Instant::now());
             let Some(pause) = policy.pause(attempt, &error, remaining, random::unit()) else {

@@ -184,7 +184,10 @@ impl Reading {
     ///
     /// # Errors
     /// `attachment_unreadable`.
-    pub(crate) fn poll_next(&mut self, cx: &mut std::task::Context<'_>) -> std::task::Poll<Result<Option<Bytes>>> {
+    pub(crate) fn poll_next(
+        &mut self,
+        cx: &mut std::task::Context<'_>,
+    ) -> std::task::Poll<Result<Option<Bytes>>> {
         let died = || Err(Error::new(ErrorCode::Internal, "the reading of an attachment ended"));
         self.pieces.poll_recv(cx).map(|piece| piece.unwrap_or_else(died))
     }

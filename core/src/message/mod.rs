@@ -21,9 +21,9 @@ mod raw;
 #[cfg(test)]
 mod raw_tests;
 mod render;
-mod transfer;
 #[cfg(test)]
 mod tests;
+mod transfer;
 
 use std::sync::Arc;
 

@@ -163,7 +163,11 @@ mod tests {
         file.check_unchanged().unwrap();
         fs::write(&path, "0123").unwrap();
         for error in [file.read_exact_at(&mut out, 2).unwrap_err(), file.check_unchanged().unwrap_err()] {
-            assert_eq!((error.code(), error.retryable()), (ErrorCode::AttachmentUnreadable, false), "{error}");
+            assert_eq!(
+                (error.code(), error.retryable()),
+                (ErrorCode::AttachmentUnreadable, false),
+                "{error}"
+            );
             assert_eq!(error.field(), Some("attachments[0]"));
         }
     }

@@ -8,14 +8,14 @@ use bytes::Bytes;
 use memchr::{memchr, memchr_iter};
 use serde_json::Value;
 
+use super::Rendered;
 use super::address::Address;
 use super::address_list;
+use super::attachment::{self, Blob};
 use super::envelope::{self, Recipients};
 use super::fields::{Made, now, rfc5322_date};
 use super::line_ends::{LINE_LIMIT, has_line_over, to_crlf};
 use super::place::{Place, Reader, string};
-use super::attachment::{self, Blob};
-use super::Rendered;
 use crate::config::Spelling;
 use crate::error::Result;
 use crate::receipt::Envelope;

@@ -63,7 +63,10 @@ fn blind_copies_are_taken_out_with_their_folds() {
 fn an_mbox_separator_is_no_part_of_the_message() {
     for first in ["From a@x.org Mon Nov 23 10:30:00 2026\n", ">From a@x.org\r\n"] {
         let message = raw(format!("{first}{ID}From: a@x.org\r\nTo: b@x.org\r\n\r\nFrom me\r\n")).unwrap();
-        assert_eq!(rendered(&message).bytes(), format!("{ID}From: a@x.org\r\nTo: b@x.org\r\n\r\nFrom me\r\n"));
+        assert_eq!(
+            rendered(&message).bytes(),
+            format!("{ID}From: a@x.org\r\nTo: b@x.org\r\n\r\nFrom me\r\n")
+        );
     }
 }
 

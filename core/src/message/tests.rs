@@ -443,7 +443,11 @@ fn what_is_read_as_it_goes_is_what_would_have_been_in_memory() {
             let message = builder().attach(source).build().unwrap();
             let content = render_with(&message, None, &FilePolicy::Allow).unwrap().content;
             let told = content.size();
-            assert_eq!(content.in_memory().is_some(), at == 0 || (at == 1 && size < 180 * 1024), "{at} {size}");
+            assert_eq!(
+                content.in_memory().is_some(),
+                at == 0 || (at == 1 && size < 180 * 1024),
+                "{at} {size}"
+            );
             let octets = runtime.block_on(async { content.clone().read().collect().await.unwrap() });
             assert_eq!((told.is_none(), content.size_sent()), (at == 3, octets.len() as u64));
             assert!(told.is_none_or(|told| told == octets.len() as u64), "{at} {size}");
@@ -490,7 +494,8 @@ fn pickling_keeps_the_message() {
         "inReplyTo": "<a@b>", "references": ["<a@b>", "<c@d>"], "listUnsubscribe": "https://x.org/", "priority": "low",
         "envelope": {"mailFrom": "", "rcptTo": ["z@x.org"]}, "tag": "t", "date": "2026-11-23T10:30:00+01:00",
     });
-    let message = Message::from_json(fields, vec![Bytes::from_static(b"\0").into()], Spelling::Camel).unwrap();
+    let message =
+        Message::from_json(fields, vec![Bytes::from_static(b"\0").into()], Spelling::Camel).unwrap();
     let (value, blobs) = message.to_json(Spelling::Camel);
     assert_eq!(value["messageId"], message.message_id());
     assert_eq!(value["date"], "2026-11-23T10:30:00+01:00");

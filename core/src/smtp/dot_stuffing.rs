@@ -114,7 +114,9 @@ mod tests {
             ("a\r\n\r\n", "a\r\n\r\n.\r\n"),
         ];
         for (body, wire) in table {
-            for (pieces, room) in [1, 2, 3, 5, 64_000].into_iter().flat_map(|p| [1, 2, 3, 64_000].map(|r| (p, r))) {
+            for (pieces, room) in
+                [1, 2, 3, 5, 64_000].into_iter().flat_map(|p| [1, 2, 3, 64_000].map(|r| (p, r)))
+            {
                 assert_eq!(stuffed(body, pieces, room), wire, "{body:?} in {pieces} by {room}");
             }
         }

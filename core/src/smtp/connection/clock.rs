@@ -62,10 +62,12 @@ impl Connection {
         let Some(id) = self.pipeline.hungry() else { return };
         if let Some(flight) = self.flights.iter_mut().find(|flight| flight.id == id) {
             let text = "an attachment gave no octets in time, so nothing was delivered";
-            let hint = "Does whatever writes the stream stand still? smtp.timeouts.progress is how long we wait.";
+            let hint =
+                "Does whatever writes the stream stand still? smtp.timeouts.progress is how long we wait.";
             flight.failure = Some(Error::new(ErrorCode::TimedOut, text).with_hint(hint));
         }
-        self.pipeline.abandon(id, Lost::Connection("closed within a message, which did not go on".to_owned()));
+        self.pipeline
+            .abandon(id, Lost::Connection("closed within a message, which did not go on".to_owned()));
     }
 
     fn patience_ends(&self) -> Instant {
