@@ -1,5 +1,5 @@
 # The native half, private: names and shapes may change without notice.
-from typing import Any, Literal
+from typing import Any, BinaryIO, Literal
 
 from ._host import Host
 

@@ -187,7 +187,7 @@ def sender_of(message: EmailMessage | LegacyMessage) -> str:
     return next((address for _, address in getaddresses([str(value)]) if address), "")
 
 
-def _parts(fields: Mapping[str, Any]) -> tuple[dict[str, Any], list[bytes]]:
+def _parts(fields: Mapping[str, Any]) -> tuple[dict[str, Any], list[bytes | BinaryIO]]:
     out: dict[str, Any] = {}
     blobs: list[bytes | BinaryIO] = []
     for key, value in fields.items():
