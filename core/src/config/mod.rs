@@ -9,6 +9,7 @@ mod load;
 mod mistake;
 mod options;
 mod secret;
+mod server_url;
 mod settings;
 mod spelling;
 
@@ -22,6 +23,7 @@ pub use options::{
     TimeoutOptions, TlsOptions,
 };
 pub use secret::{Secret, SecretSource};
+pub use server_url::ServerUrl;
 pub(crate) use settings::Surroundings;
 pub use settings::{AuthSettings, Endpoints, GrantKind, Settings, SmtpSettings, StoreSettings, Timeouts};
 pub use spelling::Spelling;

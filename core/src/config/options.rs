@@ -286,6 +286,9 @@ pub struct LimitOptions {
     /// How old a connection may grow; default 10 minutes.
     #[serde(deserialize_with = "duration::nullable")]
     pub max_age: Option<Option<Duration>>,
+    /// A Redis server by its URL (`redis://`, `rediss://` for TLS, `unix://`): all processes and hosts that
+    /// name the same one keep a mailbox's `max_connections` and `messages_per_minute` together.
+    pub shared: Option<SecretSource>,
 }
 
 fn nullable<'de, D: Deserializer<'de>, T: Deserialize<'de>>(de: D) -> Result<Option<Option<T>>, D::Error> {

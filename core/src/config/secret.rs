@@ -74,7 +74,7 @@ impl SecretSource {
         }
     }
 
-    fn read_now(&self, field: &str) -> Result<Secret> {
+    pub(super) fn read_now(&self, field: &str) -> Result<Secret> {
         let text = match self {
             Self::Value(secret) => return Ok(secret.clone()),
             Self::Env(name) => std::env::var(name).map_err(|_| {

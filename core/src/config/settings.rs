@@ -9,6 +9,7 @@ use url::Url;
 use super::auth::Resolver;
 use super::options::*;
 use super::secret::SecretSource;
+use super::server_url::ServerUrl;
 use super::spelling::Spelling;
 use crate::error::{Error, Result};
 use crate::host::Host;
@@ -191,6 +192,8 @@ pub struct SmtpSettings {
     pub idle_timeout: Option<Duration>,
     /// How old a connection may grow.
     pub max_age: Option<Duration>,
+    /// The Redis server where a fleet keeps the mailbox's limits together.
+    pub shared: Option<ServerUrl>,
 }
 
 impl SmtpSettings {
@@ -422,7 +425,20 @@ fn smtp(options: &Options, preset: &Preset) -> Result<SmtpSettings> {
         max_messages_per_connection: limits.max_messages_per_connection.unwrap_or(Some(100)),
         idle_timeout: limits.idle_timeout.unwrap_or(Some(seconds(60))),
         max_age: limits.max_age.unwrap_or(Some(seconds(600))),
+        shared: limits.shared.as_ref().map(shared_limits).transpose()?,
     })
+}
+
+fn shared_limits(url: &SecretSource) -> Result<ServerUrl> {
+    const FIELD: &str = "limits.shared";
+    let url = ServerUrl::read(FIELD, url, &[("redis", 6379), ("rediss", 6379), ("unix", 0)])?;
+    if url.scheme != "unix" && !url.path.is_empty() && url.path.parse::<u16>().is_err() {
+        return Err(Error::config(
+            FIELD,
+            format!("`{FIELD}`: a database is a number, not {}", shown(&url.path)),
+        ));
+    }
+    Ok(url)
 }
 
 fn store(options: &Options, auth: Option<&AuthSettings>, around: Surroundings) -> Result<StoreSettings> {

@@ -40,6 +40,14 @@ impl Limits {
         at
     }
 
+    /// A message goes then, as somebody else decided.
+    pub(crate) fn note(&mut self, at: Instant, per_minute: u32) {
+        self.let_through.push_back(at);
+        while self.let_through.len() > per_minute as usize {
+            self.let_through.pop_front();
+        }
+    }
+
     /// A message that was to go then did not.
     pub(crate) fn give_back(&mut self, at: Instant) {
         if let Some(found) = self.let_through.iter().rposition(|one| *one == at) {

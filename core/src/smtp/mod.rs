@@ -9,6 +9,7 @@ mod capabilities;
 mod classify;
 mod connection;
 mod dot_stuffing;
+mod fleet;
 mod job;
 mod limits;
 mod opening;
@@ -89,7 +90,7 @@ pub(crate) async fn deliver<B: Bearer>(
     cancel: &Cancel,
 ) -> Result<Delivered> {
     let (peer, key) = (route.peer(), route.key());
-    let mailbox = process().pools.mailbox(&key);
+    let mailbox = process().pools.mailbox(&key)?;
     let bounds = Bounds { deadline, cancel };
     mailbox.may_send(&peer)?;
     let begun = Instant::now();
@@ -177,7 +178,7 @@ async fn send_once<B: Bearer>(
 /// As for [`deliver`], as far as it goes.
 pub(crate) async fn warm<B: Bearer>(route: &Route<B>, deadline: Instant, cancel: &Cancel) -> Result<()> {
     let key = route.key();
-    let mailbox = process().pools.mailbox(&key);
+    let mailbox = process().pools.mailbox(&key)?;
     let bounds = Bounds { deadline, cancel };
     match mailbox.acquire(&key, Wanted::Any, false, bounds).await? {
         Lease::Idle(idle) => mailbox.put_back(idle),
@@ -189,7 +190,8 @@ pub(crate) async fn warm<B: Bearer>(route: &Route<B>, deadline: Instant, cancel:
 /// Says QUIT on the idle connections of this route and waits, shortly, for their ends.
 pub(crate) async fn close_idle<B: Bearer>(route: &Route<B>) {
     let key = route.key();
-    let ends = process().pools.mailbox(&key).close_idle(&key);
+    let Ok(mailbox) = process().pools.mailbox(&key) else { return };
+    let ends = mailbox.close_idle(&key);
     let all = async {
         for mut end in ends {
             // Nothing is ever sent: it ends in an error when the connection is gone.
@@ -252,7 +254,7 @@ async fn walk<B: Bearer>(
     steps: &mut Steps,
 ) -> Result<()> {
     let (peer, key, settings) = (route.peer(), route.key(), &route.settings);
-    let mailbox = process().pools.mailbox(&key);
+    let mailbox = process().pools.mailbox(&key)?;
     // It counts like any other connection; the cap is the provider's.
     let slot = mailbox.acquire(&key, Wanted::Slot, false, bounds).await?;
     let opened = opening::prepare(settings, &route.roots, &peer, bounds, steps).await?;

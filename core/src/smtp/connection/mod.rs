@@ -98,6 +98,7 @@ impl Connection {
         first: Option<Job>,
     ) {
         let now = Instant::now();
+        let place = Arc::new(Place::new(now, slot.standing()));
         let mut connection = Self {
             stream: opened.wire.stream,
             pipeline: Pipeline::new(mode(&opened.capabilities, &key, &host)),
@@ -116,7 +117,7 @@ impl Connection {
             reading: None,
             held: None,
             offer: None,
-            place: Arc::new(Place::new(now)),
+            place,
             untold: Vec::new(),
             patience: Patience::new(now),
             timer: Box::pin(sleep_until(now + FAR)),
@@ -132,6 +133,7 @@ impl Connection {
     async fn run(mut self) {
         // The connection's age and its count of messages bound the turns.
         let end = loop {
+            self.stop_if_lost();
             self.learn();
             if self.pipeline.phase() == Phase::Dead {
                 break End::Close(self.closing_words());
@@ -231,6 +233,22 @@ impl Connection {
         }
     }
 
+    /// What is committed under a lost lease gets its answer; nothing else goes on.
+    fn stop_if_lost(&mut self) {
+        if !self.place.is_lost() {
+            return;
+        }
+        let why = || Lost::Connection("another process has this connection's place".to_owned());
+        let begun = self.flights.iter().map(|flight| flight.id);
+        let uncommitted: Vec<u64> = begun.filter(|id| !self.pipeline.is_committed(*id)).collect();
+        for id in uncommitted {
+            self.pipeline.abandon(id, why());
+        }
+        if self.held.is_some() {
+            self.give_up(None, why());
+        }
+    }
+
     /// Takes over what the pipeline knows by now.
     fn learn(&mut self) {
         while let Some((id, verdict)) = self.pipeline.verdict() {
@@ -312,6 +330,12 @@ impl Connection {
         }
         if settings.max_messages_per_connection.is_some_and(|max| self.begun >= max) {
             return Some("it has carried its share of messages");
+        }
+        if self.place.is_lost() {
+            return Some("another process has its place");
+        }
+        if self.place.is_to_go() {
+            return Some("another process waits for a connection");
         }
         settings.max_age.is_some_and(|age| self.opened.elapsed() >= age).then_some("it is old")
     }

@@ -7,21 +7,24 @@ mod queue;
 
 use std::collections::HashMap;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
-use std::time::Instant;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
+use std::time::{Duration, Instant};
 
 use tokio::sync::{oneshot, watch};
 
 use self::queue::{Found, State, Waiter};
 pub(crate) use self::queue::{Idle, Place, Wanted};
 use super::auth::Refusal;
+use super::fleet::{self, Fleet};
 use super::job::Job;
 use super::refusal::Peer;
 use super::wire::Bounds;
+use crate::blocking;
 use crate::call::Cancel;
-use crate::config::{Roots, SmtpSettings};
+use crate::config::{Roots, ServerUrl, SmtpSettings};
 use crate::error::{Error, ErrorCode, Result};
 use crate::event::{Event, EventSink};
+use crate::net::redis::Link;
 use crate::token::Identity;
 
 /// The pools of this process.
@@ -29,6 +32,8 @@ use crate::token::Identity;
 pub(crate) struct Pools {
     mailboxes: Mutex<HashMap<Cap, Arc<Mailbox>>>,
     hosts: Mutex<HashMap<(String, u16), Arc<Host>>>,
+    /// Redis servers where limits are kept together.
+    links: Mutex<HashMap<(ServerUrl, Roots), Arc<Link>>>,
 }
 
 /// What this process has learned about a server.
@@ -88,21 +93,42 @@ struct Cap {
     port: u16,
     /// The username; the token source where it is not known.
     mailbox: String,
+    /// Where the limits are kept together with other processes.
+    shared: Option<ServerUrl>,
 }
 
 impl Pools {
     /// The counted connections that `key` falls under.
-    pub(crate) fn mailbox(&self, key: &Key) -> Arc<Mailbox> {
+    ///
+    /// # Errors
+    /// `closed` or `internal` if the task that keeps limits together with others cannot run.
+    pub(crate) fn mailbox(&self, key: &Key) -> Result<Arc<Mailbox>> {
         let cap = Cap {
             host: key.settings.host.to_ascii_lowercase(),
             port: key.settings.port,
             mailbox: key.username.clone().unwrap_or_else(|| format!("\n{}", key.tokens.source)),
+            shared: key.settings.shared.clone(),
         };
         let mut mailboxes = lock(&self.mailboxes);
         if mailboxes.len() >= MANY && !mailboxes.contains_key(&cap) {
             mailboxes.retain(|_, mailbox| Arc::strong_count(mailbox) > 1 || mailbox.is_paused());
         }
-        mailboxes.entry(cap).or_default().clone()
+        if let Some(known) = mailboxes.get(&cap) {
+            return Ok(known.clone());
+        }
+        let made = match &cap.shared {
+            None => Arc::default(),
+            Some(url) => Mailbox::of_fleet(self.link(url, &key.roots)?, &cap)?,
+        };
+        Ok(mailboxes.entry(cap).or_insert(made).clone())
+    }
+
+    fn link(&self, url: &ServerUrl, roots: &Roots) -> Result<Arc<Link>> {
+        // Its own runtime: leases are renewed whatever becomes of the caller's.
+        let runtime = blocking::handle()?;
+        let mut links = lock(&self.links);
+        let link = links.entry((url.clone(), roots.clone()));
+        Ok(link.or_insert_with(|| Arc::new(Link::new(url.clone(), roots.clone(), runtime))).clone())
     }
 
     /// What is known of this server.
@@ -115,6 +141,8 @@ impl Pools {
 #[derive(Default)]
 pub(crate) struct Mailbox {
     state: Mutex<State>,
+    /// The limits are kept together with other processes.
+    fleet: Option<Arc<Fleet>>,
 }
 
 /// What a caller gets for waiting.
@@ -129,9 +157,23 @@ pub(crate) enum Lease {
 pub(crate) struct Slot {
     mailbox: Arc<Mailbox>,
     held: bool,
+    /// The same among all processes.
+    lease: Option<fleet::Lease>,
 }
 
 impl Mailbox {
+    fn of_fleet(link: Arc<Link>, cap: &Cap) -> Result<Arc<Self>> {
+        let name = format!("{}\n{}\n{}", cap.host, cap.port, cap.mailbox.to_lowercase());
+        let runtime = blocking::handle()?;
+        let mut failed = None;
+        let made = Arc::new_cyclic(|mailbox: &Weak<Self>| {
+            let fleet = Fleet::start(link, &name, &runtime, mailbox.clone());
+            let fleet = fleet.map_err(|error| failed = Some(error)).ok();
+            Self { state: Mutex::new(State { fleet: fleet.clone(), ..State::default() }), fleet }
+        });
+        failed.map_or(Ok(made), Err)
+    }
+
     /// Waits for a connection of `key` that will do, a seat on one, or a slot; `again`: ahead of the others.
     ///
     /// # Errors
@@ -152,11 +194,17 @@ impl Mailbox {
         self.serve();
         tokio::select! {
             biased;
-            lease = &mut granted => lease.map_err(|_| Error::new(ErrorCode::Internal, "the queue forgot a caller")),
+            lease = &mut granted => {
+                lease.unwrap_or_else(|_| Err(Error::new(ErrorCode::Internal, "the queue forgot a caller")))
+            }
             () = bounds.cancel.cancelled() => Err(Cancel::error()),
             () = tokio::time::sleep_until(bounds.deadline) => Err(Error::new(
                 ErrorCode::Throttled,
-                format!("all connections to {} for this mailbox were in use until the call's time was up", key.settings.host),
+                format!(
+                    "all connections to {} for this mailbox were in use{} until the call's time was up",
+                    key.settings.host,
+                    if self.fleet.is_some() { ", here or in other processes," } else { "" }
+                ),
             )),
         }
     }
@@ -220,33 +268,71 @@ impl Mailbox {
     /// # Errors
     /// `throttled` at once if the turn would come after the deadline; `cancelled`.
     pub(crate) async fn let_through(&self, key: &Key, bounds: Bounds<'_>, events: &EventSink) -> Result<()> {
-        let Some(per_minute) = key.settings.messages_per_minute else { return Ok(()) };
-        let now = tokio::time::Instant::now();
-        let at = lock(&self.state).limits.reserve(now, per_minute);
-        let wait = at.saturating_duration_since(now);
-        if wait.is_zero() {
-            return Ok(());
-        }
-        let turn = Turn { mailbox: self, at: Some(at) };
-        if at >= bounds.deadline {
-            let text = format!(
-                "{per_minute} messages a minute are allowed: the next may go in {} s, after the call's time",
-                wait.as_secs() + 1
-            );
-            return Err(Error::new(ErrorCode::Throttled, text)
-                .with_retry_after(Some(wait))
-                .with_hint("Wait, give the call more time, or raise limits.messages_per_minute if the provider allows it."));
-        }
-        events.emit(|| {
-            Event::new("limit.waiting").with("limit", "messages_per_minute").with("delay", wait.as_secs_f64())
-        });
-        tokio::select! {
-            biased;
-            () = bounds.cancel.cancelled() => Err(Cancel::error()),
-            () = tokio::time::sleep_until(at) => {
-                turn.taken();
-                Ok(())
+        let Some(per_minute) = key.settings.messages_per_minute else {
+            if let Some(fleet) = &self.fleet {
+                fleet.tell_if_away(events);
             }
+            return Ok(());
+        };
+        let now = tokio::time::Instant::now();
+        let mut alone = per_minute;
+        if let Some(fleet) = &self.fleet {
+            let longest = bounds.deadline.saturating_duration_since(now);
+            let asked = bounds.within(longest, "turn from Redis", fleet.turn(per_minute, longest)).await;
+            fleet.tell_if_away(events);
+            match asked? {
+                fleet::Turn::After(wait, mark) => {
+                    // Remembered here too, for the case that Redis goes away.
+                    lock(&self.state).limits.note(now + wait, per_minute);
+                    let turn = Turn { mailbox: self, at: Some(now + wait), mark: Some(mark) };
+                    return turn.wait(wait, bounds, events).await;
+                }
+                fleet::Turn::TooLate(wait) => return Err(too_late(per_minute, wait)),
+                fleet::Turn::Alone(share) => alone = share,
+            }
+        }
+        let at = lock(&self.state).limits.reserve(now, alone);
+        let wait = at.saturating_duration_since(now);
+        let turn = Turn { mailbox: self, at: Some(at), mark: None };
+        if at >= bounds.deadline {
+            return Err(too_late(alone, wait));
+        }
+        turn.wait(wait, bounds, events).await
+    }
+
+    /// How many waiters a new connection would help, if any, and the cap for all processes.
+    pub(super) fn wanted(&self) -> Option<(usize, Option<usize>)> {
+        lock(&self.state).wanted()
+    }
+
+    /// Opens what these leases allow; those that nobody needs are given back.
+    pub(super) fn lend(self: &Arc<Self>, leases: Vec<fleet::Lease>) {
+        lock(&self.state).spare.extend(leases);
+        self.give_out();
+        // Dropped outside the lock.
+        let _unused = std::mem::take(&mut lock(&self.state).spare);
+    }
+
+    /// Tells idle connections whose leases are lost to close.
+    pub(super) fn evict_lost(&self) {
+        lock(&self.state).evict_lost();
+    }
+
+    /// Tells the connection that was idle for longest to close, if there is one.
+    pub(super) fn evict_one(&self) {
+        let mut state = lock(&self.state);
+        if !state.idle.is_empty() {
+            // Its end is seen by its lease.
+            drop(state.idle.remove(0).evict());
+        }
+    }
+
+    /// Gives all who wait this error.
+    pub(super) fn refuse(&self, error: &Error) {
+        let waiting = std::mem::take(&mut lock(&self.state).waiting);
+        for waiter in waiting {
+            // Whoever went away needs no answer.
+            let _ = waiter.grant.send(Err(error.clone()));
         }
     }
 
@@ -302,20 +388,30 @@ impl Mailbox {
         lock(&self.state).breaker.remaining(Instant::now()).is_some()
     }
 
-    /// Gives what there is to whoever waits longest, and what those cannot use to the next ones.
+    /// Gives out what there is, and has the fleet asked for what is wanted beside it.
     fn serve(self: &Arc<Self>) {
+        self.give_out();
+        if let Some(fleet) = &self.fleet
+            && self.wanted().is_some()
+        {
+            fleet.wake();
+        }
+    }
+
+    /// Gives what there is to whoever waits longest, and what those cannot use to the next ones.
+    fn give_out(self: &Arc<Self>) {
         // Each turn takes one waiter from the queue, or ends.
         loop {
             let Some((grant, found)) = lock(&self.state).next_grant() else { return };
             let lease = match found {
                 Found::Idle(idle) => Lease::Idle(idle),
-                Found::Slot => Lease::Slot(Slot { mailbox: self.clone(), held: true }),
+                Found::Slot(lease) => Lease::Slot(Slot { mailbox: self.clone(), held: true, lease }),
             };
             // Whoever waited went away in this moment. Given back without another round: this is the round.
-            match grant.send(lease) {
-                Ok(()) => {}
-                Err(Lease::Idle(idle)) => lock(&self.state).put(idle),
-                Err(Lease::Slot(mut slot)) => {
+            match grant.send(Ok(lease)) {
+                Ok(()) | Err(Err(_)) => {}
+                Err(Ok(Lease::Idle(idle))) => lock(&self.state).put(idle),
+                Err(Ok(Lease::Slot(mut slot))) => {
                     slot.held = false;
                     lock(&self.state).open -= 1;
                 }
@@ -324,24 +420,64 @@ impl Mailbox {
     }
 }
 
+impl Drop for Mailbox {
+    fn drop(&mut self) {
+        if let Some(fleet) = &self.fleet {
+            fleet.wake();
+        }
+    }
+}
+
 /// A turn that was promised; given back if its message does not go.
 struct Turn<'a> {
     mailbox: &'a Mailbox,
     at: Option<tokio::time::Instant>,
+    /// What the other processes know it by.
+    mark: Option<String>,
 }
 
 impl Turn<'_> {
-    fn taken(mut self) {
+    async fn wait(mut self, wait: Duration, bounds: Bounds<'_>, events: &EventSink) -> Result<()> {
+        if let Some(at) = self.at
+            && !wait.is_zero()
+        {
+            events.emit(|| {
+                Event::new("limit.waiting")
+                    .with("limit", "messages_per_minute")
+                    .with("delay", wait.as_secs_f64())
+            });
+            tokio::select! {
+                biased;
+                () = bounds.cancel.cancelled() => return Err(Cancel::error()),
+                () = tokio::time::sleep_until(at) => {}
+            }
+        }
         self.at = None;
+        Ok(())
     }
 }
 
 impl Drop for Turn<'_> {
     fn drop(&mut self) {
-        if let Some(at) = self.at {
-            lock(&self.mailbox.state).limits.give_back(at);
+        let Some(at) = self.at else { return };
+        lock(&self.mailbox.state).limits.give_back(at);
+        if let (Some(fleet), Some(mark)) = (&self.mailbox.fleet, self.mark.take())
+            && let Ok(runtime) = blocking::handle()
+        {
+            let fleet = fleet.clone();
+            runtime.spawn(async move { fleet.skip_turn(&mark).await });
         }
     }
+}
+
+fn too_late(per_minute: u32, wait: Duration) -> Error {
+    let text = format!(
+        "{per_minute} messages a minute are allowed: the next may go in {} s, after the call's time",
+        wait.as_secs() + 1
+    );
+    Error::new(ErrorCode::Throttled, text).with_retry_after(Some(wait)).with_hint(
+        "Wait, give the call more time, or raise limits.messages_per_minute if the provider allows it.",
+    )
 }
 
 impl Slot {
@@ -349,10 +485,17 @@ impl Slot {
     pub(crate) fn mailbox(&self) -> &Arc<Mailbox> {
         &self.mailbox
     }
+
+    /// How its lease among all processes stands, if it needs one.
+    pub(crate) fn standing(&self) -> Option<Arc<fleet::Standing>> {
+        self.lease.as_ref().map(|lease| lease.standing().clone())
+    }
 }
 
 impl Drop for Slot {
     fn drop(&mut self) {
+        // Before anybody asks for another.
+        self.lease = None;
         if self.held {
             lock(&self.mailbox.state).open -= 1;
             self.mailbox.serve();

@@ -8,7 +8,9 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use tokio::sync::{oneshot, watch};
 
 use super::{Key, Lease};
+use crate::error::Result;
 use crate::smtp::auth::Breaker;
+use crate::smtp::fleet::{self, Fleet};
 use crate::smtp::job::Job;
 use crate::smtp::limits::Limits;
 
@@ -23,6 +25,10 @@ pub(super) struct State {
     pub(super) waiting: VecDeque<Waiter>,
     pub(super) breaker: Breaker,
     pub(super) limits: Limits,
+    /// Where slots must be leased first.
+    pub(super) fleet: Option<Arc<Fleet>>,
+    /// Leases without a connection yet.
+    pub(super) spare: Vec<fleet::Lease>,
 }
 
 /// Where a connection stands; shared by its task and the pool's entry of it.
@@ -32,11 +38,23 @@ pub(crate) struct Place {
     pub(super) seat: AtomicBool,
     /// It was told to close, so that another one can be opened.
     pub(super) evicted: AtomicBool,
+    /// Its lease among all processes.
+    standing: Option<Arc<fleet::Standing>>,
 }
 
 impl Place {
-    pub(crate) fn new(opened: tokio::time::Instant) -> Self {
-        Self { opened, seat: AtomicBool::new(false), evicted: AtomicBool::new(false) }
+    pub(crate) fn new(opened: tokio::time::Instant, standing: Option<Arc<fleet::Standing>>) -> Self {
+        Self { opened, seat: AtomicBool::new(false), evicted: AtomicBool::new(false), standing }
+    }
+
+    /// Others have the right to its connection.
+    pub(crate) fn is_lost(&self) -> bool {
+        self.standing.as_ref().is_some_and(|standing| standing.is_over())
+    }
+
+    /// It served long enough, since others wait.
+    pub(crate) fn is_to_go(&self) -> bool {
+        self.standing.as_ref().is_some_and(|standing| standing.is_to_go())
     }
 
     pub(crate) fn is_seat(&self) -> bool {
@@ -72,7 +90,7 @@ pub(super) struct Waiter {
     pub(super) wanted: Wanted,
     /// The idle connection that was told to close for this one; errs when it has.
     pub(super) evicted: Option<watch::Receiver<()>>,
-    pub(super) grant: oneshot::Sender<Lease>,
+    pub(super) grant: oneshot::Sender<Result<Lease>>,
 }
 
 impl Waiter {
@@ -88,7 +106,7 @@ impl Waiter {
 
 pub(super) enum Found {
     Idle(Idle),
-    Slot,
+    Slot(Option<fleet::Lease>),
 }
 
 impl State {
@@ -108,7 +126,7 @@ impl State {
         self.seats.remove(at)
     }
 
-    pub(super) fn next_grant(&mut self) -> Option<(oneshot::Sender<Lease>, Found)> {
+    pub(super) fn next_grant(&mut self) -> Option<(oneshot::Sender<Result<Lease>>, Found)> {
         // A task whose runtime went away closed its end.
         self.idle.retain(|idle| !idle.job.is_closed());
         self.seats.retain(|seat| !seat.job.is_closed());
@@ -132,6 +150,31 @@ impl State {
         None
     }
 
+    pub(super) fn wanted(&self) -> Option<(usize, Option<usize>)> {
+        let mut waiting = self.waiting.iter().filter(|waiter| !waiter.grant.is_closed()).peekable();
+        let first = waiting.peek()?;
+        let cap = first.key.settings.max_connections;
+        let own = self.limits.connections(tokio::time::Instant::now(), cap);
+        let room = own.map_or(MOST_AT_ONCE, |own| own.saturating_sub(self.open)).min(MOST_AT_ONCE);
+        let wanted = waiting.count().min(room);
+        (wanted > 0).then_some((wanted, cap))
+    }
+
+    pub(super) fn evict_lost(&mut self) {
+        for idle in self.idle.extract_if(.., |idle| idle.place.is_lost()) {
+            drop(idle.evict());
+        }
+        let kept = std::mem::take(&mut self.seats).into_iter();
+        let (lost, kept): (Vec<_>, VecDeque<_>) = {
+            let (lost, kept): (Vec<_>, Vec<_>) = kept.partition(|seat| seat.place.is_lost());
+            (lost, kept.into())
+        };
+        self.seats = kept;
+        for seat in lost {
+            drop(seat.evict());
+        }
+    }
+
     fn find(&mut self, at: usize, may_open: bool) -> Option<Found> {
         let waiter = &self.waiting[at];
         if let Some(at) = self.idle.iter().rposition(|idle| waiter.takes(idle)) {
@@ -149,8 +192,16 @@ impl State {
         let cap = waiter.key.settings.max_connections;
         let cap = self.limits.connections(tokio::time::Instant::now(), cap);
         if cap.is_none_or(|cap| self.open < cap) {
+            let lease = match &self.fleet {
+                None => None,
+                Some(fleet) if self.spare.is_empty() && self.open == 0 && fleet.is_away() => {
+                    Some(fleet.lease_alone())
+                }
+                // Without one the fleet's next beat asks for it.
+                Some(_) => Some(self.spare.pop()?),
+            };
             self.open += 1;
-            return Some(Found::Slot);
+            return Some(Found::Slot(lease));
         }
         let closing = waiter.evicted.as_ref().is_some_and(|ended| ended.has_changed().is_ok());
         if !closing {
@@ -177,5 +228,7 @@ impl Idle {
     }
 }
 
+/// New connections asked for at once.
+const MOST_AT_ONCE: usize = 8;
 /// How many waiters are looked at for what the first cannot use.
 const LOOK_AHEAD: usize = 16;

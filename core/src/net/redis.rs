@@ -1,0 +1,237 @@
+//! A Redis server: one connection, opened anew when it is lost, over our own names, addresses and TLS.
+//!
+//! Commands speak RESP2: with RESP3 a refused greeting repeats the password in its error.
+
+use std::io;
+use std::sync::{Mutex, PoisonError};
+use std::time::{Duration, Instant};
+
+use redis::aio::MultiplexedConnection;
+use redis::{
+    AsyncConnectionConfig, ErrorKind, FromRedisValue, RedisConnectionInfo, RedisError, ScriptInvocation,
+    ServerErrorKind,
+};
+use tokio::io::{AsyncRead, AsyncWrite};
+use tokio::runtime::Handle;
+
+use super::dial;
+use super::stream::handshake;
+use crate::config::{Roots, ServerUrl};
+use crate::error::Error;
+use crate::process::process;
+
+/// The server. Its connection lives on the runtime of this `Link`, whoever uses it.
+pub(crate) struct Link {
+    url: ServerUrl,
+    roots: Roots,
+    runtime: Handle,
+    state: Mutex<State>,
+    /// Held while a connection is opened.
+    opening: tokio::sync::Mutex<()>,
+}
+
+#[derive(Default)]
+struct State {
+    connection: Option<MultiplexedConnection>,
+    /// Since when it does not answer.
+    down: Option<Instant>,
+    /// Not before this is it tried again.
+    retry_at: Option<Instant>,
+    /// It answered once.
+    known: bool,
+}
+
+/// Why there is no answer.
+#[derive(Clone, Debug)]
+pub(crate) enum Trouble {
+    /// It cannot be reached, or is not ready: this passes.
+    Away(String),
+    /// It answers, and refuses us.
+    Refused(String),
+}
+
+impl Link {
+    pub(crate) fn new(url: ServerUrl, roots: Roots, runtime: Handle) -> Self {
+        Self { url, roots, runtime, state: Mutex::default(), opening: tokio::sync::Mutex::new(()) }
+    }
+
+    /// Where it is, for messages.
+    pub(crate) fn place(&self) -> String {
+        self.url.place()
+    }
+
+    /// How long it has not answered.
+    pub(crate) fn down_for(&self) -> Option<Duration> {
+        self.lock().down.map(|since| since.elapsed())
+    }
+
+    /// Whether it answered once.
+    pub(crate) fn is_known(&self) -> bool {
+        self.lock().known
+    }
+
+    /// Runs a script. It may have run although it failed.
+    ///
+    /// # Errors
+    /// At once while it is known to be away.
+    pub(crate) async fn run<T: FromRedisValue>(&self, call: &ScriptInvocation<'_>) -> Result<T, Trouble> {
+        let result = self.try_run(call).await;
+        let mut state = self.lock();
+        match &result {
+            Ok(_) => (state.down, state.retry_at, state.known) = (None, None, true),
+            Err(Trouble::Away(_)) => {
+                let now = Instant::now();
+                state.down.get_or_insert(now);
+                state.retry_at = state.retry_at.filter(|at| *at > now).or(Some(now + PAUSE));
+            }
+            Err(Trouble::Refused(_)) => {}
+        }
+        result
+    }
+
+    async fn try_run<T: FromRedisValue>(&self, call: &ScriptInvocation<'_>) -> Result<T, Trouble> {
+        let mut connection = self.connection().await?;
+        call.invoke_async(&mut connection).await.map_err(|error| {
+            // A server that does not answer in time may have lost us without a word.
+            if error.is_unrecoverable_error() || error.is_timeout() || error.is_io_error() {
+                self.lock().connection = None;
+            }
+            trouble(&error)
+        })
+    }
+
+    async fn connection(&self) -> Result<MultiplexedConnection, Trouble> {
+        if let Some(connection) = self.usable()? {
+            return Ok(connection);
+        }
+        let _opening = self.opening.lock().await;
+        if let Some(connection) = self.usable()? {
+            return Ok(connection);
+        }
+        // On its own runtime: sockets are tied to the one that opened them.
+        let (url, roots) = (self.url.clone(), self.roots.clone());
+        let opened =
+            self.runtime.spawn(async move { tokio::time::timeout(CONNECTING, open(&url, &roots)).await });
+        let opened = opened.await.map_err(|e| Trouble::Away(e.to_string()))?;
+        let connection = opened.map_err(|_| Trouble::Away("no answer in time".into()))??;
+        self.lock().connection = Some(connection.clone());
+        Ok(connection)
+    }
+
+    fn usable(&self) -> Result<Option<MultiplexedConnection>, Trouble> {
+        let state = self.lock();
+        match (&state.connection, state.retry_at) {
+            (Some(connection), _) => Ok(Some(connection.clone())),
+            (None, Some(at)) if Instant::now() < at => {
+                Err(Trouble::Away("it did not answer a moment ago".into()))
+            }
+            (None, _) => Ok(None),
+        }
+    }
+
+    fn lock(&self) -> std::sync::MutexGuard<'_, State> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Trouble {
+    pub(crate) fn words(&self) -> &str {
+        match self {
+            Self::Away(words) | Self::Refused(words) => words,
+        }
+    }
+}
+
+async fn open(url: &ServerUrl, roots: &Roots) -> Result<MultiplexedConnection, Trouble> {
+    let mut info = RedisConnectionInfo::default().set_skip_set_lib_name();
+    if let Some(username) = &url.username {
+        info = info.set_username(username);
+    }
+    if let Some(password) = &url.password {
+        info = info.set_password(password.expose());
+    }
+    if let Ok(database) = url.path.parse::<u16>() {
+        info = info.set_db(database.into());
+    }
+    let stream = transport(url, roots).await.map_err(|error| match error.code() {
+        crate::ErrorCode::CertificateInvalid | crate::ErrorCode::ConfigInvalid => {
+            Trouble::Refused(error.message().to_owned())
+        }
+        _ => Trouble::Away(error.message().to_owned()),
+    })?;
+    let config = AsyncConnectionConfig::new().set_response_timeout(Some(ANSWER));
+    let made = MultiplexedConnection::new_with_config(&info, stream, config).await;
+    let (connection, driver) = made.map_err(|error| match error.kind() {
+        // All that is asked on the way, beside the password.
+        ErrorKind::Server(ServerErrorKind::ResponseError) if !url.path.is_empty() => Trouble::Refused(
+            format!("it does not give us database {}, if there is one, or wants a password", url.path),
+        ),
+        _ => trouble(&error),
+    })?;
+    tokio::spawn(driver);
+    Ok(connection)
+}
+
+trait Transport: AsyncRead + AsyncWrite + Send + Unpin {}
+
+impl<T: AsyncRead + AsyncWrite + Send + Unpin> Transport for T {}
+
+async fn transport(url: &ServerUrl, roots: &Roots) -> Result<Box<dyn Transport>, Error> {
+    if url.scheme == "unix" {
+        return local(&url.path).await;
+    }
+    let addresses = dial::resolve(&url.host, url.port, CONNECTING).await?;
+    let tcp = dial::connect(&url.place(), &addresses, None).await?;
+    Ok(match url.scheme {
+        "rediss" => Box::new(handshake(tcp, process().tls.client(roots)?, &url.host).await?),
+        _ => Box::new(tcp),
+    })
+}
+
+#[cfg(unix)]
+async fn local(path: &str) -> Result<Box<dyn Transport>, Error> {
+    let failed =
+        |e: io::Error| Error::new(crate::ErrorCode::ConnectFailed, format!("cannot connect to {path}: {e}"));
+    Ok(Box::new(tokio::net::UnixStream::connect(path).await.map_err(failed)?))
+}
+
+#[cfg(not(unix))]
+async fn local(_: &str) -> Result<Box<dyn Transport>, Error> {
+    Err(Error::config("limits.shared", "sockets with a path are not known on this system"))
+}
+
+/// Only texts of the server that cannot hold what we sent it.
+fn trouble(error: &RedisError) -> Trouble {
+    let code = error.code().unwrap_or_default().to_owned();
+    match error.kind() {
+        ErrorKind::AuthenticationFailed => Trouble::Refused("it refuses the user name or password".into()),
+        ErrorKind::Io => Trouble::Away(match error.is_timeout() {
+            true => "no answer in time".into(),
+            false => error.to_string(),
+        }),
+        ErrorKind::Parse => Trouble::Refused("what answers there is no Redis server".into()),
+        ErrorKind::Server(ServerErrorKind::NoPerm) => {
+            Trouble::Refused("its access list forbids what is needed".into())
+        }
+        // Starting, failing over, or full.
+        ErrorKind::Server(
+            ServerErrorKind::BusyLoading
+            | ServerErrorKind::MasterDown
+            | ServerErrorKind::ReadOnly
+            | ServerErrorKind::TryAgain
+            | ServerErrorKind::ClusterDown,
+        ) => Trouble::Away(format!("it answers {code}")),
+        _ if code == "NOAUTH" => Trouble::Refused("it wants a password".into()),
+        _ if matches!(code.as_str(), "OOM" | "NOREPLICAS" | "BUSY") => {
+            Trouble::Away(format!("it answers {code}"))
+        }
+        kind => Trouble::Refused(format!("it answers {kind:?} {code}")),
+    }
+}
+
+/// Name, connection, TLS and sign-in.
+const CONNECTING: Duration = Duration::from_secs(2);
+/// One script.
+const ANSWER: Duration = Duration::from_secs(1);
+/// Between two attempts to reach it.
+const PAUSE: Duration = Duration::from_millis(250);

@@ -1,0 +1,350 @@
+//! A mailbox's limits, kept by all processes and hosts that send from it, on one Redis server.
+//!
+//! Connections are leases of the server's: taken ahead, renewed at every beat, lost when a process stands
+//! still for too long. Who finds no room waits in line, and those who hold more than they use make way. While
+//! Redis is away, what is held is kept, and a process opens one connection at most.
+
+mod lease;
+mod scripts;
+
+use std::collections::HashMap;
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
+use std::time::{Duration, Instant, SystemTime};
+
+use redis::Value;
+use ring::digest::{SHA256, digest};
+use tokio::runtime::Handle;
+use tokio::sync::Notify;
+
+pub(crate) use self::lease::{Lease, Standing};
+use super::pool::Mailbox;
+use crate::error::{Error, Result};
+use crate::event::{Event, EventSink};
+use crate::net::redis::{Link, Trouble};
+use crate::random;
+
+/// One mailbox's part in its fleet.
+pub(crate) struct Fleet {
+    link: Arc<Link>,
+    keys: Keys,
+    /// This process, to the others.
+    process: String,
+    next: AtomicU64,
+    /// Something is wanted, or was given back.
+    wake: Notify,
+    away: Arc<AtomicBool>,
+    state: Mutex<State>,
+}
+
+/// The names of what is kept; the braces keep them together in a cluster.
+struct Keys {
+    slots: String,
+    waiting: String,
+    processes: String,
+    turns: String,
+}
+
+#[derive(Default)]
+struct State {
+    held: HashMap<String, Arc<Standing>>,
+    given_back: Vec<String>,
+    /// Connections that all processes may have, as our waiters said last.
+    cap: Option<usize>,
+    /// Since when we wait, by the server's clock; 0: we do not.
+    since: u64,
+    /// How many processes there were when last heard of.
+    processes: u32,
+    /// Why Redis was not heard last time.
+    trouble: String,
+    /// The outage was told.
+    told: bool,
+}
+
+/// A turn to send.
+pub(crate) enum Turn {
+    /// After this wait; the mark gives it back.
+    After(Duration, String),
+    /// It would come only after this.
+    TooLate(Duration),
+    /// Redis is away: as many a minute are ours.
+    Alone(u32),
+}
+
+impl Fleet {
+    /// For the mailbox that `name` says. Its task runs until the mailbox is gone.
+    pub(crate) fn start(
+        link: Arc<Link>,
+        name: &str,
+        runtime: &Handle,
+        mailbox: Weak<Mailbox>,
+    ) -> Result<Arc<Self>> {
+        let hash = digest(&SHA256, name.as_bytes());
+        let tag: String = hash.as_ref().iter().take(12).map(|octet| format!("{octet:02x}")).collect();
+        let key = |what: &str| format!("mailbearer:{{{tag}}}:{what}");
+        let fleet = Arc::new(Self {
+            link,
+            keys: Keys {
+                slots: key("slots"),
+                waiting: key("waiting"),
+                processes: key("processes"),
+                turns: key("turns"),
+            },
+            process: random::hex()?,
+            next: AtomicU64::new(0),
+            wake: Notify::new(),
+            away: Arc::default(),
+            state: Mutex::default(),
+        });
+        runtime.spawn(fleet.clone().run(mailbox));
+        Ok(fleet)
+    }
+
+    /// Somebody waits, or the mailbox is gone.
+    pub(crate) fn wake(&self) {
+        self.wake.notify_one();
+    }
+
+    pub(crate) fn is_away(&self) -> bool {
+        self.away.load(Ordering::Acquire)
+    }
+
+    /// A connection while Redis is away: it is registered when that is over, or makes way.
+    pub(crate) fn lease_alone(self: &Arc<Self>) -> Lease {
+        let id = self.new_id();
+        self.hold(id)
+    }
+
+    /// The next turn of the mailbox, if it comes within `longest`. Waits shortly for a server that has just
+    /// gone away.
+    ///
+    /// # Errors
+    /// `config_invalid` if the server refuses us.
+    pub(crate) async fn turn(&self, a_minute: u32, longest: Duration) -> Result<Turn> {
+        let mut call = scripts::TURN.prepare_invoke();
+        call.key(&self.keys.turns).key(&self.keys.processes);
+        call.arg(a_minute).arg(longest.as_millis() as u64).arg(&self.process).arg(LEASE_MS);
+        // Until it answers, or its absence is certain.
+        loop {
+            let trouble = match self.link.run::<(u8, u64, String, u32)>(&call).await {
+                Ok((there, wait, mark, processes)) => {
+                    let mut state = self.lock();
+                    state.processes = processes;
+                    if state.held.is_empty() {
+                        self.away.store(false, Ordering::Release);
+                        state.told = false;
+                    }
+                    drop(state);
+                    let wait = Duration::from_millis(wait);
+                    return Ok(if there == 1 { Turn::After(wait, mark) } else { Turn::TooLate(wait) });
+                }
+                Err(trouble) => trouble,
+            };
+            self.check(&trouble)?;
+            if self.is_certain() {
+                let mut state = self.lock();
+                state.trouble = trouble.words().to_owned();
+                self.away.store(true, Ordering::Release);
+                return Ok(Turn::Alone((a_minute / state.processes.max(1)).max(1)));
+            }
+            tokio::time::sleep(RETRY).await;
+        }
+    }
+
+    /// A turn that is not used.
+    pub(crate) async fn skip_turn(&self, mark: &str) {
+        let mut call = scripts::SKIP_TURN.prepare_invoke();
+        call.key(&self.keys.turns).arg(mark);
+        // If it cannot be told, the turn is wasted and nothing worse.
+        let _: Result<Value, Trouble> = self.link.run(&call).await;
+    }
+
+    /// Tells once an outage that the limits are kept by each process for itself.
+    pub(crate) fn tell_if_away(&self, events: &EventSink) {
+        if !self.is_away() || std::mem::replace(&mut self.lock().told, true) {
+            return;
+        }
+        let place = self.link.place();
+        let (processes, trouble) = {
+            let state = self.lock();
+            (state.processes.max(1), state.trouble.clone())
+        };
+        events.emit(|| {
+            Event::new("warning").with("code", "limits_shared").with(
+                "message",
+                format!(
+                    "Redis at {place} cannot be used ({trouble}): until it can, this process keeps the connections it has, \
+                     opens none beside one of its own, and sends a share of 1/{processes} of the messages a minute"
+                ),
+            )
+        });
+    }
+
+    /// # Errors
+    /// `config_invalid` for a server that never took us.
+    fn check(&self, trouble: &Trouble) -> Result<()> {
+        match trouble {
+            Trouble::Refused(words) if !self.link.is_known() => {
+                let text = format!("`limits.shared`: Redis at {}: {words}", self.link.place());
+                Err(Error::config("limits.shared", text)
+                    .with_hint("Check the URL's user, password and database, and tls.roots for rediss://."))
+            }
+            _ => Ok(()),
+        }
+    }
+
+    async fn run(self: Arc<Self>, mailbox: Weak<Mailbox>) {
+        // As long as somebody has the mailbox.
+        loop {
+            let Some(of) = mailbox.upgrade() else { return };
+            self.return_slots().await;
+            let wanted = of.wanted().map(|(wanted, cap)| {
+                self.lock().cap = cap;
+                wanted
+            });
+            let pause = if wanted.is_some() || self.has_something_to_tell() {
+                self.beat(&of, wanted.unwrap_or(0)).await;
+                Some(if wanted.is_some() { RETRY.mul_f64(0.5 + random::unit()) } else { BEAT })
+            } else {
+                None
+            };
+            drop(of);
+            let woken = self.wake.notified();
+            match pause {
+                None => woken.await,
+                // Woken or not: the next beat comes soon.
+                Some(pause) => drop(tokio::time::timeout(pause, woken).await),
+            }
+        }
+    }
+
+    async fn beat(self: &Arc<Self>, mailbox: &Arc<Mailbox>, wanted: usize) {
+        let new: Vec<String> = (0..wanted).map(|_| self.new_id()).collect();
+        let (held, since, cap) = {
+            let state = self.lock();
+            (state.held.values().cloned().collect::<Vec<_>>(), state.since, state.cap)
+        };
+        let asked = (Instant::now(), SystemTime::now());
+        let mut call = scripts::BEAT.prepare_invoke();
+        call.key(&self.keys.slots).key(&self.keys.waiting).key(&self.keys.processes);
+        call.arg(&self.process).arg(cap.unwrap_or(0)).arg(LEASE_MS).arg(WAITER_MS);
+        call.arg(wanted).arg(since).arg(held.len());
+        for one in &held {
+            call.arg(&one.id);
+        }
+        for id in &new {
+            call.arg(id);
+        }
+        match self.link.run::<Vec<String>>(&call).await {
+            Ok(answer) => self.heard(mailbox, &answer, &held, new, asked),
+            Err(trouble) => self.unheard(mailbox, &trouble),
+        }
+    }
+
+    fn heard(
+        self: &Arc<Self>,
+        mailbox: &Arc<Mailbox>,
+        answer: &[String],
+        held: &[Arc<Standing>],
+        new: Vec<String>,
+        asked: (Instant, SystemTime),
+    ) {
+        let number = |at: usize| answer.get(at).and_then(|text| text.parse::<u64>().ok()).unwrap_or_default();
+        let (taken, others) = (number(0) as usize, number(1));
+        let lost = answer.get(4..).unwrap_or_default();
+        for one in held {
+            match lost.contains(&one.id) {
+                true => one.lose(),
+                false => one.renewed(asked),
+            }
+            one.want(others > 0);
+        }
+        {
+            let mut state = self.lock();
+            state.processes = u32::try_from(number(2)).unwrap_or(u32::MAX);
+            state.since = number(3);
+            state.told = false;
+        }
+        self.away.store(false, Ordering::Release);
+        if !lost.is_empty() {
+            mailbox.evict_lost();
+        }
+        let short = taken < new.len();
+        let leases = new.into_iter().take(taken).map(|id| self.hold(id)).collect();
+        mailbox.lend(leases);
+        // One at a time: the next beat looks again. Our own waiters cannot use what is idle here.
+        if others > 0 || short {
+            mailbox.evict_one();
+        }
+    }
+
+    fn unheard(&self, mailbox: &Arc<Mailbox>, trouble: &Trouble) {
+        if let Err(error) = self.check(trouble) {
+            return mailbox.refuse(&error);
+        }
+        if self.is_certain() {
+            self.lock().trouble = trouble.words().to_owned();
+            self.away.store(true, Ordering::Release);
+            // One of our own may be opened now.
+            mailbox.lend(Vec::new());
+        }
+    }
+
+    /// It is more than a restart.
+    fn is_certain(&self) -> bool {
+        self.link.down_for().is_none_or(|down| down >= PATIENCE)
+    }
+
+    fn hold(self: &Arc<Self>, id: String) -> Lease {
+        let standing = Arc::new(Standing::new(id.clone(), self.away.clone()));
+        self.lock().held.insert(id, standing.clone());
+        Lease { fleet: self.clone(), standing }
+    }
+
+    fn give_back(&self, id: &str) {
+        let mut state = self.lock();
+        if state.held.remove(id).is_some() {
+            state.given_back.push(id.to_owned());
+        }
+        drop(state);
+        self.wake();
+    }
+
+    async fn return_slots(&self) {
+        let ids = std::mem::take(&mut self.lock().given_back);
+        if ids.is_empty() {
+            return;
+        }
+        let mut call = scripts::GIVE_BACK.prepare_invoke();
+        call.key(&self.keys.slots);
+        for id in &ids {
+            call.arg(id);
+        }
+        // What cannot be told runs out by itself.
+        let _: Result<Value, Trouble> = self.link.run(&call).await;
+    }
+
+    fn has_something_to_tell(&self) -> bool {
+        let state = self.lock();
+        !state.held.is_empty() || state.since != 0
+    }
+
+    fn new_id(&self) -> String {
+        format!("{}:{}", self.process, self.next.fetch_add(1, Ordering::Relaxed))
+    }
+
+    fn lock(&self) -> MutexGuard<'_, State> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// What a slot is taken for, in milliseconds.
+const LEASE_MS: u64 = 30_000;
+/// How long a waiter counts as one after it last asked.
+const WAITER_MS: u64 = 3_000;
+/// Between two renewals, and between two looks at who waits.
+const BEAT: Duration = Duration::from_millis(500);
+/// Between two questions of one who waits.
+const RETRY: Duration = Duration::from_millis(100);
+/// How long a server may be silent before each process goes on alone: a restart is no outage.
+const PATIENCE: Duration = Duration::from_secs(3);
