@@ -352,5 +352,7 @@ test('events and numbers have the names of this language, and values keep theirs
   await assert.rejects(mailer.send(hello), { code: 'recipients_rejected' })
   assert.deepEqual(mailer.metrics().failed, { recipients_rejected: 1 })
   assert.equal(mailer.metrics().recipientsAccepted, 1)
+  assert.ok(mailer.metrics().recipientsOfADay >= 1)
+  assert.equal(mailer.metrics().recipientsOfADayLimit, 10_000)
   await mailer.close()
 })

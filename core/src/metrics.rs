@@ -40,8 +40,8 @@ impl Metrics {
         self.retries.fetch_add(1, Ordering::Relaxed);
     }
 
-    /// The numbers as data; `failed` by error code.
-    pub(crate) fn to_json(&self, in_flight: usize) -> Value {
+    /// The numbers as data; `failed` by error code, `recipients_of_a_day` of the mailbox in this process.
+    pub(crate) fn to_json(&self, in_flight: usize, recipients_of_a_day: u64, limit: Option<u32>) -> Value {
         let read = |counter: &AtomicU64| counter.load(Ordering::Relaxed);
         let failed = self.failed.lock().unwrap_or_else(|poisoned| poisoned.into_inner());
         json!({
@@ -52,6 +52,8 @@ impl Metrics {
             "octets_sent": read(&self.octets),
             "recipients_accepted": read(&self.recipients),
             "recipients_refused": read(&self.refused),
+            "recipients_of_a_day": recipients_of_a_day,
+            "recipients_of_a_day_limit": limit,
             "in_flight": in_flight,
         })
     }

@@ -236,10 +236,13 @@ impl Mailer {
         self.running().outbox.all()
     }
 
-    /// The mailer's numbers as data: counters since it was made.
+    /// The mailer's numbers as data: counters since it was made; beside them `recipients_of_a_day`, those
+    /// that were accepted from its mailbox in the last 24 hours, whichever mailer of this process sent to
+    /// them, and `recipients_of_a_day_limit`, the provider's, where it publishes one.
     pub fn metrics(&self) -> Value {
         let running = self.running();
-        running.metrics.to_json(running.in_flight())
+        let today = self.route().map_or(0, |route| smtp::recipients_of_a_day(&route));
+        running.metrics.to_json(running.in_flight(), today, self.inner.settings.preset.recipients_of_a_day)
     }
 
     /// Refuses new sends with `closed`, waits at most `timeout` for running ones, then cancels them.

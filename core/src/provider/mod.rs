@@ -52,6 +52,8 @@ pub struct Preset {
     pub messages_per_minute: Option<u32>,
     /// Recipients a message.
     pub max_recipients: usize,
+    /// Recipients in 24 hours, where one number holds for everybody.
+    pub recipients_of_a_day: Option<u32>,
     /// Whether AUTH lines over 512 octets are known to be taken.
     pub long_auth_line: bool,
     /// Whether commands may run ahead of their replies by default.

@@ -39,6 +39,7 @@ const BASE: Preset = Preset {
     max_connections: Some(5),
     messages_per_minute: None,
     max_recipients: 1000,
+    recipients_of_a_day: None,
     long_auth_line: false,
     chains: true,
     refresh_ahead: 300,
@@ -60,6 +61,8 @@ const MICROSOFT365: Preset = Preset {
     max_connections: Some(3),
     messages_per_minute: Some(30),
     max_recipients: 500,
+    // Exchange Online's recipient rate limit.
+    recipients_of_a_day: Some(10_000),
     long_auth_line: true,
     // Until somebody has looked at a live tenant; at 30 messages a minute it gains nothing.
     chains: false,
@@ -77,6 +80,7 @@ static PRESETS: &[Preset] = &[
             "client_credentials",
             "Outlook.com mailboxes belong to persons: use grant `authorization_code` or `device_code`.",
         )],
+        recipients_of_a_day: None,
         ..MICROSOFT365
     },
     Preset {
@@ -120,6 +124,7 @@ static PRESETS: &[Preset] = &[
             ("device_code", HVE_IS_APP_ONLY),
             ("refresh_token", HVE_IS_APP_ONLY),
         ],
+        recipients_of_a_day: None,
         ..MICROSOFT365
     },
     Preset {
@@ -221,6 +226,7 @@ mod tests {
     fn microsofts_limits_are_the_published_ones() {
         let preset = find("microsoft365").unwrap();
         assert_eq!((preset.max_connections, preset.max_recipients), (Some(3), 500));
+        assert_eq!(preset.recipients_of_a_day, Some(10_000));
         assert_eq!(preset.messages_per_minute, Some(30));
         assert_eq!(find("hve").unwrap().messages_per_minute, None);
         assert_eq!(preset.app_scope, "https://outlook.office365.com/.default");

@@ -15,6 +15,8 @@ pub(crate) struct Limits {
     halved: Option<(usize, Instant)>,
     /// Nothing, until then, and the server's words.
     paused: Option<(Instant, String)>,
+    /// Recipients by the hour, and the hour of the last ones.
+    recipients: ([u64; DAY], u64),
 }
 
 impl Limits {
@@ -55,6 +57,27 @@ impl Limits {
         }
     }
 
+    /// So many recipients were accepted in this hour (counted from any beginning).
+    pub(crate) fn count_recipients(&mut self, hour: u64, accepted: usize) {
+        self.turn_to(hour);
+        self.recipients.0[hour as usize % DAY] += accepted as u64;
+    }
+
+    /// Recipients that were accepted in this hour and the 23 before it.
+    pub(crate) fn recipients_of_a_day(&mut self, hour: u64) -> u64 {
+        self.turn_to(hour);
+        self.recipients.0.iter().sum()
+    }
+
+    fn turn_to(&mut self, hour: u64) {
+        let (hours, last) = &mut self.recipients;
+        let passed = hour.saturating_sub(*last).min(DAY as u64);
+        for back in 0..passed {
+            hours[(hour - back) as usize % DAY] = 0;
+        }
+        *last = hour.max(*last);
+    }
+
     /// How many connections may be open, where `cap` are allowed.
     pub(crate) fn connections(&self, now: Instant, cap: Option<usize>) -> Option<usize> {
         match self.halved {
@@ -81,6 +104,8 @@ impl Limits {
     }
 }
 
+/// Hours.
+const DAY: usize = 24;
 const MINUTE: Duration = Duration::from_secs(60);
 const PAUSE: Duration = Duration::from_secs(300);
 
@@ -113,6 +138,21 @@ mod tests {
         limits.give_back(start + MINUTE);
         limits.give_back(start);
         assert_eq!(limits.reserve(start, 30), start);
+    }
+
+    #[test]
+    fn recipients_are_forgotten_after_a_day() {
+        let mut limits = Limits::default();
+        let begin = 497_000;
+        for hour in 0..30 {
+            limits.count_recipients(begin + hour, 10);
+            assert_eq!(limits.recipients_of_a_day(begin + hour), 10 * (hour + 1).min(24));
+        }
+        assert_eq!(limits.recipients_of_a_day(begin + 40), 130);
+        // A clock that is set back counts on.
+        limits.count_recipients(begin + 39, 1);
+        assert_eq!(limits.recipients_of_a_day(begin + 39), 131);
+        assert_eq!(limits.recipients_of_a_day(begin + 1000), 0);
     }
 
     #[test]

@@ -34,7 +34,7 @@ use self::connection::Connection;
 use self::job::{Answer, Job};
 use self::opening::Steps;
 use self::pipeline::{Lost, Outcome, Verdict};
-use self::pool::{Key, Lease, Mailbox, Slot, Wanted};
+use self::pool::{Cap, Key, Lease, Mailbox, Slot, Wanted};
 use self::refusal::Peer;
 use self::wire::{Bounds, quit};
 use crate::call::Cancel;
@@ -98,7 +98,10 @@ pub(crate) async fn deliver<B: Bearer>(
     let waited = begun.elapsed();
     let sent = send_once(route, transaction, &peer, &key, &mailbox, bounds).await;
     match sent {
-        Ok(delivered) => Ok(Delivered { queue_time: delivered.queue_time + waited, ..delivered }),
+        Ok(delivered) => {
+            mailbox.count_recipients(delivered.accepted.len());
+            Ok(Delivered { queue_time: delivered.queue_time + waited, ..delivered })
+        }
         Err(error) => {
             mailbox.learn(&error);
             Err(error)
@@ -185,6 +188,12 @@ pub(crate) async fn warm<B: Bearer>(route: &Route<B>, deadline: Instant, cancel:
         Lease::Slot(slot) => connect(route, &mailbox, slot, &key, bounds, None).await?,
     }
     Ok(())
+}
+
+/// Recipients that this process sent to for the mailbox in the last 24 hours.
+pub(crate) fn recipients_of_a_day<B: Bearer>(route: &Route<B>) -> u64 {
+    let cap = Cap::of(&route.settings, route.username.as_deref(), &route.tokens.identity());
+    process().pools.known(&cap).map_or(0, |mailbox| mailbox.recipients_of_a_day())
 }
 
 /// Says QUIT on the idle connections of this route and waits, shortly, for their ends.

@@ -88,7 +88,7 @@ impl Key {
 
 /// What connections are counted by.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
-struct Cap {
+pub(crate) struct Cap {
     host: String,
     port: u16,
     /// The username; the token source where it is not known.
@@ -97,18 +97,29 @@ struct Cap {
     shared: Option<ServerUrl>,
 }
 
+impl Cap {
+    pub(crate) fn of(settings: &SmtpSettings, username: Option<&str>, tokens: &Identity) -> Self {
+        Self {
+            host: settings.host.to_ascii_lowercase(),
+            port: settings.port,
+            mailbox: username.map_or_else(|| format!("\n{}", tokens.source), str::to_owned),
+            shared: settings.shared.clone(),
+        }
+    }
+}
+
 impl Pools {
+    /// What was used already.
+    pub(crate) fn known(&self, cap: &Cap) -> Option<Arc<Mailbox>> {
+        lock(&self.mailboxes).get(cap).cloned()
+    }
+
     /// The counted connections that `key` falls under.
     ///
     /// # Errors
     /// `closed` or `internal` if the task that keeps limits together with others cannot run.
     pub(crate) fn mailbox(&self, key: &Key) -> Result<Arc<Mailbox>> {
-        let cap = Cap {
-            host: key.settings.host.to_ascii_lowercase(),
-            port: key.settings.port,
-            mailbox: key.username.clone().unwrap_or_else(|| format!("\n{}", key.tokens.source)),
-            shared: key.settings.shared.clone(),
-        };
+        let cap = Cap::of(&key.settings, key.username.as_deref(), &key.tokens);
         let mut mailboxes = lock(&self.mailboxes);
         if mailboxes.len() >= MANY && !mailboxes.contains_key(&cap) {
             mailboxes.retain(|_, mailbox| Arc::strong_count(mailbox) > 1 || mailbox.is_paused());
@@ -336,6 +347,14 @@ impl Mailbox {
         }
     }
 
+    pub(crate) fn count_recipients(&self, accepted: usize) {
+        lock(&self.state).limits.count_recipients(hour(), accepted);
+    }
+
+    pub(crate) fn recipients_of_a_day(&self) -> u64 {
+        lock(&self.state).limits.recipients_of_a_day(hour())
+    }
+
     /// Takes what a failure says about the mailbox to heart.
     pub(crate) fn learn(&self, error: &Error) {
         let Some(reply) = error.smtp() else { return };
@@ -501,6 +520,10 @@ impl Drop for Slot {
             self.mailbox.serve();
         }
     }
+}
+
+fn hour() -> u64 {
+    std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH).map_or(0, |age| age.as_secs() / 3600)
 }
 
 /// No code of ours panics while it holds these locks; if it did, the counts are still whole.
