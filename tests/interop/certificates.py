@@ -1,4 +1,4 @@
-"""A certificate authority for one run, and a certificate for loopback from it."""
+"""A certificate authority for one run, and a certificate from it for loopback or another name."""
 
 from __future__ import annotations
 
@@ -15,16 +15,16 @@ from cryptography.x509.oid import NameOID
 class Certificates:
     """`ca.pem`, and `server.pem` with `server.key`, in a folder."""
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(self, folder: Path, name: str = "localhost") -> None:
         self.ca, self.certificate, self.key = (folder / name for name in ("ca.pem", "server.pem", "server.key"))
         authority, leaf = ec.generate_private_key(ec.SECP256R1()), ec.generate_private_key(ec.SECP256R1())
         issuer = _name("mailbearer interop CA")
         ca = _builder(issuer, issuer, authority).add_extension(x509.BasicConstraints(True, 0), critical=True)
         self.ca.write_bytes(_pem(ca.sign(authority, hashes.SHA256())))
         names = x509.SubjectAlternativeName(
-            [x509.DNSName("localhost"), x509.IPAddress(ipaddress.ip_address("127.0.0.1"))]
+            [x509.DNSName(name), x509.IPAddress(ipaddress.ip_address("127.0.0.1"))]
         )
-        server = _builder(_name("localhost"), issuer, leaf).add_extension(names, critical=False)
+        server = _builder(_name(name), issuer, leaf).add_extension(names, critical=False)
         self.certificate.write_bytes(_pem(server.sign(authority, hashes.SHA256())))
         self.key.write_bytes(
             leaf.private_bytes(

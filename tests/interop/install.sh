@@ -10,6 +10,8 @@ if command -v apt-get >/dev/null && [ "$(id -u)" = 0 ]; then
   command -v postfix >/dev/null || need+=(postfix)
   command -v dovecot >/dev/null || need+=(dovecot-core)
   command -v redis-server >/dev/null || need+=(redis-server)
+  command -v tinyproxy >/dev/null || need+=(tinyproxy-bin)
+  command -v microsocks >/dev/null || need+=(microsocks)
   ldconfig -p | grep -q libidn.so.12 || need+=(libidn12)
   if [ ${#need[@]} -gt 0 ] || [ ! -x "$build/exim/usr/sbin/exim4" ]; then apt-get update -q; fi
   if [ ${#need[@]} -gt 0 ]; then

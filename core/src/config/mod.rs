@@ -8,6 +8,7 @@ mod duration;
 mod load;
 mod mistake;
 mod options;
+mod proxy;
 mod secret;
 mod server_url;
 mod settings;
@@ -22,6 +23,7 @@ pub use options::{
     Mechanism, Options, Partial, Pipelining, RetryOptions, Roots, Security, SmtpOptions, StoreOptions,
     TimeoutOptions, TlsOptions,
 };
+pub use proxy::HttpProxy;
 pub use secret::{Secret, SecretSource};
 pub use server_url::ServerUrl;
 pub(crate) use settings::Surroundings;

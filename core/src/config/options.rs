@@ -167,6 +167,9 @@ pub struct SmtpOptions {
     pub hello_name: Option<String>,
     /// The address to connect from.
     pub local_address: Option<IpAddr>,
+    /// A proxy by its URL: `http://` (CONNECT), `socks5h://` (the proxy looks the name up) or `socks5://` (we
+    /// do), with user and password if it wants them. None by default, whatever the environment says.
+    pub proxy: Option<SecretSource>,
     /// How far commands run ahead of their replies (RFC 2920); default `auto`.
     pub pipelining: Pipelining,
     /// Whether bodies go in chunks where the server offers it (RFC 3030); default `off`.
@@ -387,6 +390,9 @@ pub struct HttpOptions {
     /// One token request; default 15 s.
     #[serde(deserialize_with = "duration::option")]
     pub timeout: Option<Duration>,
+    /// A proxy for them by its URL, as for `smtp.proxy`, or `none`. Default: as HTTPS_PROXY, ALL_PROXY and
+    /// NO_PROXY say. Never for loopback.
+    pub proxy: Option<SecretSource>,
 }
 
 /// What happens when the server takes some recipients and refuses others.

@@ -8,6 +8,7 @@ use url::Url;
 
 use super::auth::Resolver;
 use super::options::*;
+use super::proxy::HttpProxy;
 use super::secret::SecretSource;
 use super::server_url::ServerUrl;
 use super::spelling::Spelling;
@@ -43,6 +44,8 @@ pub struct Settings {
     pub max_delay: Duration,
     /// One token request.
     pub http_timeout: Duration,
+    /// The way to the sign-in service.
+    pub http_proxy: HttpProxy,
     /// The caller's limit for one send, if one was set.
     pub timeout: Option<Duration>,
     /// What happens when some recipients are refused.
@@ -176,6 +179,8 @@ pub struct SmtpSettings {
     pub hello_name: Option<String>,
     /// The address to connect from.
     pub local_address: Option<IpAddr>,
+    /// The proxy on the way.
+    pub proxy: Option<ServerUrl>,
     /// How far commands run ahead of their replies; never `auto`.
     pub pipelining: Pipelining,
     /// Whether bodies go in chunks.
@@ -300,6 +305,7 @@ impl Settings {
             base_delay: options.retry.base_delay.unwrap_or(Duration::from_secs(1)),
             max_delay: options.retry.max_delay.unwrap_or(Duration::from_secs(60)),
             http_timeout: options.http.timeout.unwrap_or(Duration::from_secs(15)),
+            http_proxy: HttpProxy::read(options.http.proxy.as_ref(), |name| std::env::var(name).ok())?,
             timeout: options.timeout,
             partial: options.partial,
             files: options.files,
@@ -364,6 +370,10 @@ fn smtp(options: &Options, preset: &Preset) -> Result<SmtpSettings> {
                 "A token sent in the clear can be used by whoever sees it: use `starttls` or `tls`.",
             ));
     }
+    if security == Security::None && given.proxy.is_some() {
+        return Err(Error::config("smtp.security", "`smtp.security` may not be `none` through a proxy")
+            .with_hint("What goes to the proxy in the clear can be read there: use `starttls` or `tls`."));
+    }
     if let Some(name) = &given.hello_name
         && (name.is_empty() || !name.bytes().all(|b| b.is_ascii_alphanumeric() || b"-.:[]".contains(&b)))
     {
@@ -406,6 +416,7 @@ fn smtp(options: &Options, preset: &Preset) -> Result<SmtpSettings> {
         long_auth_line: preset.long_auth_line,
         hello_name: given.hello_name.clone(),
         local_address: given.local_address,
+        proxy: given.proxy.as_ref().map(|url| ServerUrl::proxy("smtp.proxy", url)).transpose()?,
         pipelining: match given.pipelining {
             Pipelining::Auto if preset.chains => Pipelining::Chain,
             Pipelining::Auto => Pipelining::Group,

@@ -48,20 +48,26 @@ impl Stream {
 }
 
 impl Stream {
-    /// The next acknowledgement goes out at once (TCP_QUICKACK, Linux): a server that sends its replies one
-    /// by one, with Nagle's algorithm on, else waits 40 ms for each. It does not last, so it is asked for
-    /// again while replies are due.
+    /// See [`acknowledge_quickly`].
     pub(crate) fn acknowledge_quickly(&self) {
-        #[cfg(any(target_os = "linux", target_os = "android"))]
-        {
-            let tcp = match self {
-                Self::Plain(tcp) => tcp,
-                Self::Tls(stream) => stream.get_ref().0,
-            };
-            // A socket that cannot is as good as before.
-            let _ = socket2::SockRef::from(tcp).set_tcp_quickack(true);
-        }
+        acknowledge_quickly(match self {
+            Self::Plain(tcp) => tcp,
+            Self::Tls(stream) => stream.get_ref().0,
+        });
     }
+}
+
+/// The next acknowledgement goes out at once (TCP_QUICKACK, Linux): a server that sends its replies one
+/// by one, with Nagle's algorithm on, else waits 40 ms for each. It does not last, so it is asked for
+/// again while replies are due.
+pub(crate) fn acknowledge_quickly(tcp: &TcpStream) {
+    #[cfg(any(target_os = "linux", target_os = "android"))]
+    {
+        // A socket that cannot is as good as before.
+        let _ = socket2::SockRef::from(tcp).set_tcp_quickack(true);
+    }
+    #[cfg(not(any(target_os = "linux", target_os = "android")))]
+    let _ = tcp;
 }
 
 impl AsyncRead for Stream {

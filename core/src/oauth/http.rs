@@ -13,7 +13,7 @@ use rustls::ClientConfig;
 use url::Url;
 use zeroize::Zeroizing;
 
-use crate::config::{Roots, Settings};
+use crate::config::{HttpProxy, Roots, Secret, ServerUrl, Settings};
 use crate::error::{Error, ErrorCode, Result};
 use crate::net::tls;
 use crate::process::process;
@@ -26,6 +26,7 @@ pub(crate) struct HttpClients(Mutex<VecDeque<(Key, reqwest::Client)>>);
 struct Key {
     tls: Arc<ClientConfig>,
     timeout: Duration,
+    proxy: HttpProxy,
     runtime: tokio::runtime::Id,
 }
 
@@ -59,7 +60,7 @@ pub(crate) async fn post_form(
 ) -> Result<Answer> {
     // Plain HTTP is loopback only; a machine without a list of authorities can still use it.
     let roots = if url.scheme() == "http" { &Roots::Bundled } else { &settings.roots };
-    let client = process().http.client(process().tls.client(roots)?, settings.http_timeout)?;
+    let client = process().http.client(process().tls.client(roots)?, settings)?;
     let mut request = client
         .post(url.clone())
         .header(CONTENT_TYPE, "application/x-www-form-urlencoded")
@@ -96,16 +97,19 @@ const BODY_CAP: usize = 1 << 20;
 const CLIENTS_CAP: usize = 16;
 
 impl HttpClients {
-    fn client(&self, tls: Arc<ClientConfig>, timeout: Duration) -> Result<reqwest::Client> {
+    fn client(&self, tls: Arc<ClientConfig>, settings: &Settings) -> Result<reqwest::Client> {
+        let (timeout, proxy) = (settings.http_timeout, &settings.http_proxy);
         let runtime = tokio::runtime::Handle::current().id();
         let mut clients = self.0.lock().unwrap_or_else(|poisoned| poisoned.into_inner());
-        let known = clients
-            .iter()
-            .find(|(k, _)| Arc::ptr_eq(&k.tls, &tls) && k.timeout == timeout && k.runtime == runtime);
+        let known = clients.iter().find(|(k, _)| {
+            Arc::ptr_eq(&k.tls, &tls) && k.timeout == timeout && k.proxy == *proxy && k.runtime == runtime
+        });
         if let Some((_, client)) = known {
             return Ok(client.clone());
         }
-        let client = reqwest::Client::builder()
+        let broken = |e| Error::new(ErrorCode::Internal, format!("HTTP cannot be set up: {e}"));
+        // The environment was read with the options: what it reads itself, it may pass over in silence.
+        let mut builder = reqwest::Client::builder()
             .tls_backend_preconfigured((*tls).clone())
             .http1_only()
             .redirect(reqwest::redirect::Policy::none())
@@ -114,15 +118,29 @@ impl HttpClients {
             .connect_timeout(timeout)
             .timeout(timeout)
             .pool_idle_timeout(Duration::from_secs(30))
-            .tcp_nodelay(true)
-            .build()
-            .map_err(|e| Error::new(ErrorCode::Internal, format!("HTTP cannot be set up: {e}")))?;
+            .tcp_nodelay(true);
+        if let Some(url) = &proxy.url {
+            builder = builder.proxy(through(url, &proxy.except)?);
+        }
+        let client = builder.build().map_err(broken)?;
         if clients.len() >= CLIENTS_CAP {
             clients.pop_front();
         }
-        clients.push_back((Key { tls, timeout, runtime }, client.clone()));
+        clients.push_back((Key { tls, timeout, proxy: proxy.clone(), runtime }, client.clone()));
         Ok(client)
     }
+}
+
+fn through(proxy: &ServerUrl, except: &str) -> Result<reqwest::Proxy> {
+    // Its own errors may repeat the URL, and with it the password.
+    let broken = |_| Error::config("http.proxy", format!("`http.proxy`: {} cannot be used", proxy.place()));
+    let mut url = Url::parse(&format!("{}://{}", proxy.scheme, proxy.place())).map_err(|_| broken(()))?;
+    url.set_username(proxy.username.as_deref().unwrap_or_default()).map_err(broken)?;
+    url.set_password(proxy.password.as_ref().map(Secret::expose)).map_err(broken)?;
+    // A machine's own services are its own.
+    let except = format!("{except},localhost,127.0.0.0/8,::1");
+    let made = reqwest::Proxy::all(url).map_err(|_| broken(()))?;
+    Ok(made.no_proxy(reqwest::NoProxy::from_string(&except)))
 }
 
 /// Says what a failed request means.
@@ -153,6 +171,11 @@ fn unreachable(url: &Url, error: &reqwest::Error) -> Error {
         () => format!("cannot be reached: {}", words.join(": ")),
     };
     let error = Error::new(ErrorCode::TokenEndpointUnavailable, format!("the sign-in service {host} {what}"));
+    if words.iter().any(|word| word.contains("proxy") || word.contains("tunnel") || word.contains("SOCKS")) {
+        return error.with_hint(
+            "It is the proxy on the way: check http.proxy, or HTTPS_PROXY, ALL_PROXY and NO_PROXY, its user and password, and whether it lets this host through.",
+        );
+    }
     match words.iter().any(|word| word.contains("dns error") || word.contains("lookup address")) {
         true => error.with_hint(format!("Check this machine's DNS: it does not know {host}.")),
         false => {

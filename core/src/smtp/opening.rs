@@ -6,6 +6,8 @@
 use std::net::SocketAddr;
 use std::sync::Arc;
 
+use tokio::net::TcpStream;
+
 use super::Route;
 use super::auth::{self, Exchange, Refusal, Sasl, Step};
 use super::bearer::{Bearer, BearerToken};
@@ -18,6 +20,7 @@ use super::wire::{Bounds, Wire, accepted};
 use crate::config::{InitialResponse, Roots, Security, SmtpSettings};
 use crate::error::{Error, ErrorCode, Result};
 use crate::net::dial;
+use crate::net::proxy::{self, Target};
 use crate::net::stream::{Stream, handshake};
 use crate::process::process;
 
@@ -74,20 +77,8 @@ pub(crate) async fn prepare(
     steps: &mut Steps,
 ) -> Result<Opened> {
     let (host, times) = (settings.host.as_str(), &settings.timeouts);
-    let place = format!("{host} port {}", settings.port);
-    steps.begin("dns");
-    let lookup = dial::resolve(host, settings.port, times.connect);
-    // The lookup has its own limit, which is a matter of names and not of time.
-    let addresses = bounds.within(times.connect * 2, "address", lookup).await?;
-    steps.end(addresses.iter().map(|a| a.ip().to_string()).collect::<Vec<_>>().join(", "));
-
-    steps.begin("tcp");
-    let connecting = dial::connect(&place, &addresses, settings.local_address);
-    let what = format!("connection to {place}");
-    let tcp = bounds.within(times.connect, &what, connecting).await?;
+    let tcp = tcp(settings, bounds, steps).await?;
     let ours = tcp.local_addr().map_err(|e| peer.lost(&Lost::Connection(e.to_string()), "at once"))?;
-    let theirs = tcp.peer_addr().map_or_else(|_| place.clone(), |a| a.to_string());
-    steps.end(format!("connected to {theirs}"));
 
     let hello = settings.hello_name.clone().unwrap_or_else(|| literal(ours));
     let config = match settings.security {
@@ -125,6 +116,45 @@ pub(crate) async fn prepare(
     }
     steps.end(summary(&capabilities));
     Ok(Opened { wire, capabilities })
+}
+
+/// The connection, straight or through a proxy.
+async fn tcp(settings: &SmtpSettings, bounds: Bounds<'_>, steps: &mut Steps) -> Result<TcpStream> {
+    let (host, port, limit) = (settings.host.as_str(), settings.port, settings.timeouts.connect);
+    let shown =
+        |found: &[SocketAddr]| found.iter().map(|a| a.ip().to_string()).collect::<Vec<_>>().join(", ");
+    // The lookup has its own limit, which is a matter of names and not of time.
+    let resolve = |host, port| bounds.within(limit * 2, "address", dial::resolve(host, port, limit));
+    steps.begin("dns");
+    let Some(proxy) = &settings.proxy else {
+        let addresses = resolve(host, port).await?;
+        steps.end(shown(&addresses));
+        steps.begin("tcp");
+        let place = format!("{host} port {port}");
+        let connecting = dial::connect(&place, &addresses, settings.local_address);
+        let what = format!("connection to {place}");
+        let tcp = bounds.within(limit, &what, connecting).await?;
+        steps.end(format!("connected to {}", tcp.peer_addr().map_or(place, |address| address.to_string())));
+        return Ok(tcp);
+    };
+    let target = match Target::wants_address(proxy) {
+        true => Target::Address(resolve(host, port).await?[0]),
+        false => Target::Name(host.to_owned(), port),
+    };
+    let addresses = resolve(&proxy.host, proxy.port).await?;
+    steps.end(format!("the proxy {}: {}", proxy.host, shown(&addresses)));
+    steps.begin("tcp");
+    let place = proxy.place();
+    let connecting = async {
+        let mut tcp =
+            dial::connect(&format!("the proxy {place}"), &addresses, settings.local_address).await?;
+        proxy::open(&mut tcp, proxy, &target).await?;
+        Ok(tcp)
+    };
+    let what = format!("connection to {host} through the proxy {place}");
+    let tcp = bounds.within(limit, &what, connecting).await?;
+    steps.end(format!("connected to {host} port {port} through the proxy {place}"));
+    Ok(tcp)
 }
 
 /// AUTH, with the one more try that design §5 allows.

@@ -96,6 +96,7 @@ fn route(address: SocketAddr) -> Route<Tokens> {
             long_auth_line: false,
             hello_name: None,
             local_address: None,
+            proxy: None,
             chunking: crate::config::Chunking::Off,
             pipelining: Pipelining::Auto,
             timeouts: Timeouts {
