@@ -105,7 +105,9 @@ mod tests {
 
     #[test]
     fn what_is_no_proxy_is_said_and_not_passed_over() {
-        for wrong in ["foo://h:1", "http://u:secret@h:99999", "socks6://h", "http://h/path", "http://u%3Av:p@h"] {
+        for wrong in
+            ["foo://h:1", "http://u:secret@h:99999", "socks6://h", "http://h/path", "http://u%3Av:p@h"]
+        {
             for error in [of(Some(wrong), &[]).unwrap_err(), of(None, &[("ALL_PROXY", wrong)]).unwrap_err()] {
                 assert_eq!(error.field(), Some("http.proxy"), "{wrong}: {error}");
                 assert!(!error.to_string().contains("secret"), "{error}");

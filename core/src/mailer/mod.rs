@@ -351,6 +351,7 @@ impl Mailer {
             smtputf8: rendered.smtputf8,
             eight_bit: rendered.eight_bit,
             partial: call.partial.unwrap_or(settings.partial),
+            requests: rendered.requests,
         };
         let Some(route) = self.route() else {
             let bytes = self.within(began, call, cancel, whole(&transaction.body)).await?;

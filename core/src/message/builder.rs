@@ -118,6 +118,39 @@ impl MessageBuilder {
         self
     }
 
+    /// An invitation or the like as an iCalendar object (RFC 5545), beside the text: readers that know it
+    /// offer to answer.
+    pub fn calendar(self, object: impl Into<String>) -> Self {
+        self.set("calendar", object)
+    }
+
+    /// Asks for delivery reports (RFC 3461): `success`, `failure`, `delay`, each of them once, or `never`. A
+    /// server that gives none refuses with `capability_missing`.
+    pub fn notify(mut self, when: impl Into<String>) -> Self {
+        let dsn = self.fields.entry("dsn").or_insert_with(|| json!({"notify": []}));
+        if let Some(list) = dsn["notify"].as_array_mut() {
+            list.push(Value::String(when.into()));
+        }
+        self
+    }
+
+    /// Nobody on the way may pass it on without TLS (RFC 8689); a server that does not promise it refuses with
+    /// `capability_missing`.
+    pub fn require_tls(mut self) -> Self {
+        self.fields.insert("require_tls".to_owned(), Value::Bool(true));
+        self
+    }
+
+    /// The server keeps it for so long before it goes on (RFC 4865), such as `2h`.
+    pub fn hold_for(self, time: impl Into<String>) -> Self {
+        self.set("hold_for", time)
+    }
+
+    /// The server keeps it until then, RFC 3339 with an offset.
+    pub fn hold_until(self, date: impl Into<String>) -> Self {
+        self.set("hold_until", date)
+    }
+
     /// Your own string: it comes back in receipts, errors and events, and is not sent.
     pub fn tag(self, tag: impl Into<String>) -> Self {
         self.set("tag", tag)

@@ -10,6 +10,7 @@ use super::envelope::{self, Recipients};
 use super::header::{self, Custom};
 use super::mailbox::Mailbox;
 use super::place::{Place, Reader};
+use super::requests::Requests;
 use crate::config::{MailboxOption, Spelling};
 use crate::error::Result;
 use crate::random;
@@ -40,6 +41,9 @@ pub(crate) struct Fields {
     pub(crate) priority: Option<Priority>,
     pub(crate) envelope: Option<Envelope>,
     pub(crate) tag: Option<String>,
+    /// An invitation or the like, as iCalendar (RFC 5545) has it.
+    pub(crate) calendar: Option<String>,
+    pub(crate) requests: Requests,
 }
 
 /// How urgent the author thinks it is.
@@ -70,6 +74,11 @@ const KNOWN: &[&str] = &[
     "priority",
     "envelope",
     "tag",
+    "calendar",
+    "dsn",
+    "require_tls",
+    "hold_for",
+    "hold_until",
 ];
 
 impl Fields {
@@ -126,6 +135,8 @@ impl Fields {
         let references = ids(&mut reader, "references")?;
         let list_unsubscribe = urls(&mut reader)?;
         let tag = reader.line("tag")?;
+        let calendar = calendar(&mut reader)?;
+        let requests = Requests::read(&mut reader)?;
         let author = from.first().or(sender.as_ref()).map(|m| m.address.ascii_domain());
         let default =
             || Some(Mailbox::from_option(default_sender?, &reader.at("from")).ok()?.address.ascii_domain());
@@ -149,6 +160,8 @@ impl Fields {
             priority,
             envelope,
             tag,
+            calendar,
+            requests,
         })
     }
 
@@ -174,6 +187,7 @@ impl Fields {
             ("html", self.html.as_deref()),
             ("priority", self.priority.map(Priority::as_str)),
             ("tag", self.tag.as_deref()),
+            ("calendar", self.calendar.as_deref()),
             ("message_id", Some(&self.message_id)),
         ];
         for (key, text) in texts {
@@ -204,6 +218,7 @@ impl Fields {
         if let Some(envelope) = &self.envelope {
             out.insert("envelope".to_owned(), json!(envelope));
         }
+        self.requests.to_json(&mut out);
         Value::Object(out)
     }
 
@@ -297,11 +312,11 @@ pub(crate) fn now() -> OffsetDateTime {
     now.replace_nanosecond(0).unwrap_or(now)
 }
 
-fn rfc3339(date: OffsetDateTime) -> String {
+pub(super) fn rfc3339(date: OffsetDateTime) -> String {
     date.format(&Rfc3339).unwrap_or_default()
 }
 
-fn date(text: &str, place: &Place) -> Result<OffsetDateTime> {
+pub(super) fn date(text: &str, place: &Place) -> Result<OffsetDateTime> {
     let date = OffsetDateTime::parse(text, &Rfc3339).map_err(|_| {
         place.error("is not an RFC 3339 instant with an offset").with_hint(
             "Write it like `2026-11-23T09:30:00+01:00`; without an offset nobody knows when it is.",
@@ -322,6 +337,19 @@ fn put(out: &mut Map<String, Value>, key: &str, list: Vec<Value>) {
     if !list.is_empty() {
         out.insert(key.to_owned(), Value::Array(list));
     }
+}
+
+fn calendar(reader: &mut Reader) -> Result<Option<String>> {
+    let at = reader.at("calendar");
+    let Some(text) = reader.text("calendar")? else { return Ok(None) };
+    let begins =
+        text.trim_start().get(..15).is_some_and(|begin| begin.eq_ignore_ascii_case("BEGIN:VCALENDAR"));
+    if !begins || text.contains('\0') {
+        return Err(at
+            .error("is no iCalendar object")
+            .with_hint("It begins with BEGIN:VCALENDAR (RFC 5545)."));
+    }
+    Ok(Some(text))
 }
 
 fn priority(reader: &mut Reader) -> Result<Option<Priority>> {

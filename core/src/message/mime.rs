@@ -83,16 +83,25 @@ impl Sink {
     }
 }
 
+/// What a reader is shown, in as many forms as there are.
+#[derive(Clone, Copy)]
+pub(crate) struct Texts<'a> {
+    pub(crate) text: Option<&'a str>,
+    pub(crate) html: Option<&'a str>,
+    /// iCalendar: readers that know it offer to answer (RFC 6047).
+    pub(crate) calendar: Option<&'a str>,
+}
+
 /// The tree for a message: related in alternative in mixed, each only where there is need.
 ///
 /// # Errors
 /// `message_invalid` if a part's header does not fit on a line.
 pub(crate) fn tree<'a>(
-    text: Option<&'a str>,
-    html: Option<&'a str>,
+    texts: Texts<'a>,
     attachments: &'a [(Attachment, Segment)],
     place: &Place,
 ) -> Result<Part<'a>> {
+    let Texts { text, html, calendar } = texts;
     let mut inline = Vec::new();
     let mut rest = Vec::new();
     for (at, (attachment, source)) in attachments.iter().enumerate() {
@@ -115,6 +124,10 @@ pub(crate) fn tree<'a>(
                 multi("multipart/related; type=\"text/html\"", inline)?
             }
         });
+    }
+    if let Some(calendar) = calendar {
+        // The richest form comes last (RFC 2046 §5.1.4).
+        body.push(text_part(&calendar_type(calendar), calendar));
     }
     let body = match body.len() {
         0 => None,
@@ -211,6 +224,20 @@ fn text_part<'a>(media_type: &str, text: &'a str) -> Part<'a> {
         Body::QuotedPrintable(octets)
     };
     Part::Leaf { headers, body }
+}
+
+/// The media type, with the object's own method (RFC 6047 §2.4).
+fn calendar_type(calendar: &str) -> String {
+    let method = calendar.lines().find_map(|line| {
+        let (name, value) = line.split_once(':')?;
+        name.eq_ignore_ascii_case("METHOD").then(|| value.trim())
+    });
+    let known =
+        |method: &&str| !method.is_empty() && method.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'-');
+    match method.filter(known) {
+        Some(method) => format!("text/calendar; charset=utf-8; method={method}"),
+        None => "text/calendar; charset=utf-8".to_owned(),
+    }
 }
 
 /// Whether no relay, mailbox format or transfer can change it: short ASCII lines without trailing

@@ -21,6 +21,7 @@ mod raw;
 #[cfg(test)]
 mod raw_tests;
 mod render;
+mod requests;
 #[cfg(test)]
 mod tests;
 mod transfer;
@@ -44,6 +45,7 @@ pub(crate) use mailbox::Mailbox;
 pub(crate) use place::Place;
 use place::no_controls;
 use raw::Raw;
+pub(crate) use requests::{Hold, Requests, xtext};
 
 /// A message: data, with its Message-ID and Date from the moment it is made. Cheap to clone.
 ///
@@ -66,7 +68,7 @@ pub struct Message {
 #[derive(Debug)]
 enum Kind {
     Built(Box<Fields>),
-    Raw(Raw),
+    Raw(Box<Raw>),
 }
 
 /// What the mailer adds to a message.
@@ -92,6 +94,8 @@ pub(crate) struct Rendered {
     pub eight_bit: bool,
     /// A line is over 998 octets (raw messages only).
     pub long_line: bool,
+    /// What the server is asked for.
+    pub requests: Requests,
 }
 
 #[cfg(test)]
@@ -125,7 +129,7 @@ impl Message {
     ) -> Result<Self> {
         let fields = spelling.to_core(fields);
         if fields.get("raw").is_some() {
-            return Raw::read(fields, &blobs, spelling).map(|raw| Self { kind: Arc::new(Kind::Raw(raw)) });
+            return Raw::read(fields, &blobs, spelling).map(|raw| Self { kind: Arc::new(Kind::Raw(Box::new(raw))) });
         }
         Fields::read(fields, &blobs, spelling, default_sender).map(Self::built)
     }
@@ -142,8 +146,9 @@ impl Message {
         if let Some(tag) = &tag {
             no_controls(tag, &place.field("tag"))?;
         }
-        let raw = Raw::new(mime.into(), envelope, tag, &Made::default(), Spelling::Snake)?;
-        Ok(Self { kind: Arc::new(Kind::Raw(raw)) })
+        let (made, requests) = (Made::default(), Requests::default());
+        let raw = Raw::new(mime.into(), envelope, tag, &made, requests, Spelling::Snake)?;
+        Ok(Self { kind: Arc::new(Kind::Raw(Box::new(raw))) })
     }
 
     /// With angle brackets.
@@ -176,6 +181,7 @@ impl Message {
                 if let Some(tag) = &raw.tag {
                     out.insert("tag".to_owned(), json!(tag));
                 }
+                raw.rendered.requests.to_json(&mut out);
                 Value::Object(out)
             }
         };

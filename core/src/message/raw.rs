@@ -16,6 +16,7 @@ use super::envelope::{self, Recipients};
 use super::fields::{Made, now, rfc5322_date};
 use super::line_ends::{LINE_LIMIT, has_line_over, to_crlf};
 use super::place::{Place, Reader, string};
+use super::requests::{self, Requests};
 use crate::config::Spelling;
 use crate::error::Result;
 use crate::receipt::Envelope;
@@ -32,9 +33,9 @@ pub(crate) struct Raw {
 }
 
 impl Raw {
-    /// Reads `{raw: {blob} | text, envelope, tag, message_id, date}`.
+    /// Reads `{raw: {blob} | text, envelope, tag, message_id, date}` and what the server is asked for.
     pub(crate) fn read(value: Value, blobs: &[Blob], spelling: Spelling) -> Result<Self> {
-        let known = ["raw", "envelope", "tag", "message_id", "date"];
+        let known = [&["raw", "envelope", "tag", "message_id", "date"][..], &requests::KNOWN].concat();
         let mut reader = Reader::new(value, Place::top(spelling), &known)?;
         let at = reader.at("raw");
         let mime = match reader.take("raw") {
@@ -53,7 +54,8 @@ impl Raw {
         let envelope =
             reader.take("envelope").map(|v| envelope::read(v, reader.at("envelope"))).transpose()?;
         let tag = reader.line("tag")?;
-        Self::new(mime, envelope, tag, &Made::read(&mut reader)?, spelling)
+        let (made, requests) = (Made::read(&mut reader)?, Requests::read(&mut reader)?);
+        Self::new(mime, envelope, tag, &made, requests, spelling)
     }
 
     /// Repairs `mime`. An envelope that is given has been checked; `made` serves where the headers
@@ -63,6 +65,7 @@ impl Raw {
         envelope: Option<Envelope>,
         tag: Option<String>,
         made: &Made,
+        requests: Requests,
         spelling: Spelling,
     ) -> Result<Self> {
         let place = Place::top(spelling).field("raw");
@@ -109,6 +112,7 @@ impl Raw {
                 long_line: has_line_over(&bytes, LINE_LIMIT),
                 envelope,
                 content: bytes.clone().into(),
+                requests,
             },
             bytes,
             message_id,

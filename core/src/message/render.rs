@@ -6,7 +6,7 @@ use super::envelope;
 use super::fields::{Fields, rfc5322_date};
 use super::header::Section;
 use super::mailbox::Mailbox;
-use super::mime::{self, Sink};
+use super::mime::{self, Sink, Texts};
 use super::place::Place;
 use super::{Priority, Rendered};
 use crate::config::{FilePolicy, MailboxOption, Spelling};
@@ -28,7 +28,12 @@ pub(crate) fn render(
     let mut head = Section::default();
     write_head(fields, &from, &place, &mut head)?;
     let attachments = open(&fields.attachments, files, &place.field("attachments"))?;
-    let tree = mime::tree(fields.text.as_deref(), fields.html.as_deref(), &attachments, &place)?;
+    let texts = Texts {
+        text: fields.text.as_deref(),
+        html: fields.html.as_deref(),
+        calendar: fields.calendar.as_deref(),
+    };
+    let tree = mime::tree(texts, &attachments, &place)?;
     let mut out = Sink::with_capacity(head.as_str().len() + tree.size_hint());
     out.write(head.as_str().as_bytes());
     tree.write(&mut out);
@@ -40,6 +45,7 @@ pub(crate) fn render(
         long_line: false,
         envelope,
         content,
+        requests: fields.requests.clone(),
     })
 }
 

@@ -414,6 +414,34 @@ fn path_attachments_are_read_when_the_message_is_sent() {
 }
 
 #[test]
+fn an_invitation_is_the_last_of_the_forms() {
+    let invite = "BEGIN:VCALENDAR\nMETHOD: REQUEST\nBEGIN:VEVENT\nSUMMARY:Grüße\nEND:VEVENT\nEND:VCALENDAR\n";
+    for (more, want) in [
+        (json!({"calendar": invite}), "text/calendar"),
+        (json!({"text": "t", "calendar": invite}), "alternative(text/plain text/calendar)"),
+        (
+            json!({"text": "t", "html": "h", "calendar": invite, "attachments": [{"content": "x"}]}),
+            "mixed(alternative(text/plain text/html text/calendar) text/plain)",
+        ),
+    ] {
+        let message = made(minimal(more)).unwrap();
+        let octets = render(&message).unwrap().bytes();
+        let parsed = parse(&octets);
+        assert_eq!(shape(&parsed, 0), want);
+        let text = String::from_utf8_lossy(&octets);
+        assert!(text.contains("text/calendar; charset=utf-8; method=REQUEST\r\n"), "{text}");
+        let part = parsed.parts.iter().find(|part| part.is_content_type("text", "calendar")).unwrap();
+        assert!(part.text_contents().unwrap().contains("SUMMARY:Grüße\r\n"));
+        let (fields, blobs) = message.to_json(Spelling::Snake);
+        assert_eq!(fields["calendar"], invite);
+        assert!(Message::from_json(fields, blobs, Spelling::Snake).is_ok());
+    }
+    for wrong in ["", "hello", "BEGIN:VCARD"] {
+        assert_eq!(made(minimal(json!({"calendar": wrong}))).unwrap_err().field(), Some("calendar"));
+    }
+}
+
+#[test]
 fn what_is_read_as_it_goes_is_what_would_have_been_in_memory() {
     let dir = tempfile::tempdir().unwrap();
     let path = dir.path().join("big.bin");

@@ -19,6 +19,10 @@ pub(crate) struct Capabilities {
     pub(crate) enhanced_status_codes: bool,
     /// RFC 3461.
     pub(crate) dsn: bool,
+    /// RFC 8689.
+    pub(crate) require_tls: bool,
+    /// RFC 4865: offered; with the longest hold in seconds, if the server says one.
+    pub(crate) future_release: Option<Option<u64>>,
     /// RFC 3030.
     pub(crate) chunking: bool,
     /// RFC 4954: mechanisms, upper case, each once.
@@ -53,6 +57,8 @@ impl Capabilities {
             "STARTTLS" => self.starttls = true,
             "ENHANCEDSTATUSCODES" => self.enhanced_status_codes = true,
             "DSN" => self.dsn = true,
+            "REQUIRETLS" => self.require_tls = true,
+            "FUTURERELEASE" => self.future_release = Some(words.next().and_then(|n| n.parse().ok())),
             "CHUNKING" => self.chunking = true,
             "AUTH" => self.mechanisms(words),
             // A draft's form, still sent beside the other for old clients.

@@ -41,7 +41,7 @@ use crate::call::Cancel;
 use crate::config::{Partial, Roots, SmtpSettings};
 use crate::error::{Error, Result};
 use crate::event::{Event, EventSink};
-use crate::message::Content;
+use crate::message::{Content, Requests};
 use crate::process::process;
 use crate::receipt::{Envelope, Rejection, Reply};
 use crate::token::TokenSource;
@@ -65,6 +65,8 @@ pub(crate) struct Transaction {
     pub(crate) smtputf8: bool,
     pub(crate) eight_bit: bool,
     pub(crate) partial: Partial,
+    /// What the server is asked for.
+    pub(crate) requests: Requests,
 }
 
 /// The server took it.

@@ -134,7 +134,9 @@ impl Words {
     pub(crate) fn offers(&self, config: &Config, keyword: &str) -> bool {
         config.offers(keyword)
             && (self.keywords().contains(&keyword)
-                || config.extensions.iter().any(|line| line.eq_ignore_ascii_case(keyword)))
+                || config.extensions.iter().any(|line| {
+                    line.split(' ').next().is_some_and(|first| first.eq_ignore_ascii_case(keyword))
+                }))
     }
 
     pub(crate) fn mechanisms(&self, config: &Config) -> String {

@@ -73,6 +73,9 @@ impl Session {
                 },
                 "SMTPUTF8" => offers("SMTPUTF8") && value.is_empty(),
                 "RET" | "ENVID" => offers("DSN"),
+                "REQUIRETLS" => offers("REQUIRETLS") && value.is_empty(),
+                "HOLDFOR" => offers("FUTURERELEASE") && value.parse::<u64>().is_ok(),
+                "HOLDUNTIL" => offers("FUTURERELEASE") && value.contains('T'),
                 "AUTH" => true,
                 _ => false,
             };

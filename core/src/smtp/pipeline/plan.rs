@@ -3,10 +3,13 @@
 use std::sync::Arc;
 
 use bytes::Bytes;
+use time::OffsetDateTime;
+use time::format_description::well_known::Rfc3339;
 
 use super::{GROUP, GROUP_OCTETS};
 use crate::config::Partial;
 use crate::error::{Error, ErrorCode, Result};
+use crate::message::{Hold, Requests, xtext};
 use crate::receipt::Envelope;
 use crate::smtp::Transaction;
 use crate::smtp::capabilities::Capabilities;
@@ -24,6 +27,8 @@ pub(crate) enum Body {
 #[derive(Clone, Debug)]
 pub(crate) struct Plan {
     pub(crate) mail: String,
+    /// Parameters of each RCPT, a space in front.
+    rcpt: String,
     pub(crate) envelope: Arc<Envelope>,
     pub(crate) body: Body,
     pub(crate) partial: Partial,
@@ -79,15 +84,22 @@ impl Plan {
         if smtputf8 {
             mail.push_str(" SMTPUTF8");
         }
+        let rcpt = asked_for(&transaction.requests, server, &mut mail)?;
         mail.push_str("\r\n");
-        Ok(Self { mail, envelope: envelope.clone(), body, partial: transaction.partial })
+        Ok(Self { mail, rcpt, envelope: envelope.clone(), body, partial: transaction.partial })
     }
 
     /// RCPT for the `at`th recipient.
     pub(super) fn write_recipient(&self, at: usize, out: &mut Vec<u8>) {
-        for part in ["RCPT TO:<", &self.envelope.rcpt_to[at], ">\r\n"] {
+        for part in ["RCPT TO:<", &self.envelope.rcpt_to[at], ">", &self.rcpt] {
             out.extend_from_slice(part.as_bytes());
         }
+        // Who the report is about; RFC 6533 has another form for addresses that are not ASCII.
+        if !self.rcpt.is_empty() && self.envelope.rcpt_to[at].is_ascii() {
+            out.extend_from_slice(b" ORCPT=rfc822;");
+            out.extend_from_slice(xtext(&self.envelope.rcpt_to[at]).as_bytes());
+        }
+        out.extend_from_slice(b"\r\n");
     }
 
     /// `body`, this one's, as the last chunk (RFC 3030 §2); a last line without an end is given it.
@@ -108,9 +120,57 @@ impl Plan {
 
     /// All its recipients go in one write.
     pub(super) fn fits_one_group(&self) -> bool {
-        let octets: usize = self.envelope.rcpt_to.iter().map(|to| to.len() + 12).sum();
+        let asked = if self.rcpt.is_empty() { 0 } else { self.rcpt.len() + 300 };
+        let octets: usize = self.envelope.rcpt_to.iter().map(|to| to.len() + 12 + asked).sum();
         self.envelope.rcpt_to.len() <= GROUP && octets <= GROUP_OCTETS
     }
+}
+
+/// Writes what the message asks for into MAIL; what stands behind each RCPT comes back.
+fn asked_for(requests: &Requests, server: &Capabilities, mail: &mut String) -> Result<String> {
+    let mut rcpt = String::new();
+    if let Some(dsn) = &requests.dsn {
+        offered(server.dsn, "DSN", "delivery reports are asked for")?;
+        if let Some(full) = dsn.full {
+            mail.push_str(if full { " RET=FULL" } else { " RET=HDRS" });
+        }
+        if let Some(id) = &dsn.envelope_id {
+            mail.push_str(&format!(" ENVID={}", xtext(id)));
+        }
+        if !dsn.notify.is_empty() {
+            rcpt = format!(" NOTIFY={}", dsn.notify.join(",").to_ascii_uppercase());
+        }
+    }
+    if requests.require_tls {
+        offered(server.require_tls, "REQUIRETLS", "TLS is required on the whole way")?;
+        mail.push_str(" REQUIRETLS");
+    }
+    if let Some(hold) = requests.hold {
+        offered(server.future_release.is_some(), "FUTURERELEASE", "the message is to be held")?;
+        let (seconds, parameter) = match hold {
+            Hold::For(time) => (time.as_secs(), format!(" HOLDFOR={}", time.as_secs())),
+            Hold::Until(at) => {
+                let left = (at - OffsetDateTime::now_utc()).whole_seconds();
+                let seconds = u64::try_from(left).map_err(|_| {
+                    Error::invalid_message(
+                        "hold_until",
+                        "the hour until which the message is to be held has passed",
+                    )
+                })?;
+                (seconds, format!(" HOLDUNTIL={}", at.format(&Rfc3339).unwrap_or_default()))
+            }
+        };
+        if let Some(Some(longest)) = server.future_release
+            && seconds > longest
+        {
+            let text = format!(
+                "the message is to be held for {seconds} s, the server holds for at most {longest} s"
+            );
+            return Err(Error::invalid_message("hold_for", text));
+        }
+        mail.push_str(&parameter);
+    }
+    Ok(rcpt)
 }
 
 /// The message, which `what`, is over the server's limit.
@@ -131,6 +191,9 @@ fn offered(is: bool, extension: &str, why: &str) -> Result<()> {
     Err(Error::new(ErrorCode::CapabilityMissing, format!("{why}, and the server does not offer {extension}"))
         .with_hint(match extension {
             "8BITMIME" => "Encode the text as quoted-printable or base64, or let us build the message.",
+            "DSN" => "Leave `dsn` out for this server; Gmail's gives no reports.",
+            "REQUIRETLS" => "Leave `require_tls` out for this server, if its way on may be in the clear.",
+            "FUTURERELEASE" => "Send later instead: this server cannot hold messages.",
             _ => "Use ASCII addresses for this server.",
         }))
 }
@@ -149,6 +212,59 @@ mod tests {
             smtputf8: false,
             eight_bit: false,
             partial: Partial::Deliver,
+            requests: Requests::default(),
+        }
+    }
+
+    #[test]
+    fn what_is_asked_for_stands_behind_the_addresses() {
+        let all = Capabilities {
+            dsn: true,
+            require_tls: true,
+            future_release: Some(Some(86_400)),
+            ..Capabilities::default()
+        };
+        let ask = |fields: serde_json::Value| {
+            let mut fields = fields;
+            fields["from"] = "a@x.org".into();
+            fields["to"] = serde_json::json!(["b+c@x.org", "ü@x.org"]);
+            let message =
+                crate::Message::from_json(fields, Vec::new(), crate::config::Spelling::Snake).unwrap();
+            let runtime = tokio::runtime::Builder::new_current_thread().build().unwrap();
+            let defaults = crate::message::Defaults {
+                from: None,
+                files: &crate::config::FilePolicy::Deny,
+                spelling: crate::config::Spelling::Snake,
+            };
+            let requests = runtime.block_on(message.render(defaults)).unwrap().requests;
+            Transaction { requests, ..transaction("a@x.org", &["b+c@x.org", "b@x.org"], b"hi") }
+        };
+        let asks = serde_json::json!({
+            "dsn": {"notify": ["success", "failure"], "return": "headers", "envelope_id": "job 7"},
+            "require_tls": true, "hold_for": "2h"
+        });
+        let plan = Plan::new(&ask(asks), &all).unwrap();
+        let mail = "MAIL FROM:<a@x.org> RET=HDRS ENVID=job+207 REQUIRETLS HOLDFOR=7200\r\n";
+        assert_eq!(plan.mail, mail);
+        let mut out = Vec::new();
+        plan.write_recipient(0, &mut out);
+        let rcpt = "RCPT TO:<b+c@x.org> NOTIFY=SUCCESS,FAILURE ORCPT=rfc822;b+2Bc@x.org\r\n";
+        assert_eq!(String::from_utf8(out).unwrap(), rcpt);
+        let until = ask(serde_json::json!({"hold_until": "2099-01-01T00:00:00Z"}));
+        let error = Plan::new(&until, &all).unwrap_err();
+        assert_eq!((error.code(), error.field()), (ErrorCode::MessageInvalid, Some("hold_for")));
+        let unbound = Capabilities { future_release: Some(None), ..all.clone() };
+        assert!(Plan::new(&until, &unbound).unwrap().mail.ends_with(" HOLDUNTIL=2099-01-01T00:00:00Z\r\n"));
+        let past = ask(serde_json::json!({"hold_until": "2020-01-01T00:00:00Z"}));
+        assert_eq!(Plan::new(&past, &all).unwrap_err().code(), ErrorCode::MessageInvalid);
+        for fields in [
+            serde_json::json!({"dsn": {"notify": "never"}}),
+            serde_json::json!({"require_tls": true}),
+            serde_json::json!({"hold_for": "1h"}),
+        ] {
+            let error = Plan::new(&ask(fields), &Capabilities::default()).unwrap_err();
+            assert_eq!((error.code(), error.retryable()), (ErrorCode::CapabilityMissing, false));
+            assert!(error.hint().is_some());
         }
     }
 

@@ -213,7 +213,17 @@ fn message(id: usize, random: &mut Random) -> (Transaction, String) {
     });
     let partial = if random.one_in(3) { Partial::Refuse } else { Partial::Deliver };
     let bytes = Bytes::from(body.clone());
-    (Transaction { envelope, body: bytes.into(), smtputf8: false, eight_bit: false, partial }, body)
+    (
+        Transaction {
+            envelope,
+            body: bytes.into(),
+            smtputf8: false,
+            eight_bit: false,
+            partial,
+            requests: Default::default(),
+        },
+        body,
+    )
 }
 
 #[derive(Default)]

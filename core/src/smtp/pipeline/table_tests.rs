@@ -13,7 +13,14 @@ pub(super) fn plan(recipients: usize, body: &[u8], partial: Partial) -> Plan {
         rcpt_to: (0..recipients).map(|at| format!("r{at}@x")).collect(),
     });
     let body = Bytes::copy_from_slice(body).into();
-    let transaction = Transaction { envelope, body, smtputf8: false, eight_bit: false, partial };
+    let transaction = Transaction {
+        envelope,
+        body,
+        smtputf8: false,
+        eight_bit: false,
+        partial,
+        requests: Default::default(),
+    };
     Plan::new(&transaction, &Capabilities::default()).unwrap()
 }
 

@@ -135,6 +135,7 @@ fn to(recipients: &[&str], body: &[u8]) -> Transaction {
         smtputf8: false,
         eight_bit: false,
         partial: Partial::Deliver,
+        requests: Default::default(),
     }
 }
 
