@@ -91,7 +91,11 @@ typedef struct mailbearer_mailer mailbearer_mailer;
  * A message to be sent. Fields are `from`, `sender`, `reply_to`, `to`, `cc`, `bcc`, `subject`, `text`,
  * `html`, `message_id`, `date` (RFC 3339), `in_reply_to`, `references`, `list_unsubscribe`, `priority`
  * (`high`, `normal`, `low`), `tag` (the caller's own string, which comes back in results and errors),
- * and `envelope.mail_from` and `envelope.rcpt_to` where the envelope is not to follow from the others.
+ * `envelope.mail_from` and `envelope.rcpt_to` where the envelope is not to follow from the others, `calendar`
+ * (an iCalendar object, RFC 5545), and what the server is asked for: `dsn.notify` (`never`, or some of
+ * `success`, `failure`, `delay`), `dsn.return` (`full`, `headers`) and `dsn.envelope_id` (RFC 3461),
+ * `require_tls` (`true`; RFC 8689), `hold_for` (such as `2h`) or `hold_until` (RFC 3339; RFC 4865). A server
+ * that cannot do what is asked for gives `capability_missing`.
  *
  * Its Message-ID and Date are made when it is first used, and stay the same when it is sent again, until
  * a field is changed. Wrong fields are told when it is first used: `message_invalid` names the field.
@@ -623,8 +627,8 @@ mailbearer_status mailbearer_message_attach_stream(mailbearer_message *message,
 
 /**
  * Makes the message of finished MIME, which is copied. Bcc is removed, Message-ID and Date are put in
- * front if absent, line ends are repaired; nothing else changes. Beside it only `tag` and `envelope.…`
- * may be set; without an envelope the headers say who gets it.
+ * front if absent, line ends are repaired; nothing else changes. Beside it only `tag`, `envelope.…` and what
+ * the server is asked for may be set; without an envelope the headers say who gets it.
  *
  * Errors: as mailbearer_message_set.
  */

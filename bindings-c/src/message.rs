@@ -4,9 +4,9 @@ use std::ffi::{c_char, c_void};
 use std::sync::Mutex;
 
 use bytes::Bytes;
-use mailbearer::config;
-use mailbearer::{Blob, Envelope};
-use serde_json::{Map, Value};
+use mailbearer::Blob;
+use mailbearer::config::{self, Spelling};
+use serde_json::{Map, Value, json};
 
 use crate::Result;
 use crate::error::Error;
@@ -17,7 +17,11 @@ use crate::stream::Gates;
 /// A message to be sent. Fields are `from`, `sender`, `reply_to`, `to`, `cc`, `bcc`, `subject`, `text`,
 /// `html`, `message_id`, `date` (RFC 3339), `in_reply_to`, `references`, `list_unsubscribe`, `priority`
 /// (`high`, `normal`, `low`), `tag` (the caller's own string, which comes back in results and errors),
-/// and `envelope.mail_from` and `envelope.rcpt_to` where the envelope is not to follow from the others.
+/// `envelope.mail_from` and `envelope.rcpt_to` where the envelope is not to follow from the others, `calendar`
+/// (an iCalendar object, RFC 5545), and what the server is asked for: `dsn.notify` (`never`, or some of
+/// `success`, `failure`, `delay`), `dsn.return` (`full`, `headers`) and `dsn.envelope_id` (RFC 3461),
+/// `require_tls` (`true`; RFC 8689), `hold_for` (such as `2h`) or `hold_until` (RFC 3339; RFC 4865). A server
+/// that cannot do what is asked for gives `capability_missing`.
 ///
 /// Its Message-ID and Date are made when it is first used, and stay the same when it is sent again, until
 /// a field is changed. Wrong fields are told when it is first used: `message_invalid` names the field.
@@ -193,8 +197,8 @@ pub extern "C" fn mailbearer_message_attach_stream(
 }
 
 /// Makes the message of finished MIME, which is copied. Bcc is removed, Message-ID and Date are put in
-/// front if absent, line ends are repaired; nothing else changes. Beside it only `tag` and `envelope.…`
-/// may be set; without an envelope the headers say who gets it.
+/// front if absent, line ends are repaired; nothing else changes. Beside it only `tag`, `envelope.…` and what
+/// the server is asked for may be set; without an envelope the headers say who gets it.
 ///
 /// Errors: as mailbearer_message_set.
 #[unsafe(no_mangle)]
@@ -241,15 +245,16 @@ impl Message {
     }
 
     fn build_raw(&self, mime: &Bytes) -> Result<mailbearer::Message> {
-        if let Some(field) = self.fields.keys().find(|field| !["envelope", "tag"].contains(&field.as_str())) {
+        if let Some(field) = self.fields.keys().find(|field| !BESIDE_MIME.contains(&field.as_str())) {
             return Err(mailbearer::Error::invalid_message(
                 field,
                 format!("`{field}` cannot be set beside finished MIME"),
             )
-            .with_hint("Put it into the MIME; beside it go only tag and envelope."));
+            .with_hint(format!("Put it into the MIME; beside it go only {}.", BESIDE_MIME.join(", "))));
         }
-        let envelope = self.fields.get("envelope").map(envelope).transpose()?;
-        mailbearer::Message::raw(mime.clone(), envelope, self.tag().map(str::to_owned))
+        let mut fields = self.fields.clone();
+        fields.insert("raw".to_owned(), json!({"blob": 0}));
+        mailbearer::Message::from_json(Value::Object(fields), vec![mime.clone().into()], Spelling::Snake)
     }
 
     /// The streams' gates: whoever has them keeps the streams open.
@@ -306,15 +311,5 @@ fn table(place: &mut Value) -> &mut Map<String, Value> {
     }
 }
 
-fn envelope(given: &Value) -> Result<Envelope> {
-    let wrong = |field: &str, what: &str| mailbearer::Error::invalid_message(field, what);
-    let mail_from = given.get("mail_from").and_then(Value::as_str);
-    let mail_from =
-        mail_from.ok_or_else(|| wrong("envelope.mail_from", "`envelope.mail_from` is missing"))?;
-    let rcpt_to: Vec<String> = match given.get("rcpt_to") {
-        Some(Value::Array(list)) => list.iter().filter_map(Value::as_str).map(str::to_owned).collect(),
-        Some(Value::String(one)) => vec![one.clone()],
-        _ => return Err(wrong("envelope.rcpt_to", "`envelope.rcpt_to` is missing")),
-    };
-    Ok(Envelope { mail_from: mail_from.to_owned(), rcpt_to })
-}
+/// Fields that finished MIME cannot have in itself.
+const BESIDE_MIME: [&str; 6] = ["tag", "envelope", "dsn", "require_tls", "hold_for", "hold_until"];

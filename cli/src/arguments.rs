@@ -171,6 +171,18 @@ pub(crate) struct MessageArguments {
     /// What the recipient sees as the name of what came from standard input
     #[arg(long, value_name = "NAME", requires = "attach")]
     pub(crate) attach_name: Option<String>,
+    /// iCalendar object, such as an invitation, that goes beside the text
+    #[arg(long, value_name = "FILE")]
+    pub(crate) calendar: Option<PathBuf>,
+    /// Ask for a delivery report: success, failure, delay, or never; may be repeated
+    #[arg(long, value_name = "WHEN")]
+    pub(crate) notify: Vec<String>,
+    /// Nobody on the way may pass the message on without TLS
+    #[arg(long)]
+    pub(crate) require_tls: bool,
+    /// Have the server keep the message for so long first, such as 2h
+    #[arg(long, value_name = "DURATION")]
+    pub(crate) hold_for: Option<String>,
     /// Header to add, as 'Name: value'; may be repeated
     #[arg(long, value_name = "HEADER")]
     pub(crate) header: Vec<String>,
@@ -188,7 +200,8 @@ pub(crate) struct MessageArguments {
 pub(crate) struct BulkArguments {
     /// One message a line as a JSON object: to, subject, text, html, …; - for standard input
     #[arg(long, value_name = "FILE", conflicts_with_all = [
-        "to", "cc", "bcc", "reply_to", "subject", "text", "text_file", "html", "html_file", "attach", "attach_name", "header",
+        "to", "cc", "bcc", "reply_to", "subject", "text", "text_file", "html", "html_file", "attach", "attach_name", "calendar", "notify",
+        "require_tls", "hold_for", "header",
         "envelope_from", "tag",
     ])]
     pub(crate) from_jsonl: Option<PathBuf>,

@@ -96,7 +96,8 @@ impl Log {
                     "mail_from": message.mail_from, "rcpt_to": message.rcpt_to,
                     "username": message.username, "size": message.size,
                     "subject": message.subject, "message_id": message.message_id,
-                    "mail_params": message.mail_params, "chunked": message.chunked,
+                    "mail_params": message.mail_params, "rcpt_params": message.rcpt_params,
+                    "chunked": message.chunked,
                     "connection": message.connection,
                 })
             })

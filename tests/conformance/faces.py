@@ -113,6 +113,11 @@ def _fields(message: dict[str, Any], blobs: list[str]) -> list[tuple[str, ...]]:
                     out.append(("attach_bytes", data.decode("latin-1"), *names))
         elif key == "envelope":
             out.extend(_envelope(value))
+        elif isinstance(value, dict):
+            for name, inner in value.items():
+                many = inner if isinstance(inner, list) else [inner]
+                word = "add" if isinstance(inner, list) else "set"
+                out.extend((word, f"{key}.{name}", _text(item)) for item in many)
         elif isinstance(value, list):
             out.extend(("add", key, _text(item)) for item in value)
         else:
@@ -130,7 +135,7 @@ def _envelope(envelope: dict[str, Any] | None) -> list[tuple[str, ...]]:
 def _text(value: Any) -> str:
     if isinstance(value, dict):
         return f'"{value["name"]}" <{value["address"]}>' if value.get("name") else str(value["address"])
-    return str(value)
+    return str(value).lower() if isinstance(value, bool) else str(value)
 
 
 class CommandLine:

@@ -255,7 +255,7 @@ PASSED_ON = {
 # What a case may change, put back before each.
 DEFAULTS: dict[str, Any] = dict.fromkeys(
     (
-        "starttls", "mechanisms", "without", "max_line", "plaintext_before_tls", "auth_refusal", "size_limit",
+        "starttls", "mechanisms", "without", "extensions", "max_line", "plaintext_before_tls", "auth_refusal", "size_limit",
         "max_connections", "send_as", "token_lifetime", "expires_in_as_string", "refresh_rotation", "device_interval",
     )
 )  # fmt: skip

@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from typing_extensions import Unpack
 
     from ._native import Mailer as NativeMailer
-    from .options import MessageFields
+    from .options import MessageFields, Requests
 
 
 class Attachment(Record):
@@ -87,12 +87,18 @@ class Message:
 
     @classmethod
     def raw(
-        cls, mime: bytes | EmailMessage | LegacyMessage, *, envelope: Envelope | None = None, tag: str | None = None
+        cls,
+        mime: bytes | EmailMessage | LegacyMessage,
+        *,
+        envelope: Envelope | None = None,
+        tag: str | None = None,
+        **requests: Unpack[Requests],
     ) -> Message:
         """Finished MIME. Bcc is removed, Message-ID and Date are added if absent, line ends repaired;
-        nothing else changes. Without `envelope` the headers say who sends and who receives."""
+        nothing else changes. Without `envelope` the headers say who sends and who receives. `dsn`,
+        `require_tls`, `hold_for` and `hold_until` are those of `MessageFields`."""
         octets = mime if isinstance(mime, (bytes, bytearray, memoryview)) else _octets(mime)
-        fields: dict[str, Any] = {"raw": {"blob": 0}}
+        fields: dict[str, Any] = {**_parts(requests)[0], "raw": {"blob": 0}}
         if envelope is not None:
             fields["envelope"] = _envelope(envelope)
         if tag is not None:

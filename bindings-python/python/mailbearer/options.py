@@ -119,6 +119,7 @@ class Options(TypedDict, total=False):
     store: Union[str, Mapping[str, Any], TokenStore]
     retry: Mapping[str, Any]
     http: Mapping[str, Any]
+    #: ``domain``, ``selector`` and ``private_key`` (PEM: RSA from 2,048 bits, or Ed25519): signs every message.
     dkim: Mapping[str, Any]
     files: Union[Literal["allow", "deny"], "Sequence[str | Path]"]
     timeout: Duration
@@ -126,7 +127,20 @@ class Options(TypedDict, total=False):
     on_event: Callable[["Event"], None]
 
 
-class MessageFields(TypedDict, total=False):
+class Requests(TypedDict, total=False):
+    """What the server is asked for beside taking a message. One that cannot says ``capability_missing``."""
+
+    #: Delivery reports (RFC 3461): ``notify`` (``"never"``, or some of ``"success"``, ``"failure"``,
+    #: ``"delay"``), ``return`` (``"full"`` or ``"headers"``), ``envelope_id``.
+    dsn: Mapping[str, Any]
+    #: Nobody on the way may pass it on without TLS (RFC 8689).
+    require_tls: bool
+    #: How long the server keeps it first (RFC 4865), with its unit, such as ``"2h"``; or until when.
+    hold_for: str
+    hold_until: dt.datetime
+
+
+class MessageFields(Requests, total=False):
     """What a message is made of. A dictionary may say ``from`` for ``from_``."""
 
     from_: Addrs
@@ -147,6 +161,5 @@ class MessageFields(TypedDict, total=False):
     list_unsubscribe: Sequence[str]
     calendar: Union[str, bytes]
     priority: Literal["high", "normal", "low"]
-    dsn: Mapping[str, Any]
     envelope: Envelope
     tag: str

@@ -33,13 +33,14 @@ pub(super) fn of_receipt(receipt: &Receipt) -> i32 {
 }
 
 fn message(arguments: &MessageArguments, mailer: &Mailer) -> Result<Message> {
-    let files = [&arguments.text_file, &arguments.html_file].into_iter().flatten();
+    let files = [&arguments.text_file, &arguments.html_file, &arguments.calendar].into_iter().flatten();
     if files.chain(&arguments.attach).filter(|path| is_input(path)).count() > 1 {
         return Err(Failure::Usage("only one thing can come from standard input".into(), ""));
     }
     let text = body(&arguments.text, arguments.text_file.as_deref())?;
     let html = body(&arguments.html, arguments.html_file.as_deref())?;
-    if text.is_none() && html.is_none() && arguments.attach.is_empty() {
+    let calendar = body(&None, arguments.calendar.as_deref())?;
+    if text.is_none() && html.is_none() && calendar.is_none() && arguments.attach.is_empty() {
         return Err(Failure::Usage(
             "the message has no content".into(),
             "Give --text, --text-file, --html, --html-file or --attach; --text-file - reads standard input.",
@@ -56,9 +57,14 @@ fn message(arguments: &MessageArguments, mailer: &Mailer) -> Result<Message> {
             fields.insert(name.into(), json!(list));
         }
     }
-    for (name, value) in
-        [("subject", &arguments.subject), ("text", &text), ("html", &html), ("tag", &arguments.tag)]
-    {
+    for (name, value) in [
+        ("subject", &arguments.subject),
+        ("text", &text),
+        ("html", &html),
+        ("tag", &arguments.tag),
+        ("calendar", &calendar),
+        ("hold_for", &arguments.hold_for),
+    ] {
         if let Some(value) = value {
             fields.insert(name.into(), json!(value));
         }
@@ -74,6 +80,12 @@ fn message(arguments: &MessageArguments, mailer: &Mailer) -> Result<Message> {
             path_text(path).map(Value::from)
         });
         fields.insert("attachments".into(), attached.collect::<Result<_>>()?);
+    }
+    if !arguments.notify.is_empty() {
+        fields.insert("dsn".into(), json!({ "notify": arguments.notify }));
+    }
+    if arguments.require_tls {
+        fields.insert("require_tls".into(), json!(true));
     }
     if !arguments.header.is_empty() {
         fields.insert("headers".into(), headers(&arguments.header)?);

@@ -4,6 +4,7 @@
 //! with the provider's preset applied. Nothing here touches the network.
 
 mod auth;
+mod dkim;
 mod duration;
 mod load;
 mod mistake;
@@ -15,6 +16,7 @@ mod settings;
 mod spelling;
 
 pub(crate) use auth::check_redirect_uri;
+pub use dkim::{DkimKey, DkimOptions, DkimSettings};
 pub use duration::parse_duration;
 pub use load::{from_env, from_file, overlay, scalar, search_path};
 pub(crate) use mistake::nearest;

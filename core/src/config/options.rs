@@ -9,6 +9,7 @@ use std::time::Duration;
 use serde::{Deserialize, Deserializer, de};
 use serde_json::Value;
 
+use super::dkim::DkimOptions;
 use super::duration;
 use super::mistake;
 use super::secret::SecretSource;
@@ -37,6 +38,8 @@ pub struct Options {
     pub tls: TlsOptions,
     /// Where tokens are kept.
     pub store: Option<StoreOptions>,
+    /// Signs every message (DKIM, RFC 6376); none by default, since providers sign for their own domains.
+    pub dkim: Option<DkimOptions>,
     /// How often, and how soon, a send is tried again.
     pub retry: RetryOptions,
     /// How the sign-in service is reached.

@@ -7,6 +7,7 @@ use std::time::{Duration, SystemTime};
 use url::Url;
 
 use super::auth::Resolver;
+use super::dkim::DkimSettings;
 use super::options::*;
 use super::proxy::HttpProxy;
 use super::secret::SecretSource;
@@ -52,6 +53,8 @@ pub struct Settings {
     pub partial: Partial,
     /// Which local files a message may attach.
     pub files: FilePolicy,
+    /// Whose signature goes on every message.
+    pub dkim: Option<DkimSettings>,
 }
 
 /// How tokens are acquired.
@@ -309,6 +312,7 @@ impl Settings {
             timeout: options.timeout,
             partial: options.partial,
             files: options.files,
+            dkim: options.dkim.as_ref().map(DkimSettings::read).transpose()?,
         })
     }
 

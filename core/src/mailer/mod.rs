@@ -312,7 +312,10 @@ impl Mailer {
     async fn prepare(&self, message: &Message) -> Result<Rendered> {
         let settings = &self.inner.settings;
         let defaults = Defaults { from: self.sender(), files: &settings.files, spelling: settings.spelling };
-        let rendered = message.render(defaults).await?;
+        let mut rendered = message.render(defaults).await?;
+        if let Some(dkim) = &settings.dkim {
+            rendered = Message::signed(rendered, dkim.clone()).await?;
+        }
         let (count, most) = (rendered.envelope.rcpt_to.len(), settings.preset.max_recipients);
         if count > most {
             return Err(Error::invalid_message(

@@ -54,6 +54,20 @@ impl Content {
         Self { segments: segments.into() }
     }
 
+    /// The same with `front` before it.
+    pub(super) fn behind(&self, front: Bytes) -> Self {
+        if let Some(octets) = self.in_memory() {
+            // Small messages stay in one piece, so that they may run ahead.
+            return Bytes::from([&front[..], &octets[..]].concat()).into();
+        }
+        let rest = self.segments.iter().map(|segment| match segment {
+            Segment::Octets(octets) => Segment::Octets(octets.clone()),
+            Segment::File(file) => Segment::File(file.clone()),
+            Segment::Stream(one) => Segment::Stream(one.clone()),
+        });
+        Self { segments: std::iter::once(Segment::Octets(front)).chain(rest).collect() }
+    }
+
     /// All of it, if it lies in memory.
     pub(crate) fn in_memory(&self) -> Option<&Bytes> {
         match &self.segments[..] {

@@ -8,6 +8,7 @@ mod attachment;
 mod builder;
 mod byte_stream;
 mod content;
+mod dkim;
 mod encoded_word;
 mod envelope;
 mod fields;
@@ -27,11 +28,12 @@ mod tests;
 mod transfer;
 
 use std::sync::Arc;
+use std::time::SystemTime;
 
 use bytes::Bytes;
 use serde_json::{Map, Value, json};
 
-use crate::config::{FilePolicy, MailboxOption, Spelling};
+use crate::config::{DkimSettings, FilePolicy, MailboxOption, Spelling};
 use crate::error::{Error, ErrorCode, Result};
 use crate::receipt::Envelope;
 
@@ -129,7 +131,8 @@ impl Message {
     ) -> Result<Self> {
         let fields = spelling.to_core(fields);
         if fields.get("raw").is_some() {
-            return Raw::read(fields, &blobs, spelling).map(|raw| Self { kind: Arc::new(Kind::Raw(Box::new(raw))) });
+            return Raw::read(fields, &blobs, spelling)
+                .map(|raw| Self { kind: Arc::new(Kind::Raw(Box::new(raw))) });
         }
         Fields::read(fields, &blobs, spelling, default_sender).map(Self::built)
     }
@@ -218,6 +221,21 @@ impl Message {
         tokio::task::spawn_blocking(work)
             .await
             .map_err(|e| Error::new(ErrorCode::Internal, format!("cannot build the message: {e}")))?
+    }
+
+    /// The same with the mailer's signature.
+    ///
+    /// # Errors
+    /// `config_invalid` for a stream, `attachment_unreadable`.
+    pub(crate) async fn signed(rendered: Rendered, dkim: DkimSettings) -> Result<Rendered> {
+        let work = move || {
+            let content = dkim::sign(&rendered.content, &dkim, SystemTime::now())?;
+            Ok(Rendered { content, ..rendered })
+        };
+        // An RSA signature alone takes a millisecond.
+        tokio::task::spawn_blocking(work)
+            .await
+            .map_err(|e| Error::new(ErrorCode::Internal, format!("cannot sign the message: {e}")))?
     }
 
     fn built(fields: Fields) -> Self {
