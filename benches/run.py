@@ -1,5 +1,5 @@
 """`make bench`: the figures of docs/benchmarks.md, with peers in the same run. Only ratios mean anything: the
-machines are shared. `run.py round-trips` runs a part: round-trips first throughput idle import."""
+machines are shared. `run.py round-trips` runs a part: round-trips first throughput large idle import."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ import os
 import statistics
 import subprocess
 import sys
+import tempfile
 from pathlib import Path
 from typing import Any
 
@@ -171,6 +172,37 @@ def first() -> None:
     print(f"  mailbearer / nodemailer: {medians['mailbearer'] / medians['nodemailer']:.2f}")
 
 
+LARGE: dict[str, list[str | Path]] = {
+    "raw copy": [BIN / "large", "copy"],
+    "rust": [BIN / "large"],
+    "python": [PYTHON, HERE / "peers/large.py", "mailbearer"],
+    "node": ["node", HERE / "peers/large.cjs", "mailbearer"],
+    "smtplib": [PYTHON, HERE / "peers/large.py", "smtplib"],
+    "nodemailer": ["node", HERE / "peers/large.cjs", "nodemailer"],
+}
+
+
+def large() -> None:
+    print("\n100 MB attached from a path, one connection, no delay; the raw copy writes as many octets over the same TLS")
+    with tempfile.TemporaryDirectory() as folder, Service(BIN / "sink") as sink:
+        file = Path(folder) / "big.bin"
+        file.write_bytes(os.urandom(1 << 20) * 100)
+        given = json.dumps(options(sink, sink["port"]))
+        runs: dict[str, list[dict[str, float]]] = {who: [] for who in LARGE}
+        # In turns, so that what disturbs meets all.
+        for who in [*LARGE] * 5:
+            ran = subprocess.run(
+                [*map(str, LARGE[who]), given, str(file)], capture_output=True, text=True, env=ENVIRONMENT, timeout=300
+            )
+            assert ran.returncode == 0, f"{who}: {ran.stderr[-2000:]}"
+            runs[who].append(json.loads(ran.stdout.splitlines()[-1]))
+    copy = min(one["seconds"] for one in runs["raw copy"])
+    for who, several in runs.items():
+        seconds = min(one["seconds"] for one in several)
+        peak = max(one.get("peak", 0) for one in several) / (1 << 20)
+        print(f"  {who:10} {137 / seconds:6.0f} MB/s  {copy / seconds:5.2f} of the copy  {peak:6.1f} MB over idle")
+
+
 IDLE = """
 import json, os
 from mailbearer import Mailer
@@ -210,7 +242,14 @@ def imports() -> None:
         print(f"  {name:22} {(took(full) - took(bare)) * 1000:5.1f} ms")
 
 
-PARTS = {"round-trips": round_trips, "first": first, "throughput": throughput, "idle": idle, "import": imports}
+PARTS = {
+    "round-trips": round_trips,
+    "first": first,
+    "throughput": throughput,
+    "large": large,
+    "idle": idle,
+    "import": imports,
+}
 
 if __name__ == "__main__":
     for part in sys.argv[1:] or PARTS:
