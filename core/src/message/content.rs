@@ -132,8 +132,9 @@ impl Content {
             match segment {
                 Segment::Octets(octets) => take(octets),
                 Segment::File(file) => {
+                    let mut buffer = Vec::new();
                     for at in pieces(file.size()) {
-                        take(&encoded_piece(file, at)?);
+                        take(&encoded_piece(file, at, &mut buffer)?);
                     }
                     file.check_unchanged()?;
                 }
@@ -232,10 +233,13 @@ async fn put(out: &Out, octets: Bytes) -> Result<()> {
 
 async fn feed_file(file: &Arc<OpenFile>, out: &Out) -> Result<()> {
     let died = |e| Error::new(ErrorCode::Internal, format!("the reading of an attachment ended: {e}"));
+    let mut buffer = Vec::new();
     for at in pieces(file.size()) {
         let reader = file.clone();
         // A thread for the moment of reading, and not for the time of sending.
-        let piece = tokio::task::spawn_blocking(move || encoded_piece(&reader, at)).await.map_err(died)??;
+        let read = move || encoded_piece(&reader, at, &mut buffer).map(|piece| (piece, buffer));
+        let piece;
+        (piece, buffer) = tokio::task::spawn_blocking(read).await.map_err(died)??;
         put(out, piece.into()).await?;
     }
     let reader = file.clone();
@@ -247,11 +251,12 @@ fn pieces(size: u64) -> impl Iterator<Item = u64> {
     (0..size).step_by(PIECE)
 }
 
-fn encoded_piece(file: &OpenFile, at: u64) -> Result<Vec<u8>> {
-    let mut piece = vec![0; (file.size() - at).min(PIECE as u64) as usize];
-    file.read_exact_at(&mut piece, at)?;
+/// `buffer` is used again for the next one.
+fn encoded_piece(file: &OpenFile, at: u64, buffer: &mut Vec<u8>) -> Result<Vec<u8>> {
+    buffer.resize((file.size() - at).min(PIECE as u64) as usize, 0);
+    file.read_exact_at(buffer, at)?;
     let mut lines = Vec::new();
-    transfer::base64(&piece, &mut lines);
+    transfer::base64(buffer, &mut lines);
     Ok(lines)
 }
 

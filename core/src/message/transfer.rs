@@ -1,22 +1,37 @@
 //! Content-Transfer-Encodings (RFC 2045 §6): octets made fit for lines of mail.
 
-use base64::Engine;
-use base64::engine::general_purpose::STANDARD;
+use base64_simd::{Out, STANDARD};
 
 /// Octets that make one full line of base64.
 pub(super) const LINE_OCTETS: usize = 57;
 
 /// Lines of 76 characters, each ended (RFC 2045 §6.8).
 pub(super) fn base64(octets: &[u8], out: &mut Vec<u8>) {
-    let mut at = out.len();
-    out.resize(at + base64_size(octets.len() as u64) as usize, 0);
-    for chunk in octets.chunks(LINE_OCTETS) {
-        // There is room for each line: the size was counted.
-        at += STANDARD.encode_slice(chunk, &mut out[at..]).unwrap_or(0);
-        out[at..at + 2].copy_from_slice(b"\r\n");
-        at += 2;
+    out.reserve(base64_size(octets.len() as u64) as usize);
+    // Many lines are encoded at once and then laid into a block that has the ends already: filling `out` with
+    // zeros first would cost as much as encoding.
+    let mut characters = [0; BLOCK * 76];
+    let mut lines = [0; BLOCK * 78];
+    for line in lines.chunks_exact_mut(78) {
+        line[76..].copy_from_slice(b"\r\n");
+    }
+    let mut blocks = octets.chunks_exact(BLOCK * LINE_OCTETS);
+    for block in blocks.by_ref() {
+        let _ = STANDARD.encode(block, Out::from_slice(&mut characters));
+        for (line, characters) in lines.chunks_exact_mut(78).zip(characters.chunks_exact(76)) {
+            line[..76].copy_from_slice(characters);
+        }
+        out.extend_from_slice(&lines);
+    }
+    let rest = STANDARD.encode(blocks.remainder(), Out::from_slice(&mut characters));
+    for line in rest.chunks(76) {
+        out.extend_from_slice(line);
+        out.extend_from_slice(b"\r\n");
     }
 }
+
+/// Lines encoded at once.
+const BLOCK: usize = 32;
 
 /// How many octets `octets` of them become.
 pub(super) fn base64_size(octets: u64) -> u64 {
