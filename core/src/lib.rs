@@ -16,6 +16,7 @@ mod message;
 mod metrics;
 mod net;
 mod oauth;
+mod private_key;
 mod process;
 pub mod provider;
 mod random;

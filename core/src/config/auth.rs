@@ -6,6 +6,7 @@ use std::time::{Duration, SystemTime, UNIX_EPOCH};
 use serde_json::Value;
 use url::Url;
 
+use super::credential::{AssertionOption, ClientCredential};
 use super::mistake;
 use super::options::{AuthOptions, Cloud, Options};
 use super::settings::{AuthSettings, Endpoints, GrantKind, Surroundings, is_loopback, shown};
@@ -26,7 +27,8 @@ pub(super) struct Resolver<'a> {
 impl Resolver<'_> {
     pub(super) fn auth(&self) -> Result<AuthSettings> {
         let grant = self.grant()?;
-        self.keys_belong(grant)?;
+        let credential = self.credential()?;
+        self.keys_belong(grant, &credential)?;
         self.refused(grant)?;
         let auth = self.auth;
         let tenant = self.tenant(grant)?;
@@ -43,7 +45,7 @@ impl Resolver<'_> {
             grant,
             family: self.preset.family,
             client_id: auth.client_id.clone().unwrap_or_default(),
-            client_secret: auth.client_secret.clone(),
+            credential,
             scopes: self.scopes(grant)?,
             login_scopes: self.preset.login_scopes,
             endpoints: self.endpoints(grant, &tenant)?,
@@ -83,14 +85,40 @@ impl Resolver<'_> {
         })
     }
 
+    /// How the application proves who it is: one way, or none.
+    fn credential(&self) -> Result<ClientCredential> {
+        let auth = self.auth;
+        let given =
+            [auth.client_secret.is_some(), auth.certificate.is_some(), auth.client_assertion.is_some()];
+        if given.iter().filter(|given| **given).count() > 1 {
+            return Err(self
+                .config("auth", |p| {
+                    format!("`{p}` has several of client_secret, certificate and client_assertion")
+                })
+                .with_hint("An application proves who it is in one way: give one of them."));
+        }
+        if let Some(certificate) = &auth.certificate {
+            certificate.check(&self.spelling.path("auth.certificate"))?;
+            return Ok(ClientCredential::Certificate(certificate.clone()));
+        }
+        if let Some(AssertionOption(source)) = &auth.client_assertion {
+            source.check(&self.spelling.path("auth.client_assertion"))?;
+            return Ok(ClientCredential::Assertion(source.clone()));
+        }
+        Ok(auth.client_secret.clone().map_or(ClientCredential::None, ClientCredential::Secret))
+    }
+
     /// Each grant takes the keys that mean something to it, and needs some of them.
-    fn keys_belong(&self, grant: GrantKind) -> Result<()> {
+    fn keys_belong(&self, grant: GrantKind, credential: &ClientCredential) -> Result<()> {
         use GrantKind::*;
         let auth = self.auth;
         let client = matches!(grant, ClientCredentials | AuthorizationCode | DeviceCode | RefreshToken);
-        let rows: [(&str, bool, bool, bool); 12] = [
+        let proven = !matches!(credential, ClientCredential::None);
+        let rows: [(&str, bool, bool, bool); 14] = [
             ("client_id", auth.client_id.is_some(), client, client),
-            ("client_secret", auth.client_secret.is_some(), client, grant == ClientCredentials),
+            ("certificate", auth.certificate.is_some(), client, false),
+            ("client_assertion", auth.client_assertion.is_some(), client, false),
+            ("client_secret", auth.client_secret.is_some(), client, grant == ClientCredentials && !proven),
             ("redirect_uri", auth.redirect_uri.is_some(), grant == AuthorizationCode, false),
             ("prompt", auth.prompt.is_some(), grant == AuthorizationCode, false),
             ("login_hint", auth.login_hint.is_some(), grant == AuthorizationCode, false),
@@ -112,7 +140,12 @@ impl Resolver<'_> {
             if needed && !present {
                 return Err(self
                     .config(&path, |p| format!("`{p}` is missing"))
-                    .with_hint(format!("The grant {} needs it.", grant.as_str())));
+                    .with_hint(match key {
+                        "client_secret" => {
+                            "The application proves who it is by a secret, a certificate (auth.certificate) or a federated token (auth.client_assertion).".to_owned()
+                        }
+                        _ => format!("The grant {} needs it.", grant.as_str()),
+                    }));
             }
         }
         if grant == Callback && !self.around.callback {

@@ -1,16 +1,13 @@
 //! `dkim`: whose signature goes on every message.
 
 use std::fmt;
-use std::sync::Arc;
 
-use ring::rand::SystemRandom;
-use ring::signature::{Ed25519KeyPair, RSA_PKCS1_SHA256, RsaKeyPair};
-use rustls::pki_types::PrivateKeyDer;
-use rustls::pki_types::pem::PemObject;
+use ring::digest::{SHA256, digest};
 use serde::Deserialize;
 
 use super::secret::SecretSource;
-use crate::error::{Error, ErrorCode, Result};
+use crate::error::{Error, Result};
+use crate::private_key::{Algorithm, PrivateKey};
 
 /// `dkim.*`: all three are required.
 #[derive(Clone, Debug, Deserialize)]
@@ -37,12 +34,7 @@ pub struct DkimSettings {
 
 /// A private key; it is never printed.
 #[derive(Clone)]
-pub struct DkimKey(Arc<Pair>);
-
-enum Pair {
-    Rsa(RsaKeyPair),
-    Ed25519(Ed25519KeyPair),
-}
+pub struct DkimKey(PrivateKey);
 
 impl DkimSettings {
     pub(super) fn read(options: &DkimOptions) -> Result<Self> {
@@ -79,49 +71,28 @@ impl DkimKey {
                 "Make one with: openssl genpkey -algorithm RSA -pkeyopt rsa_keygen_bits:2048 -out dkim.pem",
             )
         };
-        let key =
-            PrivateKeyDer::from_pem_slice(pem.as_bytes()).map_err(|_| wrong("is no private key in PEM"))?;
-        let pair = match &key {
-            PrivateKeyDer::Pkcs1(der) => RsaKeyPair::from_der(der.secret_pkcs1_der()).map(Pair::Rsa),
-            PrivateKeyDer::Pkcs8(der) => {
-                let der = der.secret_pkcs8_der();
-                // Keys without their public half are as good: OpenSSL writes such.
-                match Ed25519KeyPair::from_pkcs8_maybe_unchecked(der) {
-                    Ok(pair) => Ok(Pair::Ed25519(pair)),
-                    Err(_) => RsaKeyPair::from_pkcs8(der).map(Pair::Rsa),
-                }
-            }
-            _ => return Err(wrong("is neither an RSA nor an Ed25519 key")),
-        };
-        let pair = pair.map_err(|e| {
-            wrong(&format!("cannot be used: RSA with at least 2,048 bits or Ed25519 is needed ({e})"))
-        })?;
-        Ok(Self(Arc::new(pair)))
+        let key = PrivateKey::from_pem(pem).map_err(|what| wrong(&what))?;
+        match key.algorithm() {
+            Algorithm::Ps256 | Algorithm::Ed25519 => Ok(Self(key)),
+            _ => Err(wrong("is neither an RSA nor an Ed25519 key")),
+        }
     }
 
     /// `a=`.
     pub(crate) fn algorithm(&self) -> &'static str {
-        match &*self.0 {
-            Pair::Rsa(_) => "rsa-sha256",
-            Pair::Ed25519(_) => "ed25519-sha256",
+        match self.0.algorithm() {
+            Algorithm::Ed25519 => "ed25519-sha256",
+            _ => "rsa-sha256",
         }
     }
 
     /// # Errors
     /// `internal` if the system has no randomness.
     pub(crate) fn sign(&self, input: &[u8]) -> Result<Vec<u8>> {
-        match &*self.0 {
-            Pair::Rsa(pair) => {
-                let mut out = vec![0; pair.public().modulus_len()];
-                pair.sign(&RSA_PKCS1_SHA256, &SystemRandom::new(), input, &mut out)
-                    .map_err(|_| Error::new(ErrorCode::Internal, "the message cannot be signed"))?;
-                Ok(out)
-            }
+        match self.0.algorithm() {
             // RFC 8463 §3: the hash is signed, and not what was hashed.
-            Pair::Ed25519(pair) => {
-                let digest = ring::digest::digest(&ring::digest::SHA256, input);
-                Ok(pair.sign(digest.as_ref()).as_ref().to_vec())
-            }
+            Algorithm::Ed25519 => self.0.sign(Algorithm::Ed25519, digest(&SHA256, input).as_ref()),
+            _ => self.0.sign(Algorithm::Rs256, input),
         }
     }
 }

@@ -4,6 +4,7 @@
 //! with the provider's preset applied. Nothing here touches the network.
 
 mod auth;
+mod credential;
 mod dkim;
 mod duration;
 mod load;
@@ -16,6 +17,8 @@ mod settings;
 mod spelling;
 
 pub(crate) use auth::check_redirect_uri;
+pub(crate) use credential::Certificate;
+pub use credential::{AssertionOption, CertificateOptions, ClientCredential};
 pub use dkim::{DkimKey, DkimOptions, DkimSettings};
 pub use duration::parse_duration;
 pub use load::{from_env, from_file, overlay, scalar, search_path};

@@ -9,6 +9,7 @@ use std::time::Duration;
 use serde::{Deserialize, Deserializer, de};
 use serde_json::Value;
 
+use super::credential::{AssertionOption, CertificateOptions};
 use super::dkim::DkimOptions;
 use super::duration;
 use super::mistake;
@@ -124,6 +125,10 @@ pub struct AuthOptions {
     pub client_id: Option<String>,
     /// The application's secret; absent for public clients.
     pub client_secret: Option<SecretSource>,
+    /// The application's certificate, instead of a secret.
+    pub certificate: Option<CertificateOptions>,
+    /// A federated token, instead of a secret: a text, `{file}`, `{env}` or `{command}`, read at every use.
+    pub client_assertion: Option<AssertionOption>,
     /// `smtp`, `imap`, `pop`, or full scopes; the provider's SMTP scope where absent.
     pub scopes: Option<Vec<String>>,
     /// The sign-in service's base URL; Microsoft's paths are put behind it.

@@ -7,6 +7,7 @@ use std::time::{Duration, SystemTime};
 use url::Url;
 
 use super::auth::Resolver;
+use super::credential::ClientCredential;
 use super::dkim::DkimSettings;
 use super::options::*;
 use super::proxy::HttpProxy;
@@ -68,8 +69,8 @@ pub struct AuthSettings {
     pub tenant: String,
     /// The application's id; empty for `access_token` and `callback`.
     pub client_id: String,
-    /// The application's secret.
-    pub client_secret: Option<SecretSource>,
+    /// How the application proves who it is.
+    pub credential: ClientCredential,
     /// Full scopes for the resource, without the login scopes.
     pub scopes: Vec<String>,
     /// What is asked for beside `scopes` when a person signs in.

@@ -2,12 +2,15 @@
 //!
 //! The client authenticates in the body: Entra and Google take it, and some services take nothing else.
 
+use std::time::SystemTime;
+
 use url::form_urlencoded;
 use zeroize::Zeroizing;
 
+use super::assertion;
 use super::endpoint::{self, TokenAnswer};
 use super::hints::Asked;
-use crate::config::{AuthSettings, GrantKind, Secret, SecretSource, Settings};
+use crate::config::{AuthSettings, ClientCredential, GrantKind, Secret, SecretSource, Settings};
 use crate::error::{Error, Result};
 use crate::provider::Family;
 
@@ -109,11 +112,11 @@ fn refresh_scopes(auth: &AuthSettings) -> Vec<&str> {
     out
 }
 
-/// Posts `form` to the token endpoint with the application's id and secret. The secret is read now;
-/// if it is refused it is read once more and, if it changed meanwhile, tried once.
+/// Posts `form` to the token endpoint with the application's id and proof. What proves it is read now; if it is
+/// refused it is read once more and, if it changed meanwhile, tried once.
 ///
 /// # Errors
-/// Those of [`endpoint::request_token`]; `config_invalid` if the secret cannot be read.
+/// Those of [`endpoint::request_token`]; `config_invalid` if the proof cannot be read.
 pub(crate) async fn submit(
     settings: &Settings,
     auth: &AuthSettings,
@@ -127,13 +130,12 @@ pub(crate) async fn submit(
         ));
     };
     let form = form.with("client_id", auth.client_id.clone());
-    let Some(source) = &auth.client_secret else {
+    let Some((source, field)) = proof(settings, auth) else {
         return endpoint::request_token(settings, auth, asked, url, &form).await;
     };
-    let field = settings.spelling.path("auth.client_secret");
-    let secret = source.read(&field).await?;
-    let signed = |secret: &Secret| form.clone().with("client_secret", secret.expose());
-    let refusal = match endpoint::request_token(settings, auth, asked, url, &signed(&secret)).await {
+    let read = source.read(&field).await?;
+    let signed = |read: &Secret| sign(auth, form.clone(), &field, read, url.as_str());
+    let refusal = match endpoint::request_token(settings, auth, asked, url, &signed(&read)?).await {
         Err(error) if error.oauth().is_some_and(|detail| detail.error == "invalid_client") => error,
         other => return other,
     };
@@ -141,11 +143,38 @@ pub(crate) async fn submit(
         return Err(refusal);
     }
     match source.read(&field).await {
-        Ok(renewed) if renewed != secret => {
-            endpoint::request_token(settings, auth, asked, url, &signed(&renewed)).await
+        Ok(renewed) if renewed != read => {
+            endpoint::request_token(settings, auth, asked, url, &signed(&renewed)?).await
         }
         _ => Err(refusal),
     }
+}
+
+/// Where the proof stands, and its option's name.
+fn proof<'a>(settings: &Settings, auth: &'a AuthSettings) -> Option<(&'a SecretSource, String)> {
+    let (source, field) = match &auth.credential {
+        ClientCredential::None => return None,
+        ClientCredential::Secret(source) => (source, "auth.client_secret"),
+        ClientCredential::Certificate(options) => (&options.source, "auth.certificate"),
+        ClientCredential::Assertion(source) => (source, "auth.client_assertion"),
+    };
+    Some((source, settings.spelling.path(field)))
+}
+
+/// The form with the proof that was `read`.
+fn sign(auth: &AuthSettings, form: Form, field: &str, read: &Secret, audience: &str) -> Result<Form> {
+    let assertion = match &auth.credential {
+        ClientCredential::None => return Ok(form),
+        ClientCredential::Secret(_) => return Ok(form.with("client_secret", read.expose())),
+        ClientCredential::Assertion(_) => read.clone(),
+        ClientCredential::Certificate(options) => {
+            let certificate = options.parse(field, read)?;
+            assertion::client(&certificate, &auth.client_id, audience, options.send_chain, SystemTime::now())?
+        }
+    };
+    Ok(form
+        .with("client_assertion_type", "urn:ietf:params:oauth:client-assertion-type:jwt-bearer")
+        .with("client_assertion", assertion.expose()))
 }
 
 #[cfg(test)]

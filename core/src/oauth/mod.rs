@@ -4,6 +4,7 @@
 //! Nothing here keeps tokens or decides when to ask for one: that is `token`. Redirects are never
 //! followed, and a JWT's claims are read but never trusted.
 
+pub(crate) mod assertion;
 pub(crate) mod claims;
 mod code;
 pub(crate) mod device;

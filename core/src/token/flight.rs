@@ -14,7 +14,7 @@ use super::freshness::{self, Freshness, Now};
 use super::source::Shared;
 use super::state::{Failure, Held, Landing, Unsaved};
 use super::store::{Key, Versioned};
-use crate::config::{AuthSettings, GrantKind, Secret, SecretSource};
+use crate::config::{AuthSettings, GrantKind, Secret};
 use crate::error::{Error, ErrorCode, Result};
 use crate::event::Event;
 use crate::host::TokenRequest;
@@ -260,10 +260,7 @@ impl Run<'_> {
                 return Err(error);
             }
             // A command that brings the application's secret runs within the claim too.
-            let reading = match auth.client_secret {
-                Some(SecretSource::Command(_)) => COMMAND_TIME,
-                _ => Duration::ZERO,
-            };
+            let reading = if auth.credential.is_command() { COMMAND_TIME } else { Duration::ZERO };
             let until = SystemTime::now() + shared.settings.http_timeout + reading + CLAIM_MARGIN;
             entry.refreshing = Some(Claim { owner: self.owner.clone(), until: entry::millis(until) });
             if !shared.store().save(&key, Some(&entry), version).await? {
