@@ -1,7 +1,7 @@
 'use strict'
 // JavaScript's own types to what crosses the border, and back.
 
-const { Readable } = require('node:stream')
+const { Readable, addAbortSignal } = require('node:stream')
 const native = require('../native.cjs')
 const { MailError, invalid } = require('./errors.cjs')
 
@@ -84,7 +84,7 @@ async function keep(store, { op, key, entry, version }) {
 }
 
 // A message's fields, its octets and streams apart: at once, or as a promise where finished MIME must be read first.
-function message(given) {
+function message(given, signal) {
   if (given === null || typeof given !== 'object' || Array.isArray(given)) {
     throw invalid('message_invalid', null, `a message is an object of fields, not ${given === null ? 'null' : typeof given}`)
   }
@@ -95,7 +95,7 @@ function message(given) {
   if (raw !== undefined) {
     fields.raw = { blob: 0 }
     if (!(raw instanceof Readable)) return { fields, blobs: [octets(raw, 'raw')], streams }
-    return whole(raw).then((octets) => ({ fields, blobs: [octets], streams }))
+    return whole(raw, signal).then((octets) => ({ fields, blobs: [octets], streams }))
   }
   const blobs = []
   if (attachments !== undefined) {
@@ -121,23 +121,27 @@ function message(given) {
 // Streams of one message, read when the server wants it.
 class Streams {
   pulls = []
-  #all = []
+  #begun = []
 
   add(stream) {
     // Heard from the beginning: an error that nobody hears ends the process.
     let failed
     stream.on('error', (error) => (failed ??= error))
-    this.#all.push(stream)
     let iterator
     // Octets, none at the end, or what went wrong; never throws and never rejects.
     this.pulls.push(async () => {
       try {
         if (failed) throw failed
-        iterator ??= stream[Symbol.asyncIterator]()
+        if (!iterator) {
+          if (stream.readableDidRead || stream.readableEnded || stream.destroyed) throw new Error('it is a stream that was read before')
+          if (stream.readableEncoding) throw new Error('it gives text, not octets: make it without an encoding')
+          iterator = stream[Symbol.asyncIterator]()
+          this.#begun.push(stream)
+        }
         for (;;) {
           const { done, value } = await iterator.next()
           if (done) return Buffer.alloc(0)
-          const piece = Buffer.from(value)
+          const piece = octets(value, 'content')
           if (piece.length > 0) return piece
         }
       } catch (error) {
@@ -146,9 +150,9 @@ class Streams {
     })
   }
 
-  // The message is over: what was not read to its end is given up.
+  // The message is over: what was begun is given up. What was not read is still its owner's.
   end() {
-    for (const stream of this.#all) stream.destroy()
+    for (const stream of this.#begun) stream.destroy()
   }
 }
 
@@ -159,7 +163,8 @@ function octets(content, path) {
   throw invalid('message_invalid', path, `\`${path}\` must be a string, octets or a stream`)
 }
 
-async function whole(stream) {
+async function whole(stream, signal) {
+  if (signal) addAbortSignal(signal, stream)
   const chunks = []
   for await (const chunk of stream) chunks.push(Buffer.from(chunk))
   return Buffer.concat(chunks)

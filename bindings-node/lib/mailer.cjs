@@ -46,7 +46,7 @@ class Mailer extends EventEmitter {
   async send(fields, options) {
     const { signal, call } = callOf(options)
     const sent = await under(signal, call, async () => {
-      const { fields: plain, blobs, streams } = await message(fields)
+      const { fields: plain, blobs, streams } = await message(fields, signal)
       try {
         return await this.#mailer.send(JSON.stringify(plain), blobs, streams.pulls, call)
       } finally {

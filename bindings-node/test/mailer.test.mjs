@@ -55,7 +55,15 @@ test('a stream is read when the server wants it, and destroyed with the send', a
   let reads = 0
   const unread = new Readable({ read() { reads += 1; this.push(null) } })
   await assert.rejects(mailer.send({ ...hello, attachments: [{ content: unread }] }), { responseCode: 550 })
-  assert.deepEqual([reads, unread.destroyed], [0, true])
+  assert.deepEqual([reads, unread.destroyed], [0, false])
+  emulator.clear()
+  emulator.fail('end', { reply: '451 4.3.0 later', times: 1 })
+  const once = { ...hello, attachments: [{ content: Readable.from([Buffer.from('abc')]) }] }
+  await assert.rejects(mailer.send(once), { responseCode: 451, retryable: false })
+  for (const again of [once, { ...hello, attachments: [{ content: unread }, { content: unread }] }]) {
+    await assert.rejects(mailer.send(again), { code: 'attachment_unreadable', message: /read before/ })
+  }
+  assert.deepEqual(emulator.messages, [])
 })
 
 test('a stream that fails delivers nothing', async () => {
@@ -66,6 +74,8 @@ test('a stream that fails delivers nothing', async () => {
   for (const [content, size, message] of [
     [() => Readable.from(torn()), undefined, /the tape tore/],
     [() => createReadStream('/no/such/file'), undefined, /no such file/],
+    [() => Readable.from([new Uint16Array([0x4142])]).setEncoding('utf8'), undefined, /text, not octets/],
+    [() => Readable.from([{ length: 3 }]), undefined, /must be a string, octets/],
     [() => Readable.from([Buffer.from('abc')]), 2, /more octets than the 2/],
   ]) {
     const sent = mailer.send({ ...hello, attachments: [{ content: content(), size }] })

@@ -109,6 +109,29 @@ def test_once_read_it_is_not_sent_again(mailbearer_mailer: Mailer, mailbearer_em
     assert mailbearer_emulator.messages == ()
 
 
+def test_what_was_read_is_not_sent_empty_unless_it_was_put_back(
+    mailbearer_mailer: Mailer, mailbearer_emulator: Emulator
+) -> None:
+    file = io.BytesIO(b"abc")
+    one = Attachment(file)
+    mailbearer_mailer.send(to="ada@example.com", attachments=[one])
+    for again in ([one], [{"content": file}], [Attachment(file)]):
+        with pytest.raises(mailbearer.MessageError, match="read before"):
+            mailbearer_mailer.send(to="ada@example.com", attachments=again)  # type: ignore[arg-type]
+    with pytest.raises(mailbearer.MessageError, match="read before"):
+        mailbearer_mailer.send(to="ada@example.com", attachments=[Attachment(io.BytesIO(b"x"))] + [Attachment(file)] * 2)
+    mailbearer_emulator.clear()
+    file.seek(0)
+    mailbearer_mailer.send(to="ada@example.com", attachments=[one])
+    assert attached(mailbearer_emulator) == b"abc"
+
+
+@pytest.mark.parametrize("content", [5, [1, 2], object()])
+def test_content_is_bytes_or_an_open_file(content: Any) -> None:
+    with pytest.raises(mailbearer.MessageError, match="not a"):
+        Message(to="ada@example.com", attachments=[{"content": content}])  # type: ignore[list-item]
+
+
 def test_over_the_servers_limit_nothing_is_read(mailbearer_mailer: Mailer) -> None:
     source = Source(OCTETS)
     with pytest.raises(mailbearer.MessageError) as caught:
@@ -119,6 +142,7 @@ def test_over_the_servers_limit_nothing_is_read(mailbearer_mailer: Mailer) -> No
 def test_it_is_no_data() -> None:
     message = Message(from_="a@x.org", to="b@x.org", attachments=[Attachment(io.BytesIO(b"abc"))])
     assert message == message
+    assert message != Message(from_="a@x.org", to="b@x.org", attachments=[Attachment(io.BytesIO(b"abc"))])
     for use in (pickle.dumps, Message.to_dict, Message.to_bytes):
         with pytest.raises(mailbearer.MessageError, match="attachments"):
             use(message)

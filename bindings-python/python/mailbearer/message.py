@@ -32,7 +32,7 @@ class Attachment(Record):
     read once, from where it stands, when the server wants the message: a send that fails after that is not
     repeated, and such a message cannot be pickled. `size` is how many octets it has: a server with a limit
     is told ahead, and a file with more or fewer is not delivered. `content_id` makes it part of the HTML,
-    which refers to it as ``cid:…``.
+    which refers to it as ``cid:…``. `size` is for open files only.
     """
 
     __slots__ = ("source", "filename", "content_type", "content_id", "size")
@@ -71,6 +71,58 @@ class Attachment(Record):
     def __repr__(self) -> str:
         shown = f"{len(self.source)} octets" if isinstance(self.source, bytes) else self.source
         return f"Attachment({shown!r}, filename={self.filename!r}, content_type={self.content_type!r})"
+
+
+class _Once:
+    """An open file that is read from where it stands, and not again unless somebody put it back."""
+
+    __slots__ = ("file", "begun")
+
+    def __init__(self, file: Any) -> None:
+        self.file, self.begun = file, False
+
+    def read(self, size: int) -> Any:
+        if not self.begun:
+            if _left.get(self.file, _NEVER) == _position(self.file):
+                raise ValueError("it was read before: open it anew, or put it back with seek(0)")
+            self.begun = True
+        piece = self.file.read(size)
+        _left[self.file] = _position(self.file)
+        return piece
+
+
+def _position(file: Any) -> Any:
+    try:
+        return file.tell()
+    except (AttributeError, OSError, ValueError):
+        return None
+
+
+class _Left:
+    """Where files were left when they were read last; those that cannot be remembered are not."""
+
+    def __init__(self) -> None:
+        self.weak: Any = None
+
+    def get(self, file: Any, default: Any) -> Any:
+        try:
+            return default if self.weak is None else self.weak.get(file, default)
+        except TypeError:
+            return default
+
+    def __setitem__(self, file: Any, position: Any) -> None:
+        if self.weak is None:
+            from weakref import WeakKeyDictionary
+
+            self.weak = WeakKeyDictionary()
+        try:
+            self.weak[file] = position
+        except TypeError:
+            pass
+
+
+_NEVER = object()
+_left = _Left()
 
 
 class Message:
@@ -137,7 +189,11 @@ class Message:
             return NotImplemented
         if self is other:
             return True
-        return self._native.parts() == other._native.parts()
+        try:
+            return self._native.parts() == other._native.parts()
+        except errors.MessageError:
+            # One of them has an open file, and is equal to nothing but itself.
+            return False
 
     def __hash__(self) -> int:
         return hash(self.message_id)
@@ -193,9 +249,9 @@ def sender_of(message: EmailMessage | LegacyMessage) -> str:
     return next((address for _, address in getaddresses([str(value)]) if address), "")
 
 
-def _parts(fields: Mapping[str, Any]) -> tuple[dict[str, Any], list[bytes | BinaryIO]]:
+def _parts(fields: Mapping[str, Any]) -> tuple[dict[str, Any], list[Any]]:
     out: dict[str, Any] = {}
-    blobs: list[bytes | BinaryIO] = []
+    blobs: list[Any] = []
     for key, value in fields.items():
         name = "from" if key == "from_" else key
         if value is None:
@@ -223,7 +279,7 @@ def _mailboxes(value: Any, field: str) -> Any:
     return [mailbox(item, field, errors.invalid_message) for item in items]
 
 
-def _attachment(item: Any, blobs: list[bytes | BinaryIO]) -> Any:
+def _attachment(item: Any, blobs: list[Any]) -> Any:
     if isinstance(item, (str, os.PathLike)):
         return os.fsdecode(item)
     if isinstance(item, Attachment):
@@ -246,7 +302,15 @@ def _attachment(item: Any, blobs: list[bytes | BinaryIO]) -> Any:
         kind = type(item).__name__
         hint = "Give a path, or wrap octets and open files in Attachment."
         raise errors.invalid_message("attachments", f"`attachments`: a {kind} is no attachment", hint)
-    blobs.append(content if hasattr(content, "read") else bytes(content))
+    if hasattr(content, "read"):
+        if hasattr(content, "encoding"):
+            raise errors.invalid_message("attachments", "an attachment's file is opened as text", 'Open it with "rb".')
+        blobs.append(_Once(content))
+    elif isinstance(content, (bytes, bytearray, memoryview)):
+        blobs.append(bytes(content))
+    else:
+        kind = type(content).__name__
+        raise errors.invalid_message("attachments", f"an attachment's content is bytes or an open file, not a {kind}")
     return {**out, "blob": len(blobs) - 1}
 
 

@@ -6,13 +6,15 @@ use std::time::{Duration, SystemTime, UNIX_EPOCH};
 use serde_json::Value;
 use url::Url;
 
-use super::credential::{AssertionOption, ClientCredential};
+use super::credential::{AssertionOption, BearerKey, ClientCredential};
 use super::mistake;
 use super::options::{AuthOptions, Cloud, Options};
+use super::secret::SecretSource;
 use super::settings::{AuthSettings, Endpoints, GrantKind, Surroundings, is_loopback, shown};
 use super::spelling::Spelling;
 use crate::error::{Error, Result};
 use crate::instant;
+use crate::oauth::managed::{Identity, IdentityService};
 use crate::provider::{Family, Preset};
 
 /// Checks `auth.*` against the grant and the provider.
@@ -21,7 +23,7 @@ pub(super) struct Resolver<'a> {
     pub(super) auth: &'a AuthOptions,
     pub(super) preset: &'static Preset,
     pub(super) spelling: Spelling,
-    pub(super) around: Surroundings,
+    pub(super) around: &'a Surroundings,
 }
 
 impl Resolver<'_> {
@@ -44,7 +46,7 @@ impl Resolver<'_> {
         Ok(AuthSettings {
             grant,
             family: self.preset.family,
-            client_id: auth.client_id.clone().unwrap_or_default(),
+            client_id: self.client_id().unwrap_or_default(),
             credential,
             scopes: self.scopes(grant)?,
             login_scopes: self.preset.login_scopes,
@@ -56,6 +58,10 @@ impl Resolver<'_> {
             login_hint: auth.login_hint.clone(),
             domain_hint: auth.domain_hint.clone(),
             claims: auth.claims.clone(),
+            endpoint_given: auth.token_endpoint.is_some(),
+            bearer: self.bearer(grant)?,
+            managed: self.managed(grant)?,
+            command: auth.command.clone().map(|words| (words, auth.timeout.unwrap_or(COMMAND_TIME))),
             refresh_token: auth.refresh_token.clone(),
             access_token: auth.access_token.clone(),
             expires_at: self.expires_at()?,
@@ -105,7 +111,73 @@ impl Resolver<'_> {
             source.check(&self.spelling.path("auth.client_assertion"))?;
             return Ok(ClientCredential::Assertion(source.clone()));
         }
-        Ok(auth.client_secret.clone().map_or(ClientCredential::None, ClientCredential::Secret))
+        if let Some(secret) = &auth.client_secret {
+            return Ok(ClientCredential::Secret(secret.clone()));
+        }
+        // What AKS and others set for a workload that Entra trusts.
+        let file = self.workload("AZURE_FEDERATED_TOKEN_FILE");
+        Ok(file.map_or(ClientCredential::None, |path| {
+            ClientCredential::Assertion(SecretSource::File(path.into()))
+        }))
+    }
+
+    /// A variable of the workload identity, if that is what this grant means.
+    fn workload(&self, name: &str) -> Option<String> {
+        let auth = self.auth;
+        let own =
+            auth.client_secret.is_some() || auth.certificate.is_some() || auth.client_assertion.is_some();
+        let app = auth.grant.as_deref() == Some(GrantKind::ClientCredentials.as_str());
+        let variable = |name: &str| (self.around.variable)(name).filter(|text| !text.is_empty());
+        let meant = app && !own && self.preset.family == Family::Microsoft;
+        if !meant || variable("AZURE_FEDERATED_TOKEN_FILE").is_none() {
+            return None;
+        }
+        variable(name)
+    }
+
+    fn client_id(&self) -> Option<String> {
+        self.auth.client_id.clone().or_else(|| self.workload("AZURE_CLIENT_ID"))
+    }
+
+    fn bearer(&self, grant: GrantKind) -> Result<Option<(BearerKey, String)>> {
+        if grant != GrantKind::JwtBearer {
+            return Ok(None);
+        }
+        let auth = self.auth;
+        let key = match (&auth.key_file, &auth.issuer, &auth.private_key) {
+            (Some(path), _, _) => BearerKey::File(path.clone()),
+            (None, Some(issuer), Some(key)) => BearerKey::Own { issuer: issuer.clone(), key: key.clone() },
+            _ => return Err(self.config("auth.key_file", |p| format!("`{p}` is missing"))),
+        };
+        key.check(self.spelling)?;
+        let subject = auth.subject.clone().or_else(|| self.options.username.clone());
+        Ok(Some((key, subject.unwrap_or_default())))
+    }
+
+    fn managed(&self, grant: GrantKind) -> Result<Option<(IdentityService, Identity)>> {
+        if grant != GrantKind::ManagedIdentity {
+            return Ok(None);
+        }
+        let auth = self.auth;
+        let identity = match (&auth.identity_client_id, &auth.object_id, &auth.resource_id) {
+            (None, None, None) => Identity::System,
+            (Some(id), None, None) => Identity::Client(id.clone()),
+            (None, Some(id), None) => Identity::Object(id.clone()),
+            (None, None, Some(id)) => Identity::Resource(id.clone()),
+            _ => {
+                return Err(self.config("auth.identity_client_id", |_| {
+                    "an identity is named once: by its client id, object id or resource id".to_owned()
+                }));
+            }
+        };
+        let service = IdentityService::detect(self.preset.family, |name| (self.around.variable)(name));
+        let service = service.map_err(|what| self.config("auth.grant", |_| what))?;
+        if matches!(service, IdentityService::Arc(_)) && identity != Identity::System {
+            return Err(self.config("auth.identity_client_id", |p| {
+                format!("`{p}`: a server of Azure Arc has one identity, its own")
+            }));
+        }
+        Ok(Some((service, identity)))
     }
 
     /// Each grant takes the keys that mean something to it, and needs some of them.
@@ -114,8 +186,9 @@ impl Resolver<'_> {
         let auth = self.auth;
         let client = matches!(grant, ClientCredentials | AuthorizationCode | DeviceCode | RefreshToken);
         let proven = !matches!(credential, ClientCredential::None);
-        let rows: [(&str, bool, bool, bool); 14] = [
-            ("client_id", auth.client_id.is_some(), client, client),
+        let managed = grant == ManagedIdentity;
+        let rows: [(&str, bool, bool, bool); 23] = [
+            ("client_id", self.client_id().is_some(), client, client),
             ("certificate", auth.certificate.is_some(), client, false),
             ("client_assertion", auth.client_assertion.is_some(), client, false),
             ("client_secret", auth.client_secret.is_some(), client, grant == ClientCredentials && !proven),
@@ -128,7 +201,26 @@ impl Resolver<'_> {
             ("access_token", auth.access_token.is_some(), grant == AccessToken, grant == AccessToken),
             ("expires_at", auth.expires_at.is_some(), grant == AccessToken, false),
             ("authorization_endpoint", auth.authorization_endpoint.is_some(), client, false),
-            ("token_endpoint", auth.token_endpoint.is_some(), client, false),
+            ("token_endpoint", auth.token_endpoint.is_some(), client || grant == JwtBearer, false),
+            (
+                "key_file",
+                auth.key_file.is_some(),
+                grant == JwtBearer,
+                grant == JwtBearer && auth.issuer.is_none(),
+            ),
+            ("issuer", auth.issuer.is_some(), grant == JwtBearer && auth.key_file.is_none(), false),
+            (
+                "private_key",
+                auth.private_key.is_some(),
+                grant == JwtBearer && auth.key_file.is_none(),
+                grant == JwtBearer && auth.key_file.is_none(),
+            ),
+            ("subject", auth.subject.is_some(), grant == JwtBearer, false),
+            ("identity_client_id", auth.identity_client_id.is_some(), managed, false),
+            ("object_id", auth.object_id.is_some(), managed, false),
+            ("resource_id", auth.resource_id.is_some(), managed, false),
+            ("command", auth.command.is_some(), grant == Command, grant == Command),
+            ("timeout", auth.timeout.is_some(), grant == Command, false),
         ];
         for (key, present, belongs, needed) in rows {
             let path = format!("auth.{key}");
@@ -168,7 +260,8 @@ impl Resolver<'_> {
                 .config("auth.grant", |_| format!("{name} does not take the grant {}", grant.as_str()))
                 .with_hint(*cure));
         }
-        if grant == GrantKind::ClientCredentials && self.options.username.is_none() {
+        let nobody = self.options.username.is_none();
+        if nobody && (grant.is_anonymous() || grant == GrantKind::JwtBearer) {
             return Err(self
                 .config("username", |p| format!("`{p}` is missing"))
                 .with_hint("An application's token does not say whose mailbox to use: name it."));
@@ -184,7 +277,8 @@ impl Resolver<'_> {
             };
         }
         let app_only = grant == GrantKind::ClientCredentials;
-        let tenant = match self.auth.tenant.as_deref() {
+        let workload = self.workload("AZURE_TENANT_ID");
+        let tenant = match self.auth.tenant.as_deref().or(workload.as_deref()) {
             Some(tenant) => tenant,
             None if app_only && self.auth.token_endpoint.is_none() => {
                 return Err(self.config("auth.tenant", |p| format!("`{p}` is missing")).with_hint(
@@ -211,7 +305,7 @@ impl Resolver<'_> {
 
     fn scopes(&self, grant: GrantKind) -> Result<Vec<String>> {
         let preset = self.preset;
-        let app_only = grant == GrantKind::ClientCredentials;
+        let app_only = grant.is_anonymous();
         let delegated = match self.options.cloud {
             Cloud::Global => None,
             Cloud::Us | Cloud::Dod => Some("https://outlook.office365.us/"),
@@ -305,11 +399,13 @@ impl Resolver<'_> {
 
     fn endpoints(&self, grant: GrantKind, tenant: &str) -> Result<Endpoints> {
         let auth = self.auth;
-        if matches!(grant, GrantKind::AccessToken | GrantKind::Callback) {
+        use GrantKind::{AccessToken, Callback, Command, ManagedIdentity};
+        if matches!(grant, AccessToken | Callback | Command | ManagedIdentity) {
             let authority = grant.as_str().to_owned();
             return Ok(Endpoints { authority, token: None, authorization: None, device_authorization: None });
         }
-        let authority = match (auth.authority.as_deref(), self.options.cloud) {
+        let workload = self.workload("AZURE_AUTHORITY_HOST");
+        let authority = match (auth.authority.as_deref().or(workload.as_deref()), self.options.cloud) {
             (Some(authority), _) => authority,
             (None, Cloud::Global) => self.preset.authority,
             (None, _) if self.preset.family != Family::Microsoft => {
@@ -401,6 +497,9 @@ impl Resolver<'_> {
         }
     }
 }
+
+/// How long a program may take that prints a token.
+const COMMAND_TIME: Duration = Duration::from_secs(30);
 
 /// A redirect URI is absolute, without fragment (RFC 6749 §3.1.2); on loopback its path is `/`, since
 /// Entra compares paths and registrations of `http://localhost` have none.

@@ -1,9 +1,12 @@
 //! How an application proves who it is: a secret, a certificate, or somebody else's word for it.
 
+use std::path::PathBuf;
+
 use serde::{Deserialize, Deserializer, de};
 use serde_json::Value;
 
 use super::secret::{Secret, SecretSource};
+use super::spelling::Spelling;
 use crate::error::{Error, Result};
 use crate::private_key::{Algorithm, PrivateKey};
 
@@ -131,5 +134,92 @@ impl<'de> Deserialize<'de> for AssertionOption {
             value = text;
         }
         SecretSource::deserialize(value).map(Self).map_err(de::Error::custom)
+    }
+}
+
+/// The key of a service account (RFC 7523 §2.1).
+#[derive(Clone, Debug)]
+pub enum BearerKey {
+    /// Google's JSON file.
+    File(PathBuf),
+    /// An issuer and its key.
+    Own {
+        /// `iss`.
+        issuer: String,
+        /// PEM.
+        key: SecretSource,
+    },
+}
+
+/// What signs in a service account's name.
+pub(crate) struct Bearer {
+    pub(crate) issuer: String,
+    pub(crate) key: PrivateKey,
+    /// Which of its keys.
+    pub(crate) key_id: Option<String>,
+    /// Where it is told to go.
+    pub(crate) token_uri: Option<String>,
+}
+
+#[derive(Deserialize)]
+struct KeyFile {
+    client_email: String,
+    private_key: String,
+    private_key_id: Option<String>,
+    token_uri: Option<String>,
+}
+
+impl BearerKey {
+    /// Checks at construction what can be read without running anything.
+    pub(super) fn check(&self, spelling: Spelling) -> Result<()> {
+        match self {
+            Self::Own { key: SecretSource::Command(_), .. } => Ok(()),
+            Self::Own { key, .. } => {
+                let field = spelling.path("auth.private_key");
+                self.parse(&field, &key.read_now(&field)?).map(|_| ())
+            }
+            Self::File(path) => {
+                let field = spelling.path("auth.key_file");
+                self.parse(&field, &SecretSource::File(path.clone()).read_now(&field)?).map(|_| ())
+            }
+        }
+    }
+
+    /// Reads it as it is now.
+    ///
+    /// # Errors
+    /// `config_invalid`.
+    pub(crate) async fn read(&self, spelling: Spelling) -> Result<Bearer> {
+        match self {
+            Self::Own { key, .. } => {
+                let field = spelling.path("auth.private_key");
+                self.parse(&field, &key.read(&field).await?)
+            }
+            Self::File(path) => {
+                let field = spelling.path("auth.key_file");
+                self.parse(&field, &SecretSource::File(path.clone()).read(&field).await?)
+            }
+        }
+    }
+
+    fn parse(&self, field: &str, text: &Secret) -> Result<Bearer> {
+        let wrong = |what: &str| Error::config(field, format!("`{field}` {what}"));
+        let key = |pem: &str| PrivateKey::from_pem(pem).map_err(|what| wrong(&what));
+        match self {
+            Self::Own { issuer, .. } => {
+                Ok(Bearer { issuer: issuer.clone(), key: key(text.expose())?, key_id: None, token_uri: None })
+            }
+            Self::File(_) => {
+                // The parser's own words could quote the key.
+                let file: KeyFile = serde_json::from_str(text.expose()).map_err(|_| {
+                    wrong("is no key file of a service account").with_hint(
+                        "Make a key for the service account in the Google Cloud console, as JSON, and give its file.",
+                    )
+                })?;
+                let key = key(&file.private_key)?;
+                let KeyFile { client_email, private_key_id, token_uri, .. } = file;
+                Ok(Bearer { issuer: client_email, key, key_id: private_key_id, token_uri })
+            }
+        }
     }
 }

@@ -17,8 +17,8 @@ mod settings;
 mod spelling;
 
 pub(crate) use auth::check_redirect_uri;
-pub(crate) use credential::Certificate;
-pub use credential::{AssertionOption, CertificateOptions, ClientCredential};
+pub use credential::{AssertionOption, BearerKey, CertificateOptions, ClientCredential};
+pub(crate) use credential::{Bearer, Certificate};
 pub use dkim::{DkimKey, DkimOptions, DkimSettings};
 pub use duration::parse_duration;
 pub use load::{from_env, from_file, overlay, scalar, search_path};
@@ -29,6 +29,7 @@ pub use options::{
     TimeoutOptions, TlsOptions,
 };
 pub use proxy::HttpProxy;
+pub(crate) use secret::run;
 pub use secret::{Secret, SecretSource};
 pub use server_url::ServerUrl;
 pub(crate) use settings::Surroundings;

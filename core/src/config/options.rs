@@ -116,8 +116,8 @@ impl<'de> Deserialize<'de> for MailboxOption {
 #[derive(Clone, Debug, Default, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 pub struct AuthOptions {
-    /// Required: `client_credentials`, `authorization_code`, `device_code`, `refresh_token`,
-    /// `access_token` or `callback`.
+    /// Required: `client_credentials`, `authorization_code`, `device_code`, `refresh_token`, `jwt_bearer`,
+    /// `managed_identity`, `access_token`, `command` or `callback`.
     pub grant: Option<String>,
     /// Microsoft's tenant: a GUID, a verified domain, `organizations`, `consumers` or `common`.
     pub tenant: Option<String>,
@@ -151,6 +151,26 @@ pub struct AuthOptions {
     pub claims: Option<String>,
     /// `refresh_token`: the token to start from.
     pub refresh_token: Option<SecretSource>,
+    /// `jwt_bearer`: a Google service account's key file (JSON).
+    pub key_file: Option<PathBuf>,
+    /// `jwt_bearer`: who signs, where there is no key file.
+    pub issuer: Option<String>,
+    /// `jwt_bearer`: the issuer's private key as PEM.
+    pub private_key: Option<SecretSource>,
+    /// `jwt_bearer`: in whose name; `username` where absent.
+    pub subject: Option<String>,
+    /// `managed_identity`: which one, by its client id; the machine's own where absent.
+    pub identity_client_id: Option<String>,
+    /// `managed_identity`: by its object id.
+    pub object_id: Option<String>,
+    /// `managed_identity`: by its resource id.
+    pub resource_id: Option<String>,
+    /// `command`: a program and its arguments, which prints a token, or JSON with `access_token` and
+    /// `expires_in` or `expires_at`.
+    pub command: Option<Vec<String>>,
+    /// `command`: how long it may take; default 30 s.
+    #[serde(deserialize_with = "duration::option")]
+    pub timeout: Option<Duration>,
     /// `access_token`: the token itself.
     pub access_token: Option<SecretSource>,
     /// `access_token`: when it expires, RFC 3339 or epoch seconds.

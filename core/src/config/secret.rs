@@ -69,7 +69,7 @@ impl SecretSource {
     /// `config_invalid` naming `field` and the place, never the content.
     pub async fn read(&self, field: &str) -> Result<Secret> {
         match self {
-            Self::Command(words) => run(words, field).await,
+            Self::Command(words) => run(words, field, COMMAND_TIME).await,
             _ => self.read_now(field),
         }
     }
@@ -102,7 +102,11 @@ fn trimmed(text: String, field: &str) -> Result<Secret> {
     Ok(Secret::new(cut))
 }
 
-async fn run(words: &[String], field: &str) -> Result<Secret> {
+/// Runs a program; its standard output is the secret.
+///
+/// # Errors
+/// `config_invalid` naming `field`, without what it printed.
+pub(crate) async fn run(words: &[String], field: &str, limit: Duration) -> Result<Secret> {
     let Some((program, arguments)) = words.split_first() else {
         return Err(Error::config(field, format!("`{field}.command` is empty")));
     };
@@ -126,9 +130,9 @@ async fn run(words: &[String], field: &str) -> Result<Secret> {
         // Whoever goes on writing is ended when its pipe is closed.
         Ok::<_, std::io::Error>((octets, child.wait().await?))
     };
-    let (octets, status) = tokio::time::timeout(COMMAND_TIME, ended)
+    let (octets, status) = tokio::time::timeout(limit, ended)
         .await
-        .map_err(|_| failed(format!("no answer within {} s", COMMAND_TIME.as_secs())))?
+        .map_err(|_| failed(format!("no answer within {} s", limit.as_secs_f64())))?
         .map_err(|e| failed(e.to_string()))?;
     if octets.len() as u64 > LONGEST_OUTPUT {
         return Err(failed(format!("its output is longer than {LONGEST_OUTPUT} octets")));

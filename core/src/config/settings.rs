@@ -2,12 +2,13 @@
 
 use std::net::IpAddr;
 use std::path::PathBuf;
+use std::sync::Arc;
 use std::time::{Duration, SystemTime};
 
 use url::Url;
 
 use super::auth::Resolver;
-use super::credential::ClientCredential;
+use super::credential::{BearerKey, ClientCredential};
 use super::dkim::DkimSettings;
 use super::options::*;
 use super::proxy::HttpProxy;
@@ -17,6 +18,7 @@ use super::spelling::Spelling;
 use crate::error::{Error, Result};
 use crate::host::Host;
 use crate::message::{Mailbox, Place};
+use crate::oauth::managed::{Identity, IdentityService};
 use crate::provider::{self, Family, Preset};
 
 /// Everything a mailer or token source was told, checked.
@@ -91,6 +93,14 @@ pub struct AuthSettings {
     pub claims: Option<String>,
     /// The refresh token to start from.
     pub refresh_token: Option<SecretSource>,
+    /// The token endpoint was named by the caller.
+    pub endpoint_given: bool,
+    /// `jwt_bearer`: whose key, and in whose name.
+    pub bearer: Option<(BearerKey, String)>,
+    /// `managed_identity`: who gives the token, and of which identity.
+    pub managed: Option<(IdentityService, Identity)>,
+    /// `command`: the program and its arguments, and how long it may take.
+    pub command: Option<(Vec<String>, Duration)>,
     /// A token given as it is.
     pub access_token: Option<SecretSource>,
     /// When that token expires.
@@ -112,8 +122,14 @@ pub enum GrantKind {
     DeviceCode,
     /// RFC 6749 §6, from a token that the caller already has.
     RefreshToken,
+    /// RFC 7523 §2.1: a service account's word, in a person's name.
+    JwtBearer,
+    /// The machine's own identity.
+    ManagedIdentity,
     /// A token given as it is.
     AccessToken,
+    /// A program that prints one.
+    Command,
     /// A function of the host program.
     Callback,
 }
@@ -126,7 +142,10 @@ impl GrantKind {
             Self::AuthorizationCode => "authorization_code",
             Self::DeviceCode => "device_code",
             Self::RefreshToken => "refresh_token",
+            Self::JwtBearer => "jwt_bearer",
+            Self::ManagedIdentity => "managed_identity",
             Self::AccessToken => "access_token",
+            Self::Command => "command",
             Self::Callback => "callback",
         }
     }
@@ -141,12 +160,20 @@ impl GrantKind {
         self.is_interactive() || self == Self::RefreshToken
     }
 
-    pub(super) const ALL: [Self; 6] = [
+    /// Whether the token says nothing of a mailbox: one serves all.
+    pub(crate) fn is_anonymous(self) -> bool {
+        matches!(self, Self::ClientCredentials | Self::ManagedIdentity)
+    }
+
+    pub(super) const ALL: [Self; 9] = [
         Self::ClientCredentials,
         Self::AuthorizationCode,
         Self::DeviceCode,
         Self::RefreshToken,
+        Self::JwtBearer,
+        Self::ManagedIdentity,
         Self::AccessToken,
+        Self::Command,
         Self::Callback,
     ];
 }
@@ -243,8 +270,11 @@ pub enum StoreSettings {
     File(PathBuf),
 }
 
+/// Reads an environment variable.
+type Variable = Arc<dyn Fn(&str) -> Option<String> + Send + Sync>;
+
 /// What else decides, beside the options.
-#[derive(Clone, Copy, Debug, Default)]
+#[derive(Clone)]
 pub(crate) struct Surroundings {
     /// The host program brought a token callback.
     pub(crate) callback: bool,
@@ -252,6 +282,8 @@ pub(crate) struct Surroundings {
     pub(crate) store: bool,
     /// The options came from a file: delegated grants then default to a file store.
     pub(crate) persistent: bool,
+    /// The process's environment.
+    pub(crate) variable: Variable,
 }
 
 impl Surroundings {
@@ -260,6 +292,7 @@ impl Surroundings {
             callback: host.token_provider.is_some(),
             store: host.store.is_some(),
             persistent: host.persistent,
+            variable: Arc::new(|name| std::env::var(name).ok()),
         }
     }
 }
@@ -280,7 +313,9 @@ impl Settings {
             sender(from, spelling)?;
         }
         let auth = match &options.auth {
-            Some(auth) => Some(Resolver { options: &options, auth, preset, spelling, around }.auth()?),
+            Some(auth) => {
+                Some(Resolver { options: &options, auth, preset, spelling, around: &around }.auth()?)
+            }
             None if memory => None,
             None => {
                 return Err(Error::config("auth", "`auth` is missing").with_hint(
@@ -295,7 +330,7 @@ impl Settings {
         if let Some(0) = options.retry.attempts {
             return Err(Error::config("retry.attempts", "`retry.attempts` must be at least 1"));
         }
-        let store = store(&options, auth.as_ref(), around)?;
+        let store = store(&options, auth.as_ref(), &around)?;
         Ok(Self {
             spelling,
             preset,
@@ -309,7 +344,7 @@ impl Settings {
             base_delay: options.retry.base_delay.unwrap_or(Duration::from_secs(1)),
             max_delay: options.retry.max_delay.unwrap_or(Duration::from_secs(60)),
             http_timeout: options.http.timeout.unwrap_or(Duration::from_secs(15)),
-            http_proxy: HttpProxy::read(options.http.proxy.as_ref(), |name| std::env::var(name).ok())?,
+            http_proxy: HttpProxy::read(options.http.proxy.as_ref(), |name| (around.variable)(name))?,
             timeout: options.timeout,
             partial: options.partial,
             files: options.files,
@@ -328,6 +363,12 @@ impl Settings {
             sender(from, self.spelling)?;
         }
         let mut settings = self.clone();
+        if let Some(auth) = &mut settings.auth
+            && let Some((_, subject)) = &mut auth.bearer
+        {
+            // The service account asks in the other mailbox's name then.
+            *subject = username.to_owned();
+        }
         settings.username = Some(username.to_owned());
         settings.from = from;
         Ok(settings)
@@ -457,7 +498,7 @@ fn shared_limits(url: &SecretSource) -> Result<ServerUrl> {
     Ok(url)
 }
 
-fn store(options: &Options, auth: Option<&AuthSettings>, around: Surroundings) -> Result<StoreSettings> {
+fn store(options: &Options, auth: Option<&AuthSettings>, around: &Surroundings) -> Result<StoreSettings> {
     let delegated = auth.is_some_and(|auth| auth.grant.is_delegated());
     let file = |path: &Option<PathBuf>| match path {
         Some(path) => Ok(StoreSettings::File(path.clone())),

@@ -357,7 +357,8 @@ impl Mailer {
             requests: rendered.requests,
         };
         let Some(route) = self.route() else {
-            let bytes = self.within(began, call, cancel, whole(&transaction.body)).await?;
+            let bytes = self.within(began, call, cancel, whole(&transaction.body)).await;
+            let bytes = bytes.map_err(|error| final_if_spent(error, &transaction.body))?;
             let delivered = self.running().outbox.keep(message, &transaction, bytes);
             return Ok(receipt(message, &transaction, delivered, 1, began));
         };
@@ -370,13 +371,8 @@ impl Mailer {
         loop {
             let error = match smtp::deliver(&route, transaction.clone(), deadline, cancel).await {
                 Ok(delivered) => return Ok(receipt(message, &transaction, delivered, attempt, began)),
-                Err(error) => error.with_attempts(attempt),
+                Err(error) => final_if_spent(error.with_attempts(attempt), &transaction.body),
             };
-            if error.retryable() && transaction.body.is_spent() {
-                return Err(error.with_retryable(false).with_hint(
-                    "Nothing was delivered, and the stream was read: open it anew, then send again.",
-                ));
-            }
             let remaining = deadline.saturating_duration_since(Instant::now());
             let Some(pause) = policy.pause(attempt, &error, remaining, random::unit()) else {
                 return Err(error);
@@ -450,6 +446,16 @@ async fn forward(ending: &Cancel, cancel: &Cancel) {
     ending.cancelled().await;
     cancel.cancel();
     std::future::pending::<()>().await;
+}
+
+/// The same call would have nothing to send.
+fn final_if_spent(error: Error, body: &Content) -> Error {
+    if !error.retryable() || !body.is_spent() {
+        return error;
+    }
+    error
+        .with_retryable(false)
+        .with_hint("Nothing was delivered, and the stream was read: open it anew, then send again.")
 }
 
 async fn whole(content: &Content) -> Result<Bytes> {

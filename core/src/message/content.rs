@@ -79,7 +79,12 @@ impl Content {
     /// Octets as RFC 1870 §3 counts them, but for the end of a last line without one; `None` where a stream
     /// does not say how many it has.
     pub(crate) fn size(&self) -> Option<u64> {
-        self.segments.iter().map(Segment::size).sum()
+        self.segments.iter().try_fold(0_u64, |sum, segment| Some(sum.saturating_add(segment.size()?)))
+    }
+
+    /// As many it has at least.
+    pub(crate) fn least_size(&self) -> u64 {
+        self.segments.iter().fold(0, |sum, segment| sum.saturating_add(segment.size().unwrap_or(0)))
     }
 
     /// Octets of it once it was sent.
@@ -267,7 +272,10 @@ impl Streamed {
         let (mut rest, mut seen) = (Vec::new(), 0);
         // The server's limit, the caller's time and the limit on standing still bound the turns.
         loop {
-            let piece = pieces.next().await.map_err(|e| self.unreadable(&e.to_string()))?;
+            let piece = match pieces.next().await {
+                Err(e) if e.kind() == std::io::ErrorKind::Interrupted => continue,
+                piece => piece.map_err(|e| self.unreadable(&e.to_string()))?,
+            };
             seen += piece.len() as u64;
             if self.size.is_some_and(|size| seen > size) {
                 return Err(self.wrong_size("more"));

@@ -8,19 +8,19 @@ use ring::digest::{Context, SHA256};
 
 use super::content::Content;
 use crate::config::DkimSettings;
-use crate::error::{Error, Result};
+use crate::error::Result;
 
 /// The message with a signature in front. Files are read for it once more than they are sent.
 ///
 /// # Errors
-/// `config_invalid` for a stream, which can be read only once; `attachment_unreadable`.
+/// `message_invalid` for a stream, which can be read only once; `attachment_unreadable`.
 pub(crate) fn sign(content: &Content, dkim: &DkimSettings, now: SystemTime) -> Result<Content> {
-    if content.streams().next().is_some() {
-        return Err(Error::config(
-            "dkim",
-            "a message with a stream cannot be signed: it would be read twice",
-        )
-        .with_hint("Attach a path or octets, or send it with a mailer without `dkim`."));
+    if let Some(one) = content.streams().next() {
+        // One message's fault: others go on.
+        return Err(one
+            .place
+            .error("is a stream, and a message that is signed is read twice")
+            .with_hint("Attach a path or octets, or send it with a mailer without `dkim`."));
     }
     let (mut head, mut rest) = (Vec::new(), RelaxedBody::new());
     let mut in_head = true;
@@ -304,6 +304,6 @@ mod tests {
         };
         let content = runtime.block_on(message.render(defaults)).unwrap().content;
         let error = sign(&content, &dkim, SystemTime::now()).unwrap_err();
-        assert_eq!((error.code(), error.field()), (crate::ErrorCode::ConfigInvalid, Some("dkim")));
+        assert_eq!((error.code(), error.field()), (crate::ErrorCode::MessageInvalid, Some("attachments[0]")));
     }
 }

@@ -157,12 +157,23 @@ impl Part<'_> {
             Self::Multi { media_type, boundary, parts } => {
                 let head = format!("Content-Type: {media_type};\r\n boundary=\"{boundary}\"\r\n");
                 out.write(head.as_bytes());
+                if self.is_eight_bit() {
+                    // RFC 2045 §6.4: a part's encoding holds for what contains it.
+                    out.write(b"Content-Transfer-Encoding: 8bit\r\n");
+                }
                 for part in parts {
                     out.write(format!("\r\n--{boundary}\r\n").as_bytes());
                     part.write(out);
                 }
                 out.write(format!("\r\n--{boundary}--\r\n").as_bytes());
             }
+        }
+    }
+
+    fn is_eight_bit(&self) -> bool {
+        match self {
+            Self::Leaf { body, .. } => body.encoding() == "8bit",
+            Self::Multi { parts, .. } => parts.iter().any(Self::is_eight_bit),
         }
     }
 

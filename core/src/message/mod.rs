@@ -226,7 +226,7 @@ impl Message {
     /// The same with the mailer's signature.
     ///
     /// # Errors
-    /// `config_invalid` for a stream, `attachment_unreadable`.
+    /// `message_invalid` for a stream, `attachment_unreadable`.
     pub(crate) async fn signed(rendered: Rendered, dkim: DkimSettings) -> Result<Rendered> {
         let work = move || {
             let content = dkim::sign(&rendered.content, &dkim, SystemTime::now())?;

@@ -36,7 +36,11 @@ impl OpenFile {
         };
         // Looked at before it is opened: opening a FIFO waits for a writer.
         regular(&fs::metadata(&path).map_err(wrap)?)?;
-        let file = File::open(&path).map_err(wrap)?;
+        let file = File::open(&path).map_err(|e| {
+            // Too many files are open in this process, or on this machine: that passes.
+            let passing = cfg!(unix) && matches!(e.raw_os_error(), Some(23 | 24));
+            wrap(e).with_retryable(passing)
+        })?;
         let meta = file.metadata().map_err(wrap)?;
         regular(&meta)?;
         let modified = meta.modified().ok();
@@ -53,10 +57,13 @@ impl OpenFile {
     /// # Errors
     /// `attachment_unreadable`.
     pub(super) fn load(&self) -> Result<Bytes> {
-        // A file that grows meanwhile is read up to the size it had.
         let limit = if self.size == 0 { UNSIZED } else { self.size };
         let mut out = Vec::with_capacity(usize::try_from(self.size).unwrap_or(0));
         (&self.file).take(limit).read_to_end(&mut out).map_err(|e| self.unreadable(&e.to_string()))?;
+        if out.len() as u64 == UNSIZED {
+            return Err(self.unreadable("it does not say how large it is, and has more than 64 MiB"));
+        }
+        self.check_unchanged()?;
         Ok(out.into())
     }
 

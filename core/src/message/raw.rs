@@ -77,6 +77,9 @@ impl Raw {
             Cow::Owned(repaired) => repaired.into(),
         };
         let mime = without_separator(mime);
+        if mime.starts_with(b" ") || mime.starts_with(b"\t") {
+            return Err(place.error("begins with the continuation of a header that is not there"));
+        }
         let fields = scan(&mime);
         if !fields.iter().any(|f| f.is("from")) {
             return Err(place.error("has no From header"));
@@ -180,7 +183,11 @@ fn scan(mime: &[u8]) -> Vec<Field> {
 
 /// The octets behind an mbox separator (RFC 4155), which `sendmail -t` is fed with at times.
 fn without_separator(mime: Bytes) -> Bytes {
-    if !mime.starts_with(b"From ") && !mime.starts_with(b">From ") {
+    let Some(rest) = mime.strip_prefix(b"From ").or_else(|| mime.strip_prefix(b">From ")) else {
+        return mime;
+    };
+    // RFC 5322 §4.5 has blanks before a colon, too.
+    if rest.trim_ascii_start().starts_with(b":") {
         return mime;
     }
     let end = memchr(b'\n', &mime).map_or(mime.len(), |lf| lf + 1);

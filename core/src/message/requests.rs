@@ -95,7 +95,10 @@ impl Dsn {
             for (value, at) in one_or_list(value, &reader.at("notify")) {
                 let word = string(value, &at)?.to_ascii_lowercase();
                 let known = WHEN.iter().find(|known| **known == word);
-                notify.push(*known.ok_or_else(|| at.error("is `success`, `failure`, `delay` or `never`"))?);
+                let known = *known.ok_or_else(|| at.error("is `success`, `failure`, `delay` or `never`"))?;
+                if !notify.contains(&known) {
+                    notify.push(known);
+                }
             }
         }
         if notify.contains(&"never") && notify.len() > 1 {
@@ -163,6 +166,8 @@ fn duration(text: &str, place: &Place) -> Result<Duration> {
     let time = parse_duration(text).map_err(|what| place.error(format!("is wrong: {what}")))?;
     match time.as_secs() {
         0 => Err(place.error("is less than a second")),
+        // RFC 4865 §4 has nine digits.
+        1_000_000_000.. => Err(place.error("is longer than 999,999,999 seconds")),
         seconds => Ok(Duration::from_secs(seconds)),
     }
 }

@@ -37,7 +37,8 @@ const BLOCK: usize = 32;
 pub(super) fn base64_size(octets: u64) -> u64 {
     let line = LINE_OCTETS as u64;
     let rest = octets % line;
-    octets / line * 78 + if rest == 0 { 0 } else { rest.div_ceil(3) * 4 + 2 }
+    let last = if rest == 0 { 0 } else { rest.div_ceil(3) * 4 + 2 };
+    (octets / line).saturating_mul(78).saturating_add(last)
 }
 
 /// Lines of at most 76 characters. A dot or `From ` that would begin a line is encoded too, so that

@@ -7,7 +7,7 @@ use base64::engine::general_purpose::{STANDARD, URL_SAFE_NO_PAD};
 use ring::digest::{SHA256, digest};
 use serde_json::{Value, json};
 
-use crate::config::{Certificate, Secret};
+use crate::config::{Bearer, Certificate, Secret};
 use crate::error::Result;
 use crate::private_key::{Algorithm, PrivateKey};
 use crate::random;
@@ -36,6 +36,35 @@ pub(crate) fn client(
         "nbf": now, "iat": now, "exp": now + LIFETIME.as_secs(),
     });
     sign(&certificate.key, certificate.algorithm, &header, &claims)
+}
+
+/// A service account's word, in `subject`'s name, for one hour (RFC 7523 §2.1; Google, "Using OAuth 2.0 for server to
+/// server applications").
+///
+/// # Errors
+/// `internal` if the system has no randomness.
+pub(crate) fn bearer(
+    bearer: &Bearer,
+    subject: &str,
+    scopes: &[String],
+    audience: &str,
+    now: SystemTime,
+) -> Result<Secret> {
+    // Google takes no other of RSA's.
+    let algorithm = match bearer.key.algorithm() {
+        Algorithm::Ps256 => Algorithm::Rs256,
+        own => own,
+    };
+    let mut header = json!({"alg": algorithm.name(), "typ": "JWT"});
+    if let Some(id) = &bearer.key_id {
+        header["kid"] = json!(id);
+    }
+    let now = seconds(now);
+    let claims = json!({
+        "iss": bearer.issuer, "sub": subject, "scope": scopes.join(" "), "aud": audience,
+        "iat": now, "exp": now + 3600,
+    });
+    sign(&bearer.key, algorithm, &header, &claims)
 }
 
 /// Header, claims and signature (RFC 7515 §7.1).

@@ -109,7 +109,7 @@ fn object(answer: &Answer) -> Option<Map<String, Value>> {
     }
 }
 
-fn read_token(map: &Map<String, Value>) -> Result<TokenAnswer> {
+pub(super) fn read_token(map: &Map<String, Value>) -> Result<TokenAnswer> {
     let text = |name: &str| map.get(name).and_then(Value::as_str).filter(|t| !t.is_empty());
     let useless = |what: &str| {
         Error::new(ErrorCode::TokenEndpointUnavailable, format!("the sign-in service's answer {what}"))

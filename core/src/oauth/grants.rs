@@ -4,7 +4,7 @@
 
 use std::time::SystemTime;
 
-use url::form_urlencoded;
+use url::{Url, form_urlencoded};
 use zeroize::Zeroizing;
 
 use super::assertion;
@@ -148,6 +148,35 @@ pub(crate) async fn submit(
         }
         _ => Err(refusal),
     }
+}
+
+/// A token in a person's name, for a service account's word (RFC 7523 §2.1). The word is the proof, too: no other
+/// goes with it.
+///
+/// # Errors
+/// As for [`submit`].
+pub(crate) async fn jwt_bearer(settings: &Settings, auth: &AuthSettings) -> Result<TokenAnswer> {
+    let Some((key, subject)) = &auth.bearer else {
+        return Err(Error::config(
+            settings.spelling.path("auth.key_file"),
+            "there is no service account's key",
+        ));
+    };
+    let bearer = key.read(settings.spelling).await?;
+    let own =
+        bearer.token_uri.as_deref().filter(|_| !auth.endpoint_given).and_then(|uri| Url::parse(uri).ok());
+    let Some(url) = own.as_ref().filter(|url| url.scheme() == "https").or(auth.endpoints.token.as_ref())
+    else {
+        return Err(Error::config(
+            settings.spelling.path("auth.token_endpoint"),
+            "there is no token endpoint",
+        ));
+    };
+    let assertion = assertion::bearer(&bearer, subject, &auth.scopes, url.as_str(), SystemTime::now())?;
+    let form = Form::default()
+        .with("grant_type", "urn:ietf:params:oauth:grant-type:jwt-bearer")
+        .with("assertion", assertion.expose());
+    endpoint::request_token(settings, auth, Asked::App, url, &form).await
 }
 
 /// Where the proof stands, and its option's name.

@@ -8,7 +8,7 @@ use std::error::Error as _;
 use std::sync::{Arc, Mutex};
 use std::time::{Duration, SystemTime};
 
-use reqwest::header::{ACCEPT, CONTENT_TYPE, HeaderMap, LOCATION, RETRY_AFTER};
+use reqwest::header::{ACCEPT, CONTENT_TYPE, HeaderMap, LOCATION, RETRY_AFTER, WWW_AUTHENTICATE};
 use rustls::ClientConfig;
 use url::Url;
 use zeroize::Zeroizing;
@@ -38,6 +38,8 @@ pub(crate) struct Answer {
     pub(crate) retry_after: Option<Duration>,
     /// Where a redirect would have led.
     pub(crate) location: Option<String>,
+    /// `WWW-Authenticate`.
+    pub(crate) challenge: Option<String>,
     /// `Content-Type`.
     pub(crate) content_type: String,
     /// The body; it may hold tokens.
@@ -60,7 +62,8 @@ pub(crate) async fn post_form(
 ) -> Result<Answer> {
     // Plain HTTP is loopback only; a machine without a list of authorities can still use it.
     let roots = if url.scheme() == "http" { &Roots::Bundled } else { &settings.roots };
-    let client = process().http.client(process().tls.client(roots)?, settings)?;
+    let client = process().tls.client(roots)?;
+    let client = process().http.client(client, settings.http_timeout, &settings.http_proxy)?;
     let mut request = client
         .post(url.clone())
         .header(CONTENT_TYPE, "application/x-www-form-urlencoded")
@@ -69,12 +72,36 @@ pub(crate) async fn post_form(
     if let Some(id) = request_id {
         request = request.header("client-request-id", id).header("return-client-request-id", "true");
     }
+    send(url, request).await
+}
+
+/// Gets from a service of this machine's own: never through a proxy.
+///
+/// # Errors
+/// As for [`post_form`].
+pub(crate) async fn get(
+    settings: &Settings,
+    url: &Url,
+    headers: &[(&'static str, Secret)],
+) -> Result<Answer> {
+    let straight = HttpProxy::default();
+    let tls = process().tls.client(&Roots::Bundled)?;
+    let client = process().http.client(tls, settings.http_timeout, &straight)?;
+    let mut request = client.get(url.clone()).header(ACCEPT, "application/json");
+    for (name, value) in headers {
+        request = request.header(*name, value.expose());
+    }
+    send(url, request).await
+}
+
+async fn send(url: &Url, request: reqwest::RequestBuilder) -> Result<Answer> {
     let mut response = request.send().await.map_err(|e| unreachable(url, &e))?;
     let header = |name| response.headers().get(name).and_then(|v| v.to_str().ok()).map(str::to_owned);
     let mut answer = Answer {
         status: response.status().as_u16(),
         retry_after: retry_after(response.headers(), SystemTime::now()),
         location: header(LOCATION),
+        challenge: header(WWW_AUTHENTICATE),
         content_type: header(CONTENT_TYPE).unwrap_or_default(),
         body: Zeroizing::new(Vec::new()),
     };
@@ -97,8 +124,12 @@ const BODY_CAP: usize = 1 << 20;
 const CLIENTS_CAP: usize = 16;
 
 impl HttpClients {
-    fn client(&self, tls: Arc<ClientConfig>, settings: &Settings) -> Result<reqwest::Client> {
-        let (timeout, proxy) = (settings.http_timeout, &settings.http_proxy);
+    fn client(
+        &self,
+        tls: Arc<ClientConfig>,
+        timeout: Duration,
+        proxy: &HttpProxy,
+    ) -> Result<reqwest::Client> {
         let runtime = tokio::runtime::Handle::current().id();
         let mut clients = self.0.lock().unwrap_or_else(|poisoned| poisoned.into_inner());
         let known = clients.iter().find(|(k, _)| {

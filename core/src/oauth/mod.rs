@@ -7,6 +7,7 @@
 pub(crate) mod assertion;
 pub(crate) mod claims;
 mod code;
+pub(crate) mod command;
 pub(crate) mod device;
 pub(crate) mod endpoint;
 pub(crate) mod grants;
@@ -14,6 +15,7 @@ pub(crate) mod hints;
 pub(crate) mod http;
 pub(crate) mod listener;
 pub(crate) mod login;
+pub(crate) mod managed;
 pub(crate) mod pkce;
 pub(crate) mod saved;
 #[cfg(test)]

@@ -73,7 +73,12 @@ impl Shared {
     /// are stored and no `username` says which.
     pub(crate) async fn locate(&self, auth: &AuthSettings) -> Result<Key> {
         match auth.grant {
-            GrantKind::ClientCredentials | GrantKind::AccessToken | GrantKind::Callback => {
+            GrantKind::ClientCredentials
+            | GrantKind::JwtBearer
+            | GrantKind::ManagedIdentity
+            | GrantKind::AccessToken
+            | GrantKind::Command
+            | GrantKind::Callback => {
                 return Ok(Key::new(auth, ""));
             }
             GrantKind::RefreshToken if self.settings.username.is_none() => {

@@ -17,12 +17,12 @@ use super::store::{Key, Versioned};
 use crate::config::{AuthSettings, GrantKind, Secret};
 use crate::error::{Error, ErrorCode, Result};
 use crate::event::Event;
-use crate::host::TokenRequest;
-use crate::oauth::claims;
+use crate::host::{ProvidedToken, TokenRequest};
 use crate::oauth::endpoint::TokenAnswer;
 use crate::oauth::grants;
 use crate::oauth::hints::Asked;
 use crate::oauth::http::RETRY_AFTER_CAP;
+use crate::oauth::{claims, command, managed};
 use crate::random;
 
 /// What a refresh was started for.
@@ -129,8 +129,11 @@ impl Run<'_> {
     async fn refresh(&mut self) -> Result<Held> {
         let auth = self.shared.auth()?;
         match auth.grant {
-            GrantKind::ClientCredentials => self.application(auth).await,
+            GrantKind::ClientCredentials | GrantKind::JwtBearer | GrantKind::ManagedIdentity => {
+                self.application(auth).await
+            }
             GrantKind::AccessToken => self.given(auth).await,
+            GrantKind::Command => self.printed(auth).await,
             GrantKind::Callback => self.provided(auth).await,
             GrantKind::AuthorizationCode | GrantKind::DeviceCode | GrantKind::RefreshToken => {
                 self.person(auth).await
@@ -141,7 +144,9 @@ impl Run<'_> {
     /// The application's own token. Nothing rotates, so the store is but a cache that may fail.
     async fn application(&mut self, auth: &AuthSettings) -> Result<Held> {
         let shared = self.shared;
-        let key = Key::new(auth, "");
+        // A service account's token is for one mailbox; others serve all.
+        let subject = auth.bearer.as_ref().map_or("", |(_, subject)| subject.as_str());
+        let key = Key::new(auth, subject);
         let mut version = None;
         if shared.is_persistent() {
             match shared.store().load(&key).await {
@@ -158,8 +163,15 @@ impl Run<'_> {
         }
         let mut tries = 0;
         let answer = loop {
-            let form = grants::client_credentials(auth);
-            match grants::submit(&shared.settings, auth, Asked::App, form).await {
+            let asked = match auth.grant {
+                GrantKind::JwtBearer => grants::jwt_bearer(&shared.settings, auth).await,
+                GrantKind::ManagedIdentity => managed::token(&shared.settings, auth).await,
+                _ => {
+                    let form = grants::client_credentials(auth);
+                    grants::submit(&shared.settings, auth, Asked::App, form).await
+                }
+            };
+            match asked {
                 Ok(answer) => break answer,
                 Err(error) => self.pause(&mut tries, error).await?,
             }
@@ -220,15 +232,43 @@ impl Run<'_> {
             .with_retryable(error.retryable())
             .with_retry_after(error.retry_after())
         })?;
+        self.accept(auth, provided, "the token callback")
+    }
+
+    /// A token that a program prints.
+    async fn printed(&mut self, auth: &AuthSettings) -> Result<Held> {
+        let Some((words, limit)) = &auth.command else {
+            return Err(Error::config("auth.command", "`auth.command` is missing"));
+        };
+        let field = self.shared.settings.spelling.path("auth.command");
+        let failed = |error: Error| {
+            let said = Error::new(ErrorCode::TokenProviderFailed, error.message());
+            match error.hint() {
+                Some(hint) => said.with_hint(hint),
+                None => said,
+            }
+        };
+        let said = crate::config::run(words, &field, *limit).await.map_err(failed)?;
+        let token = command::read(&said, SystemTime::now()).map_err(|what| {
+            let text = format!("`{field}`: what the program printed {what}");
+            Error::new(ErrorCode::TokenProviderFailed, text)
+                .with_hint("It prints a token alone, or JSON with access_token and expires_in or expires_at.")
+        })?;
+        self.accept(auth, token, "the program")
+    }
+
+    /// A token from outside.
+    fn accept(&mut self, auth: &AuthSettings, provided: ProvidedToken, who: &str) -> Result<Held> {
+        let failed = |what: &str| Error::new(ErrorCode::TokenProviderFailed, format!("{who}'s token {what}"));
         let text = provided.secret.expose();
         if text.is_empty() || text.chars().any(|c| c.is_control() || c.is_whitespace()) {
-            return Err(failed("the token callback's token is empty or has blanks in it"));
+            return Err(failed("is empty or has blanks in it"));
         }
         let expires_at = provided.expires_at.or_else(|| claims::expires_at(text));
         let now = Now::read();
         let times = entry::lifetime_until(expires_at, now);
         if times.lifetime == Some(Duration::ZERO) {
-            return Err(failed("the token callback's token has expired already"));
+            return Err(failed("has expired already"));
         }
         self.renewed = Some(times.lifetime.unwrap_or_default());
         let token = entry::acquired_token(provided.secret, auth.scopes.clone(), expires_at, now.mono);

@@ -11,7 +11,7 @@ use super::store::file::FileStore;
 use super::store::{Key, Store};
 use super::{AccessToken, Account};
 use crate::call::{Call, Cancel};
-use crate::config::{AuthSettings, GrantKind, Options, Settings, StoreSettings, Surroundings};
+use crate::config::{AuthSettings, Options, Settings, StoreSettings, Surroundings};
 use crate::error::{Error, ErrorCode, Result};
 use crate::event::Event;
 use crate::fork::ForkCell;
@@ -60,11 +60,7 @@ impl TokenSource {
     /// # Errors
     /// `config_invalid`, naming the option.
     pub fn new(options: Options, host: Host) -> Result<Self> {
-        let around = Surroundings {
-            callback: host.token_provider.is_some(),
-            store: host.store.is_some(),
-            persistent: host.persistent,
-        };
+        let around = Surroundings::of(&host);
         let settings = Settings::resolve(options, host.spelling, around)?;
         Self::with_settings(Arc::new(settings), host)
     }
@@ -85,7 +81,7 @@ impl TokenSource {
 
     /// The source for another mailbox: an application's own token serves all of them.
     pub(crate) fn for_mailbox(&self, settings: Arc<Settings>) -> Self {
-        let app = |s: &Settings| s.auth.as_ref().is_some_and(|a| a.grant == GrantKind::ClientCredentials);
+        let app = |s: &Settings| s.auth.as_ref().is_some_and(|a| a.grant.is_anonymous());
         let (state, id) = match app(&settings) && app(&self.shared.settings) {
             true => (self.shared.state.clone(), self.shared.id),
             false => (Arc::new(ForkCell::new()), next_id()),

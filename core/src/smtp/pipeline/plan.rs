@@ -63,10 +63,12 @@ impl Plan {
             Body::Whole(octets) => Some(size(octets)),
             Body::Fed => transaction.body.size(),
         };
-        if let (Some(size), Some(Some(limit))) = (size, server.size)
-            && size > limit
+        let least = size.unwrap_or_else(|| transaction.body.least_size());
+        if let Some(Some(limit)) = server.size
+            && least > limit
         {
-            return Err(too_large(&format!("has {size} octets"), limit));
+            let more = if size.is_none() { "at least " } else { "" };
+            return Err(too_large(&format!("has {more}{least} octets"), limit));
         }
         let mut mail = format!("MAIL FROM:<{}>", envelope.mail_from);
         if let (Some(size), Some(_)) = (size, server.size) {
