@@ -15,8 +15,11 @@ import pytest
 
 from emulator import Emulator
 from faces import EMULATOR, FACES, Face, start
-from servers import EXIM, Exim, Postfix, missing
+from servers import EXIM, Exim, Postfix, free_port, missing
 
+# Where the faces look for the machine's own identity; known before any of them is started.
+IMDS_PORT = free_port()
+os.environ["AZURE_POD_IDENTITY_AUTHORITY_HOST"] = f"http://127.0.0.1:{IMDS_PORT}"
 MUST_RUN = bool(os.environ.get("INTEROP_MUST_RUN"))
 
 
