@@ -482,12 +482,16 @@ fn smtp(options: &Options, preset: &Preset) -> Result<SmtpSettings> {
         max_messages_per_connection: limits.max_messages_per_connection.unwrap_or(Some(100)),
         idle_timeout: limits.idle_timeout.unwrap_or(Some(seconds(60))),
         max_age: limits.max_age.unwrap_or(Some(seconds(600))),
-        shared: limits.shared.as_ref().map(shared_limits).transpose()?,
+        shared: limits.shared.as_ref().map(|url| shared_limits(url, options)).transpose()?,
     })
 }
 
-fn shared_limits(url: &SecretSource) -> Result<ServerUrl> {
+fn shared_limits(url: &SecretSource, options: &Options) -> Result<ServerUrl> {
     const FIELD: &str = "limits.shared";
+    if options.username.is_none() {
+        return Err(Error::config("username", "`username` is missing, and `limits.shared` is set")
+            .with_hint("Processes know by it that they send from the same mailbox: name it."));
+    }
     let url = ServerUrl::read(FIELD, url, &[("redis", 6379), ("rediss", 6379), ("unix", 0)])?;
     if url.scheme != "unix" && !url.path.is_empty() && url.path.parse::<u16>().is_err() {
         return Err(Error::config(

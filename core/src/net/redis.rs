@@ -79,12 +79,11 @@ impl Link {
         let mut state = self.lock();
         match &result {
             Ok(_) => (state.down, state.retry_at, state.known) = (None, None, true),
-            Err(Trouble::Away(_)) => {
+            Err(_) => {
                 let now = Instant::now();
                 state.down.get_or_insert(now);
                 state.retry_at = state.retry_at.filter(|at| *at > now).or(Some(now + PAUSE));
             }
-            Err(Trouble::Refused(_)) => {}
         }
         result
     }
@@ -222,8 +221,11 @@ fn trouble(error: &RedisError) -> Trouble {
             | ServerErrorKind::ClusterDown,
         ) => Trouble::Away(format!("it answers {code}")),
         _ if code == "NOAUTH" => Trouble::Refused("it wants a password".into()),
-        _ if matches!(code.as_str(), "OOM" | "NOREPLICAS" | "BUSY") => {
+        _ if matches!(code.as_str(), "OOM" | "NOREPLICAS" | "BUSY" | "MISCONF") => {
             Trouble::Away(format!("it answers {code}"))
+        }
+        _ if error.to_string().contains("max number of clients") => {
+            Trouble::Away("it has too many clients".into())
         }
         kind => Trouble::Refused(format!("it answers {kind:?} {code}")),
     }

@@ -8,6 +8,7 @@ use std::error::Error as _;
 use std::sync::{Arc, Mutex};
 use std::time::{Duration, SystemTime};
 
+use percent_encoding::{NON_ALPHANUMERIC, utf8_percent_encode};
 use reqwest::header::{ACCEPT, CONTENT_TYPE, HeaderMap, LOCATION, RETRY_AFTER, WWW_AUTHENTICATE};
 use rustls::ClientConfig;
 use url::Url;
@@ -166,8 +167,11 @@ fn through(proxy: &ServerUrl, except: &str) -> Result<reqwest::Proxy> {
     // Its own errors may repeat the URL, and with it the password.
     let broken = |_| Error::config("http.proxy", format!("`http.proxy`: {} cannot be used", proxy.place()));
     let mut url = Url::parse(&format!("{}://{}", proxy.scheme, proxy.place())).map_err(|_| broken(()))?;
-    url.set_username(proxy.username.as_deref().unwrap_or_default()).map_err(broken)?;
-    url.set_password(proxy.password.as_ref().map(Secret::expose)).map_err(broken)?;
+    // It is decoded once more on the way.
+    let encoded = |text: &str| utf8_percent_encode(text, NON_ALPHANUMERIC).to_string();
+    url.set_username(&encoded(proxy.username.as_deref().unwrap_or_default())).map_err(broken)?;
+    let password = proxy.password.as_ref().map(|password| encoded(password.expose()));
+    url.set_password(password.as_deref()).map_err(broken)?;
     // A machine's own services are its own.
     let except = format!("{except},localhost,127.0.0.0/8,::1");
     let made = reqwest::Proxy::all(url).map_err(|_| broken(()))?;

@@ -23,14 +23,7 @@ impl Limits {
     /// When the next message may go, if at most `per_minute` do in any minute; it is counted from then on.
     pub(crate) fn reserve(&mut self, now: Instant, per_minute: u32) -> Instant {
         let many = per_minute as usize;
-        while self.let_through.len() > many
-            || self
-                .let_through
-                .front()
-                .is_some_and(|at| *at + MINUTE <= now && self.let_through.len() >= many)
-        {
-            self.let_through.pop_front();
-        }
+        self.forget(now);
         let last = self.let_through.back().copied().unwrap_or(now);
         let earliest = match self.let_through.len() < many {
             true => now,
@@ -43,9 +36,14 @@ impl Limits {
     }
 
     /// A message goes then, as somebody else decided.
-    pub(crate) fn note(&mut self, at: Instant, per_minute: u32) {
+    pub(crate) fn note(&mut self, now: Instant, at: Instant) {
+        self.forget(now);
         self.let_through.push_back(at);
-        while self.let_through.len() > per_minute as usize {
+    }
+
+    /// By age and not by number: a turn that is given back must not make room for one more.
+    fn forget(&mut self, now: Instant) {
+        while self.let_through.front().is_some_and(|at| *at + MINUTE <= now) {
             self.let_through.pop_front();
         }
     }
@@ -134,6 +132,12 @@ mod tests {
         let mut limits = Limits::default();
         let all: Vec<_> = (0..30).map(|_| limits.reserve(start, 30)).collect();
         assert!(all.iter().all(|at| *at == start), "a burst is not held up");
+        let waiting: Vec<_> = (0..20).map(|_| limits.reserve(start, 30)).collect();
+        assert!(waiting.iter().all(|at| *at == start + MINUTE));
+        // Whoever gives up leaves no hole behind.
+        for at in waiting {
+            limits.give_back(at);
+        }
         assert_eq!(limits.reserve(start, 30), start + MINUTE);
         limits.give_back(start + MINUTE);
         limits.give_back(start);

@@ -99,6 +99,7 @@ pub(crate) async fn deliver<B: Bearer>(
     mailbox.let_through(&key, bounds, &route.events).await?;
     let waited = begun.elapsed();
     let sent = send_once(route, transaction, &peer, &key, &mailbox, bounds).await;
+    mailbox.tell_if_away(&route.events);
     match sent {
         Ok(delivered) => {
             mailbox.count_recipients(delivered.accepted.len());
@@ -211,6 +212,7 @@ pub(crate) async fn close_idle<B: Bearer>(route: &Route<B>) {
     };
     // A connection whose runtime stands still is not waited for.
     let _: Result<(), _> = tokio::time::timeout(CLOSING, all).await;
+    mailbox.settle().await;
 }
 
 async fn connect<B: Bearer>(

@@ -15,6 +15,8 @@ use crate::smtp::pipeline::{Lost, Phase};
 impl Connection {
     pub(super) fn look_at_the_clock(&mut self) -> Option<End> {
         let now = Instant::now();
+        // The task comes round to it by having been woken.
+        self.checked = now;
         if self.held.as_ref().is_some_and(|(_, flight)| flight.deadline <= now) {
             self.give_up(None, Lost::Deadline);
         }
@@ -90,6 +92,12 @@ impl Connection {
 
     /// When the clock is to be looked at next.
     fn next_limit(&self) -> Instant {
+        let limit = self.next_own_limit();
+        // Nobody wakes a connection that stands still when others get its place.
+        if self.place.is_leased() { limit.min(self.checked + LOOK) } else { limit }
+    }
+
+    fn next_own_limit(&self) -> Instant {
         if self.pipeline.phase() == Phase::Idle {
             return self.idle_until();
         }
@@ -139,5 +147,7 @@ impl Patience {
 
 /// After a write error, for what the server said before it closed.
 const LAST_WORDS: Duration = Duration::from_secs(5);
+/// Between two looks at whether its place is still its own.
+const LOOK: Duration = Duration::from_secs(1);
 /// For limits that are none.
 pub(super) const FAR: Duration = Duration::from_secs(86_400 * 365);

@@ -44,6 +44,8 @@ pub(crate) struct Connection {
     /// Dropped with the task: tells who waits for the end.
     ended: watch::Sender<()>,
     opened: Instant,
+    /// When it was last looked at whether its place is still its own.
+    checked: Instant,
     begun: u32,
     refusals_in_a_row: u32,
     needs_flush: bool,
@@ -109,6 +111,7 @@ impl Connection {
             slot,
             ended: watch::Sender::new(()),
             opened: now,
+            checked: now,
             begun: 0,
             refusals_in_a_row: 0,
             needs_flush: false,

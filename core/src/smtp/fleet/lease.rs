@@ -28,8 +28,7 @@ pub(crate) struct Standing {
 }
 
 impl Standing {
-    pub(super) fn new(id: String, away: Arc<AtomicBool>) -> Self {
-        let asked = (Instant::now(), SystemTime::now());
+    pub(super) fn new(id: String, away: Arc<AtomicBool>, asked: (Instant, SystemTime)) -> Self {
         let until = Mutex::new((asked.0 + GOOD_FOR, asked.1 + GOOD_FOR));
         Self { id, lost: AtomicBool::new(false), wanted: AtomicBool::new(false), away, until, since: asked.0 }
     }
@@ -54,12 +53,18 @@ impl Standing {
         }
         let until = *self.until();
         let late = Instant::now() >= until.0 || SystemTime::now() >= until.1;
-        late && !self.away.load(Ordering::Acquire)
+        let over = late && !self.away.load(Ordering::Acquire);
+        if over {
+            // Somebody else may have it by now, whatever is heard later.
+            self.lose();
+        }
+        over
     }
 
     /// Whether its turn is over, since others wait.
     pub(crate) fn is_to_go(&self) -> bool {
-        self.wanted.load(Ordering::Acquire) && self.since.elapsed() >= TURN
+        let away = self.away.load(Ordering::Acquire);
+        self.wanted.load(Ordering::Acquire) && !away && self.since.elapsed() >= TURN
     }
 
     fn until(&self) -> std::sync::MutexGuard<'_, (Instant, SystemTime)> {

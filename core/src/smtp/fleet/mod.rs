@@ -43,12 +43,16 @@ struct Keys {
     waiting: String,
     processes: String,
     turns: String,
+    /// There while slots that ran out may still be somebody's.
+    quiet: String,
 }
 
 #[derive(Default)]
 struct State {
     held: HashMap<String, Arc<Standing>>,
     given_back: Vec<String>,
+    /// They are being told.
+    giving_back: bool,
     /// Connections that all processes may have, as our waiters said last.
     cap: Option<usize>,
     /// Since when we wait, by the server's clock; 0: we do not.
@@ -72,32 +76,48 @@ pub(crate) enum Turn {
 }
 
 impl Fleet {
-    /// For the mailbox that `name` says. Its task runs until the mailbox is gone.
-    pub(crate) fn start(
-        link: Arc<Link>,
-        name: &str,
-        runtime: &Handle,
-        mailbox: Weak<Mailbox>,
-    ) -> Result<Arc<Self>> {
+    /// For the mailbox that `name` says.
+    pub(crate) fn new(link: Arc<Link>, name: &str) -> Result<Arc<Self>> {
         let hash = digest(&SHA256, name.as_bytes());
         let tag: String = hash.as_ref().iter().take(12).map(|octet| format!("{octet:02x}")).collect();
         let key = |what: &str| format!("mailbearer:{{{tag}}}:{what}");
-        let fleet = Arc::new(Self {
+        Ok(Arc::new(Self {
             link,
             keys: Keys {
                 slots: key("slots"),
                 waiting: key("waiting"),
                 processes: key("processes"),
                 turns: key("turns"),
+                quiet: key("quiet"),
             },
             process: random::hex()?,
             next: AtomicU64::new(0),
             wake: Notify::new(),
             away: Arc::default(),
             state: Mutex::default(),
-        });
-        runtime.spawn(fleet.clone().run(mailbox));
-        Ok(fleet)
+        }))
+    }
+
+    /// Starts its task, which runs until the mailbox is gone.
+    pub(crate) fn serve(self: &Arc<Self>, mailbox: &Arc<Mailbox>, runtime: &Handle) {
+        runtime.spawn(self.clone().run(Arc::downgrade(mailbox)));
+    }
+
+    /// Somebody asks for a connection, of which all processes may have `cap`.
+    pub(crate) fn note_cap(&self, cap: Option<usize>) {
+        self.lock().cap = cap;
+    }
+
+    /// Waits until what is not used any more was given back, but not for long: the process may be about to end.
+    pub(crate) async fn settle(&self) {
+        for _ in 0..SETTLING {
+            // A slot comes back a moment after its connection's end was seen.
+            tokio::time::sleep(Duration::from_millis(10)).await;
+            let state = self.lock();
+            if (state.given_back.is_empty() && !state.giving_back) || self.is_away() {
+                return;
+            }
+        }
     }
 
     /// Somebody waits, or the mailbox is gone.
@@ -112,7 +132,7 @@ impl Fleet {
     /// A connection while Redis is away: it is registered when that is over, or makes way.
     pub(crate) fn lease_alone(self: &Arc<Self>) -> Lease {
         let id = self.new_id();
-        self.hold(id)
+        self.hold(id, (Instant::now(), SystemTime::now()))
     }
 
     /// The next turn of the mailbox, if it comes within `longest`. Waits shortly for a server that has just
@@ -126,15 +146,14 @@ impl Fleet {
         call.arg(a_minute).arg(longest.as_millis() as u64).arg(&self.process).arg(LEASE_MS);
         // Until it answers, or its absence is certain.
         loop {
+            if self.is_away() {
+                // Whether it is back is looked at by our task alone: no message waits for that.
+                let processes = self.lock().processes.max(1);
+                return Ok(Turn::Alone((a_minute / processes).max(1)));
+            }
             let trouble = match self.link.run::<(u8, u64, String, u32)>(&call).await {
                 Ok((there, wait, mark, processes)) => {
-                    let mut state = self.lock();
-                    state.processes = processes;
-                    if state.held.is_empty() {
-                        self.away.store(false, Ordering::Release);
-                        state.told = false;
-                    }
-                    drop(state);
+                    self.lock().processes = processes;
                     let wait = Duration::from_millis(wait);
                     return Ok(if there == 1 { Turn::After(wait, mark) } else { Turn::TooLate(wait) });
                 }
@@ -142,10 +161,10 @@ impl Fleet {
             };
             self.check(&trouble)?;
             if self.is_certain() {
-                let mut state = self.lock();
-                state.trouble = trouble.words().to_owned();
+                self.lock().trouble = trouble.words().to_owned();
                 self.away.store(true, Ordering::Release);
-                return Ok(Turn::Alone((a_minute / state.processes.max(1)).max(1)));
+                self.wake();
+                continue;
             }
             tokio::time::sleep(RETRY).await;
         }
@@ -198,10 +217,7 @@ impl Fleet {
         loop {
             let Some(of) = mailbox.upgrade() else { return };
             self.return_slots().await;
-            let wanted = of.wanted().map(|(wanted, cap)| {
-                self.lock().cap = cap;
-                wanted
-            });
+            let wanted = of.wanted();
             let pause = if wanted.is_some() || self.has_something_to_tell() {
                 self.beat(&of, wanted.unwrap_or(0)).await;
                 Some(if wanted.is_some() { RETRY.mul_f64(0.5 + random::unit()) } else { BEAT })
@@ -226,7 +242,7 @@ impl Fleet {
         };
         let asked = (Instant::now(), SystemTime::now());
         let mut call = scripts::BEAT.prepare_invoke();
-        call.key(&self.keys.slots).key(&self.keys.waiting).key(&self.keys.processes);
+        call.key(&self.keys.slots).key(&self.keys.waiting).key(&self.keys.processes).key(&self.keys.quiet);
         call.arg(&self.process).arg(cap.unwrap_or(0)).arg(LEASE_MS).arg(WAITER_MS);
         call.arg(wanted).arg(since).arg(held.len());
         for one in &held {
@@ -237,7 +253,11 @@ impl Fleet {
         }
         match self.link.run::<Vec<String>>(&call).await {
             Ok(answer) => self.heard(mailbox, &answer, &held, new, asked),
-            Err(trouble) => self.unheard(mailbox, &trouble),
+            Err(trouble) => {
+                // The script may have run although nothing was heard of it.
+                self.lock().given_back.extend(new);
+                self.unheard(mailbox, &trouble);
+            }
         }
     }
 
@@ -270,7 +290,7 @@ impl Fleet {
             mailbox.evict_lost();
         }
         let short = taken < new.len();
-        let leases = new.into_iter().take(taken).map(|id| self.hold(id)).collect();
+        let leases = new.into_iter().take(taken).map(|id| self.hold(id, asked)).collect();
         mailbox.lend(leases);
         // One at a time: the next beat looks again. Our own waiters cannot use what is idle here.
         if others > 0 || short {
@@ -285,19 +305,23 @@ impl Fleet {
         if self.is_certain() {
             self.lock().trouble = trouble.words().to_owned();
             self.away.store(true, Ordering::Release);
-            // One of our own may be opened now.
+            // One of our own may be opened now; an idle one that nobody can use makes way for it.
             mailbox.lend(Vec::new());
+            if mailbox.wanted().is_some() {
+                mailbox.evict_one();
+            }
         }
     }
 
     /// It is more than a restart.
     fn is_certain(&self) -> bool {
-        self.link.down_for().is_none_or(|down| down >= PATIENCE)
+        self.link.down_for().is_some_and(|down| down >= PATIENCE)
     }
 
-    fn hold(self: &Arc<Self>, id: String) -> Lease {
-        let standing = Arc::new(Standing::new(id.clone(), self.away.clone()));
+    fn hold(self: &Arc<Self>, id: String, asked: (Instant, SystemTime)) -> Lease {
+        let standing = Arc::new(Standing::new(id.clone(), self.away.clone(), asked));
         self.lock().held.insert(id, standing.clone());
+        self.wake();
         Lease { fleet: self.clone(), standing }
     }
 
@@ -311,8 +335,13 @@ impl Fleet {
     }
 
     async fn return_slots(&self) {
-        let ids = std::mem::take(&mut self.lock().given_back);
+        let ids = {
+            let mut state = self.lock();
+            state.giving_back = true;
+            std::mem::take(&mut state.given_back)
+        };
         if ids.is_empty() {
+            self.lock().giving_back = false;
             return;
         }
         let mut call = scripts::GIVE_BACK.prepare_invoke();
@@ -320,13 +349,18 @@ impl Fleet {
         for id in &ids {
             call.arg(id);
         }
-        // What cannot be told runs out by itself.
-        let _: Result<Value, Trouble> = self.link.run(&call).await;
+        let told: Result<Value, Trouble> = self.link.run(&call).await;
+        let mut state = self.lock();
+        state.giving_back = false;
+        if told.is_err() && state.given_back.len() < MANY {
+            // What runs out by itself before it can be told does no harm.
+            state.given_back.extend(ids);
+        }
     }
 
     fn has_something_to_tell(&self) -> bool {
         let state = self.lock();
-        !state.held.is_empty() || state.since != 0
+        !state.held.is_empty() || state.since != 0 || self.is_away()
     }
 
     fn new_id(&self) -> String {
@@ -346,5 +380,9 @@ const WAITER_MS: u64 = 3_000;
 const BEAT: Duration = Duration::from_millis(500);
 /// Between two questions of one who waits.
 const RETRY: Duration = Duration::from_millis(100);
+/// Slots that could not be given back, remembered.
+const MANY: usize = 1000;
+/// Looks at whether all is given back, ten milliseconds apart.
+const SETTLING: u32 = 100;
 /// How long a server may be silent before each process goes on alone: a restart is no outage.
 const PATIENCE: Duration = Duration::from_secs(3);

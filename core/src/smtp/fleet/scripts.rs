@@ -9,7 +9,7 @@ use redis::Script;
 
 /// Renews what a process holds, takes what it wants if there is room, and registers it as waiting if not.
 ///
-/// KEYS: slots, waiting, processes. ARGV: process, cap (0: none), lease, patience of a waiter, number wanted,
+/// KEYS: slots, waiting, processes, quiet. ARGV: process, cap (0: none), lease, patience of a waiter, number wanted,
 /// since when it waits (0: not yet), number held, the ids held, as many new ids as are wanted.
 /// Returns how many were taken, how many others wait, how many processes there are, since when this one
 /// waits (0: it does not), and the ids that are lost.
@@ -20,7 +20,11 @@ local time = redis.call('TIME')
 local now = time[1] * 1000 + math.floor(time[2] / 1000)
 local cap, lease, patience = tonumber(ARGV[2]), tonumber(ARGV[3]), tonumber(ARGV[4])
 local wanted, since, held = tonumber(ARGV[5]), tonumber(ARGV[6]), tonumber(ARGV[7])
-for _, key in ipairs(KEYS) do redis.call('ZREMRANGEBYSCORE', key, '-inf', now) end
+local out_of_time = redis.call('ZREMRANGEBYSCORE', KEYS[1], '-inf', now)
+redis.call('ZREMRANGEBYSCORE', KEYS[2], '-inf', now)
+redis.call('ZREMRANGEBYSCORE', KEYS[3], '-inf', now)
+-- Slots that nobody gave back: their holders may have been cut off from here, and come first when they are back.
+if out_of_time > 0 then redis.call('SET', KEYS[4], '1', 'PX', 2000) end
 redis.call('ZADD', KEYS[3], now + lease, ARGV[1])
 redis.call('PEXPIRE', KEYS[3], lease + 1000)
 
@@ -54,7 +58,8 @@ if wanted > 0 then
   -- A server that has just started may have forgotten who holds what: those come first.
   local known, info = pcall(redis.call, 'INFO', 'server')
   local uptime = known and type(info) == 'string' and tonumber(string.match(info, 'uptime_in_seconds:(%d+)'))
-  if uptime and uptime < 5 then room = 0 end
+  local quiet = redis.call('EXISTS', KEYS[4]) == 1 or (uptime and uptime < 5)
+  if cap > 0 and quiet then room = 0 end
   taken = math.min(wanted, room)
   for at = 8 + held, 7 + held + taken do redis.call('ZADD', KEYS[1], now + lease, ARGV[at]) end
   if taken < wanted then
@@ -68,7 +73,8 @@ if wanted > 0 then
 else
   first = 0
 end
-if open + taken > 0 then redis.call('PEXPIRE', KEYS[1], lease + 1000) end
+-- Kept far longer than its slots are good, so that those which ran out are seen.
+if open + taken > 0 then redis.call('PEXPIRE', KEYS[1], lease + 3600000) end
 local out = {taken, others, redis.call('ZCARD', KEYS[3]), first}
 for _, id in ipairs(lost) do out[#out + 1] = id end
 return out
@@ -98,7 +104,18 @@ redis.call('ZREMRANGEBYSCORE', KEYS[2], '-inf', milliseconds)
 redis.call('ZADD', KEYS[2], milliseconds + lease, ARGV[3])
 redis.call('PEXPIRE', KEYS[2], lease + 1000)
 local processes = redis.call('ZCARD', KEYS[2])
-local at = math.max(now, tonumber(redis.call('LINDEX', KEYS[1], -1) or 0))
+local last = tonumber(redis.call('LINDEX', KEYS[1], -1) or 0)
+-- A clock that was set back.
+if last > now + 3600000000 then
+  redis.call('DEL', KEYS[1])
+  last = 0
+end
+-- By age and not by number: a turn that is given back must not make room for one more.
+for _ = 1, redis.call('LLEN', KEYS[1]) do
+  if tonumber(redis.call('LINDEX', KEYS[1], 0)) + 60000000 > now then break end
+  redis.call('LPOP', KEYS[1])
+end
+local at = math.max(now, last)
 if redis.call('LLEN', KEYS[1]) >= many then
   at = math.max(at, tonumber(redis.call('LINDEX', KEYS[1], -many)) + 60000000)
 end
@@ -106,7 +123,6 @@ local wait = math.ceil((at - now) / 1000)
 if wait > longest then return {0, wait, '', processes} end
 local mark = string.format('%.0f', at)
 redis.call('RPUSH', KEYS[1], mark)
-redis.call('LTRIM', KEYS[1], -many, -1)
 redis.call('PEXPIRE', KEYS[1], wait + 61000)
 return {1, wait, mark, processes}
 ",

@@ -7,7 +7,7 @@ mod queue;
 
 use std::collections::HashMap;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
 use tokio::sync::{oneshot, watch};
@@ -176,13 +176,11 @@ impl Mailbox {
     fn of_fleet(link: Arc<Link>, cap: &Cap) -> Result<Arc<Self>> {
         let name = format!("{}\n{}\n{}", cap.host, cap.port, cap.mailbox.to_lowercase());
         let runtime = blocking::handle()?;
-        let mut failed = None;
-        let made = Arc::new_cyclic(|mailbox: &Weak<Self>| {
-            let fleet = Fleet::start(link, &name, &runtime, mailbox.clone());
-            let fleet = fleet.map_err(|error| failed = Some(error)).ok();
-            Self { state: Mutex::new(State { fleet: fleet.clone(), ..State::default() }), fleet }
-        });
-        failed.map_or(Ok(made), Err)
+        let fleet = Fleet::new(link, &name)?;
+        let state = Mutex::new(State { fleet: Some(fleet.clone()), ..State::default() });
+        let made = Arc::new(Self { state, fleet: Some(fleet.clone()) });
+        fleet.serve(&made, &runtime);
+        Ok(made)
     }
 
     /// Waits for a connection of `key` that will do, a seat on one, or a slot; `again`: ahead of the others.
@@ -196,6 +194,9 @@ impl Mailbox {
         again: bool,
         bounds: Bounds<'_>,
     ) -> Result<Lease> {
+        if let Some(fleet) = &self.fleet {
+            fleet.note_cap(key.settings.max_connections);
+        }
         let (grant, mut granted) = oneshot::channel();
         let waiter = Waiter { key: key.clone(), wanted, evicted: None, grant };
         match again {
@@ -279,22 +280,18 @@ impl Mailbox {
     /// # Errors
     /// `throttled` at once if the turn would come after the deadline; `cancelled`.
     pub(crate) async fn let_through(&self, key: &Key, bounds: Bounds<'_>, events: &EventSink) -> Result<()> {
-        let Some(per_minute) = key.settings.messages_per_minute else {
-            if let Some(fleet) = &self.fleet {
-                fleet.tell_if_away(events);
-            }
-            return Ok(());
-        };
+        let Some(per_minute) = key.settings.messages_per_minute else { return Ok(()) };
         let now = tokio::time::Instant::now();
         let mut alone = per_minute;
         if let Some(fleet) = &self.fleet {
             let longest = bounds.deadline.saturating_duration_since(now);
             let asked = bounds.within(longest, "turn from Redis", fleet.turn(per_minute, longest)).await;
             fleet.tell_if_away(events);
+            let now = tokio::time::Instant::now();
             match asked? {
                 fleet::Turn::After(wait, mark) => {
                     // Remembered here too, for the case that Redis goes away.
-                    lock(&self.state).limits.note(now + wait, per_minute);
+                    lock(&self.state).limits.note(now, now + wait);
                     let turn = Turn { mailbox: self, at: Some(now + wait), mark: Some(mark) };
                     return turn.wait(wait, bounds, events).await;
                 }
@@ -302,6 +299,7 @@ impl Mailbox {
                 fleet::Turn::Alone(share) => alone = share,
             }
         }
+        let now = tokio::time::Instant::now();
         let at = lock(&self.state).limits.reserve(now, alone);
         let wait = at.saturating_duration_since(now);
         let turn = Turn { mailbox: self, at: Some(at), mark: None };
@@ -311,8 +309,22 @@ impl Mailbox {
         turn.wait(wait, bounds, events).await
     }
 
-    /// How many waiters a new connection would help, if any, and the cap for all processes.
-    pub(super) fn wanted(&self) -> Option<(usize, Option<usize>)> {
+    /// Waits shortly until what the mailbox does not use any more was given back to the other processes.
+    pub(crate) async fn settle(&self) {
+        if let Some(fleet) = &self.fleet {
+            fleet.settle().await;
+        }
+    }
+
+    /// Tells, once, an outage of what keeps the limits together.
+    pub(crate) fn tell_if_away(&self, events: &EventSink) {
+        if let Some(fleet) = &self.fleet {
+            fleet.tell_if_away(events);
+        }
+    }
+
+    /// How many waiters a new connection would help, if any.
+    pub(super) fn wanted(&self) -> Option<usize> {
         lock(&self.state).wanted()
     }
 

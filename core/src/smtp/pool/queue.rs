@@ -47,6 +47,11 @@ impl Place {
         Self { opened, seat: AtomicBool::new(false), evicted: AtomicBool::new(false), standing }
     }
 
+    /// It is one of the connections that all processes count.
+    pub(crate) fn is_leased(&self) -> bool {
+        self.standing.is_some()
+    }
+
     /// Others have the right to its connection.
     pub(crate) fn is_lost(&self) -> bool {
         self.standing.as_ref().is_some_and(|standing| standing.is_over())
@@ -150,14 +155,14 @@ impl State {
         None
     }
 
-    pub(super) fn wanted(&self) -> Option<(usize, Option<usize>)> {
+    pub(super) fn wanted(&self) -> Option<usize> {
         let mut waiting = self.waiting.iter().filter(|waiter| !waiter.grant.is_closed()).peekable();
         let first = waiting.peek()?;
         let cap = first.key.settings.max_connections;
         let own = self.limits.connections(tokio::time::Instant::now(), cap);
         let room = own.map_or(MOST_AT_ONCE, |own| own.saturating_sub(self.open)).min(MOST_AT_ONCE);
         let wanted = waiting.count().min(room);
-        (wanted > 0).then_some((wanted, cap))
+        (wanted > 0).then_some(wanted)
     }
 
     pub(super) fn evict_lost(&mut self) {
