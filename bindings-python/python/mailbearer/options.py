@@ -45,28 +45,61 @@ class _Common(TypedDict, total=False):
     authority: str
 
 
-class ClientCredentials(_Common):
+class _Proof(_Common, total=False):
+    """How an application proves who it is: one of them, or none for a public client."""
+
+    client_secret: Secret
+    #: PEM with the private key and the certificate; a mapping may have ``send_chain`` and ``algorithm`` too.
+    certificate: Union[Secret, Mapping[str, Any]]
+    #: Another issuer's token that the application trusts, read anew at every use.
+    client_assertion: Union[Secret, Mapping[str, Any]]
+
+
+class ClientCredentials(_Proof):
     """The application signs in as itself."""
 
     grant: Required[Literal["client_credentials"]]
-    client_secret: NotRequired[Secret]
-    certificate: NotRequired[Secret]
 
 
-class AuthorizationCode(_Common):
+class AuthorizationCode(_Proof):
     """A person signs in, in a browser or with a code shown on a device."""
 
     grant: Required[Literal["authorization_code", "device_code"]]
-    client_secret: NotRequired[Secret]
     redirect_uri: NotRequired[str]
 
 
-class RefreshToken(_Common):
+class RefreshToken(_Proof):
     """A person signed in elsewhere, and here is the refresh token."""
 
     grant: Required[Literal["refresh_token"]]
     refresh_token: Required[Secret]
-    client_secret: NotRequired[Secret]
+
+
+class JwtBearer(_Common):
+    """A Google service account, in the name of `subject` (default: the option `username`)."""
+
+    grant: Required[Literal["jwt_bearer"]]
+    key_file: NotRequired[Union[str, "Path"]]
+    issuer: NotRequired[str]
+    private_key: NotRequired[Secret]
+    subject: NotRequired[str]
+
+
+class ManagedIdentity(_Common):
+    """The machine's own identity, or one of several that it has."""
+
+    grant: Required[Literal["managed_identity"]]
+    identity_client_id: NotRequired[str]
+    object_id: NotRequired[str]
+    resource_id: NotRequired[str]
+
+
+class Command(_Common):
+    """A program that prints a token, or JSON with ``access_token`` and ``expires_in`` or ``expires_at``."""
+
+    grant: Required[Literal["command"]]
+    command: Required[Sequence[str]]
+    timeout: NotRequired[Duration]
 
 
 class Callback(_Common):
@@ -89,7 +122,9 @@ class StaticToken(_Common):
 
 
 #: How tokens are acquired.
-Auth = Union[ClientCredentials, AuthorizationCode, RefreshToken, Callback, StaticToken]
+Auth = Union[
+    ClientCredentials, AuthorizationCode, RefreshToken, JwtBearer, ManagedIdentity, Command, Callback, StaticToken
+]
 
 
 class TokenStore(Protocol):
