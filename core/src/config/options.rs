@@ -365,6 +365,15 @@ pub enum StoreOptions {
     File {
         /// Default: `mailbearer/tokens.json` under the user's state folder.
         path: Option<PathBuf>,
+        /// Encrypts what stands in it: at least 24 characters.
+        key: Option<SecretSource>,
+    },
+    /// A Redis server that processes and hosts share.
+    Redis {
+        /// `redis://`, `rediss://` or `unix://`.
+        url: SecretSource,
+        /// Encrypts what stands there: at least 24 characters.
+        key: Option<SecretSource>,
     },
 }
 
@@ -374,7 +383,7 @@ impl<'de> Deserialize<'de> for StoreOptions {
         let mut table: BTreeMap<String, Value> = match value {
             Value::String(kind) => BTreeMap::from([("kind".to_owned(), Value::String(kind))]),
             Value::Object(map) => map.into_iter().collect(),
-            _ => return Err(de::Error::custom("a store is `memory`, `file` or {kind, path}")),
+            _ => return Err(de::Error::custom("a store is `memory`, `file` or {kind, path, url, key}")),
         };
         let kind = table.remove("kind");
         let path = match table.remove("path") {
@@ -382,17 +391,28 @@ impl<'de> Deserialize<'de> for StoreOptions {
             Some(Value::String(path)) => Some(PathBuf::from(path)),
             Some(_) => return Err(de::Error::custom("`path` is a string")),
         };
+        let mut secret = |name: &str| {
+            let value = table.remove(name).filter(|value| !value.is_null());
+            value.map(|value| SecretSource::deserialize(value).map_err(de::Error::custom)).transpose()
+        };
+        let (url, key) = (secret("url")?, secret("key")?);
         if let Some(name) = table.keys().next() {
-            return Err(de::Error::custom(format!("unknown key `{name}`; a store takes `kind` and `path`")));
+            let known = "a store takes `kind`, `path`, `url` and `key`";
+            return Err(de::Error::custom(format!("unknown key `{name}`; {known}")));
         }
-        match (kind.as_ref().and_then(Value::as_str), path) {
-            (Some("memory"), None) => Ok(Self::Memory),
-            (Some("memory"), Some(_)) => Err(de::Error::custom("a `memory` store takes no `path`")),
-            (Some("file"), path) => Ok(Self::File { path }),
-            (Some(other), _) => {
-                Err(de::Error::custom(format!("unknown store `{other}`; there are `memory` and `file`")))
+        match (kind.as_ref().and_then(Value::as_str), path, url) {
+            (Some("memory"), None, None) if key.is_none() => Ok(Self::Memory),
+            (Some("memory"), ..) => {
+                Err(de::Error::custom("a `memory` store takes no `path`, `url` or `key`"))
             }
-            (None, _) => Err(de::Error::custom("`kind` is missing: `memory` or `file`")),
+            (Some("file"), path, None) => Ok(Self::File { path, key }),
+            (Some("file"), _, Some(_)) => Err(de::Error::custom("a `file` store takes a `path`, no `url`")),
+            (Some("redis"), None, Some(url)) => Ok(Self::Redis { url, key }),
+            (Some("redis"), ..) => Err(de::Error::custom("a `redis` store takes a `url`, no `path`")),
+            (Some(other), ..) => Err(de::Error::custom(format!(
+                "unknown store `{other}`; there are `memory`, `file` and `redis`"
+            ))),
+            (None, ..) => Err(de::Error::custom("`kind` is missing: `memory`, `file` or `redis`")),
         }
     }
 }

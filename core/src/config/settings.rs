@@ -12,7 +12,7 @@ use super::credential::{BearerKey, ClientCredential};
 use super::dkim::DkimSettings;
 use super::options::*;
 use super::proxy::HttpProxy;
-use super::secret::SecretSource;
+use super::secret::{Secret, SecretSource};
 use super::server_url::ServerUrl;
 use super::spelling::Spelling;
 use crate::error::{Error, Result};
@@ -266,8 +266,20 @@ pub struct Timeouts {
 pub enum StoreSettings {
     /// Forgotten with the process.
     Memory,
-    /// This file.
-    File(PathBuf),
+    /// This file, and what its entries are encrypted with.
+    File(PathBuf, Option<Secret>),
+    /// This Redis server, and the same.
+    Redis(ServerUrl, Option<Secret>),
+}
+
+impl StoreSettings {
+    /// What seals entries and saved sign-ins.
+    pub(crate) fn key(&self) -> Option<&Secret> {
+        match self {
+            Self::Memory => None,
+            Self::File(_, key) | Self::Redis(_, key) => key.as_ref(),
+        }
+    }
 }
 
 /// Reads an environment variable.
@@ -492,11 +504,15 @@ fn shared_limits(url: &SecretSource, options: &Options) -> Result<ServerUrl> {
         return Err(Error::config("username", "`username` is missing, and `limits.shared` is set")
             .with_hint("Processes know by it that they send from the same mailbox: name it."));
     }
-    let url = ServerUrl::read(FIELD, url, &[("redis", 6379), ("rediss", 6379), ("unix", 0)])?;
+    redis_url(FIELD, url)
+}
+
+fn redis_url(field: &str, url: &SecretSource) -> Result<ServerUrl> {
+    let url = ServerUrl::read(field, url, &[("redis", 6379), ("rediss", 6379), ("unix", 0)])?;
     if url.scheme != "unix" && !url.path.is_empty() && url.path.parse::<u16>().is_err() {
         return Err(Error::config(
-            FIELD,
-            format!("`{FIELD}`: a database is a number, not {}", shown(&url.path)),
+            field,
+            format!("`{field}`: a database is a number, not {}", shown(&url.path)),
         ));
     }
     Ok(url)
@@ -504,16 +520,32 @@ fn shared_limits(url: &SecretSource, options: &Options) -> Result<ServerUrl> {
 
 fn store(options: &Options, auth: Option<&AuthSettings>, around: &Surroundings) -> Result<StoreSettings> {
     let delegated = auth.is_some_and(|auth| auth.grant.is_delegated());
-    let file = |path: &Option<PathBuf>| match path {
-        Some(path) => Ok(StoreSettings::File(path.clone())),
-        None => default_store().map(StoreSettings::File),
-    };
+    let file = |path: &Option<PathBuf>| path.clone().map_or_else(default_store, Ok);
     match &options.store {
         Some(StoreOptions::Memory) => Ok(StoreSettings::Memory),
-        Some(StoreOptions::File { path }) => file(path),
-        None if delegated && around.persistent && !around.store => file(&None),
+        Some(StoreOptions::File { path, key }) => Ok(StoreSettings::File(file(path)?, store_key(key)?)),
+        Some(StoreOptions::Redis { url, key }) => {
+            Ok(StoreSettings::Redis(redis_url("store.url", url)?, store_key(key)?))
+        }
+        None if delegated && around.persistent && !around.store => {
+            Ok(StoreSettings::File(file(&None)?, None))
+        }
         None => Ok(StoreSettings::Memory),
     }
+}
+
+fn store_key(source: &Option<SecretSource>) -> Result<Option<Secret>> {
+    const FIELD: &str = "store.key";
+    let Some(source) = source else { return Ok(None) };
+    let hint = "Make one with `openssl rand -base64 32`, and keep it where only this program reads it: {file} or {env}.";
+    if matches!(source, SecretSource::Command(_)) {
+        return Err(Error::config(FIELD, format!("`{FIELD}` cannot come from a command")).with_hint(hint));
+    }
+    let key = source.read_now(FIELD)?;
+    if key.expose().len() < 24 {
+        return Err(Error::config(FIELD, format!("`{FIELD}` is shorter than 24 characters")).with_hint(hint));
+    }
+    Ok(Some(key))
 }
 
 /// `$XDG_STATE_HOME/mailbearer/tokens.json`, else below `~/.local/state`.

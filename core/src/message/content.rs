@@ -171,7 +171,7 @@ impl Content {
     async fn feed(&self, out: &Out) -> Result<()> {
         for segment in self.segments.iter() {
             match segment {
-                Segment::Octets(octets) => put(out, octets.clone()).await?,
+                Segment::Octets(octets) => put(out, Piece { octets: octets.clone(), plain: false }).await?,
                 Segment::File(file) => feed_file(file, out).await?,
                 Segment::Stream(one) => one.feed(out).await?,
             }
@@ -190,12 +190,20 @@ impl Segment {
     }
 }
 
-type Out = mpsc::Sender<Result<Option<Bytes>>>;
+type Out = mpsc::Sender<Result<Option<Piece>>>;
+
+/// Some octets of a message.
+#[derive(Clone, Debug)]
+pub(crate) struct Piece {
+    pub(crate) octets: Bytes,
+    /// Whole lines of which none begins with a dot.
+    pub(crate) plain: bool,
+}
 
 /// The octets of a message on their way; dropping it ends the reading.
 #[derive(Debug)]
 pub(crate) struct Reading {
-    pieces: mpsc::Receiver<Result<Option<Bytes>>>,
+    pieces: mpsc::Receiver<Result<Option<Piece>>>,
     task: AbortHandle,
 }
 
@@ -207,7 +215,7 @@ impl Reading {
     pub(crate) fn poll_next(
         &mut self,
         cx: &mut std::task::Context<'_>,
-    ) -> std::task::Poll<Result<Option<Bytes>>> {
+    ) -> std::task::Poll<Result<Option<Piece>>> {
         let died = || Err(Error::new(ErrorCode::Internal, "the reading of an attachment ended"));
         self.pieces.poll_recv(cx).map(|piece| piece.unwrap_or_else(died))
     }
@@ -219,7 +227,7 @@ impl Reading {
     pub(crate) async fn collect(mut self) -> Result<Bytes> {
         let mut out = Vec::new();
         while let Some(piece) = std::future::poll_fn(|cx| self.poll_next(cx)).await? {
-            out.extend_from_slice(&piece);
+            out.extend_from_slice(&piece.octets);
         }
         Ok(out.into())
     }
@@ -231,9 +239,9 @@ impl Drop for Reading {
     }
 }
 
-async fn put(out: &Out, octets: Bytes) -> Result<()> {
+async fn put(out: &Out, piece: Piece) -> Result<()> {
     let gone = |_| Error::new(ErrorCode::Cancelled, "nobody takes the message's octets any more");
-    out.send(Ok(Some(octets))).await.map_err(gone)
+    out.send(Ok(Some(piece))).await.map_err(gone)
 }
 
 async fn feed_file(file: &Arc<OpenFile>, out: &Out) -> Result<()> {
@@ -245,7 +253,7 @@ async fn feed_file(file: &Arc<OpenFile>, out: &Out) -> Result<()> {
         let read = move || encoded_piece(&reader, at, &mut buffer).map(|piece| (piece, buffer));
         let piece;
         (piece, buffer) = tokio::task::spawn_blocking(read).await.map_err(died)??;
-        put(out, piece.into()).await?;
+        put(out, Piece { octets: piece.into(), plain: true }).await?;
     }
     let reader = file.clone();
     tokio::task::spawn_blocking(move || reader.check_unchanged()).await.map_err(died)?
@@ -289,7 +297,7 @@ impl Streamed {
             rest.drain(..whole);
             if !lines.is_empty() {
                 self.became.fetch_add(lines.len() as u64, Ordering::AcqRel);
-                put(out, lines.into()).await?;
+                put(out, Piece { octets: lines.into(), plain: true }).await?;
             }
             if ended {
                 break;

@@ -40,7 +40,7 @@ use crate::receipt::Envelope;
 pub use attachment::{Attachment, Blob};
 pub use builder::MessageBuilder;
 pub use byte_stream::ByteStream;
-pub(crate) use content::{Content, Reading};
+pub(crate) use content::{Content, Piece, Reading};
 
 use fields::{Fields, Made, Priority};
 pub(crate) use mailbox::Mailbox;

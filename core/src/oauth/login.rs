@@ -14,10 +14,10 @@ use super::hints::Asked;
 use super::listener::{Browser, Listener};
 use super::saved::{self, SIGN_IN_TIME, Saved, SavedWay, invalid};
 use crate::call::{Call, Cancel};
-use crate::config::{AuthSettings, Secret, Settings, StoreSettings};
+use crate::config::{AuthSettings, Secret, Settings};
 use crate::error::{Error, ErrorCode, Result};
 use crate::process::process;
-use crate::token::{Account, TokenSource, mark_finished, millis};
+use crate::token::{Account, TokenSource, millis};
 
 /// How a sign-in is begun.
 #[derive(Clone, Debug, Default)]
@@ -117,7 +117,7 @@ impl Login {
         let auth = source.shared.auth()?;
         method(&source.shared.settings, auth, None)?;
         let now = SystemTime::now();
-        let saved = saved::open(text, auth, now)?;
+        let saved = saved::open(text, auth, source.shared.settings.store.key(), now)?;
         let way = match saved.way {
             SavedWay::AuthorizationCode { state, verifier, redirect_uri } => {
                 Way::Redirect { flow: CodeFlow { state, verifier: Secret::new(verifier), redirect_uri } }
@@ -296,7 +296,8 @@ impl Login {
             message: self.inner.message.clone(),
             way,
         };
-        saved::seal(&saved, self.inner.source.shared.auth()?)
+        let shared = &self.inner.source.shared;
+        saved::seal(&saved, shared.auth()?, shared.settings.store.key())
     }
 
     /// Ends it; `wait` says `cancelled`.
@@ -398,8 +399,8 @@ impl Login {
         let until = millis(self.inner.expires_at);
         let shared = &self.inner.source.shared;
         let mut first = process().logins.finish(&id, now, until);
-        if let (true, None, StoreSettings::File(path)) = (first, &shared.host.store, &shared.settings.store) {
-            first = mark_finished(path, &id, now, until).await?;
+        if first {
+            first = shared.mark_finished(&id, now, until).await?;
         }
         if first { Ok(()) } else { Err(invalid("this sign-in was finished already")) }
     }

@@ -2,7 +2,8 @@
 //!
 //! The text is `1.` base64url(JSON) `.` base64url(digest). The digest also covers the authority and the
 //! client id, so that it fits a source with the same options only. It is no secret key: the text holds
-//! the PKCE verifier and belongs in a server-side session. Form `2.` is kept for sealed texts.
+//! the PKCE verifier and belongs in a server-side session. With `store.key` it is sealed, and tells nobody
+//! anything: `2.` base64url of what a store would keep.
 
 use std::collections::HashMap;
 use std::sync::Mutex;
@@ -14,9 +15,10 @@ use ring::digest::{Context, SHA256};
 use serde::{Deserialize, Serialize};
 
 use super::pkce::same;
-use crate::config::AuthSettings;
+use crate::config::{AuthSettings, Secret};
 use crate::error::{Error, ErrorCode, Result};
 use crate::token::millis;
+use crate::token::store::seal::Seal;
 
 /// How long a sign-in may take, and how long its text is good.
 pub(crate) const SIGN_IN_TIME: Duration = Duration::from_secs(15 * 60);
@@ -41,27 +43,44 @@ pub(crate) enum SavedWay {
     DeviceCode { device_code: String, user_code: String, interval_ms: u64 },
 }
 
-/// As text.
-pub(crate) fn seal(saved: &Saved, auth: &AuthSettings) -> Result<String> {
+/// As text, sealed if there is a key.
+pub(crate) fn seal(saved: &Saved, auth: &AuthSettings, key: Option<&Secret>) -> Result<String> {
     let json = serde_json::to_vec(saved)
         .map_err(|e| Error::new(ErrorCode::Internal, format!("a sign-in cannot be saved: {e}")))?;
+    if let Some(key) = key {
+        let sealed = Seal::new(key.clone()).seal(&name(auth), &json)?;
+        return Ok(format!("2.{}", URL_SAFE_NO_PAD.encode(sealed.to_string())));
+    }
     Ok(format!("1.{}.{}", URL_SAFE_NO_PAD.encode(&json), digest(&json, auth)))
 }
 
 /// Reads what [`seal`] wrote.
 ///
 /// # Errors
-/// `login_invalid` if it is damaged, too old, or of a source with other options.
-pub(crate) fn open(text: &str, auth: &AuthSettings, now: SystemTime) -> Result<Saved> {
-    let mut parts = text.trim().split('.');
-    let (Some("1"), Some(json), Some(mark), None) = (parts.next(), parts.next(), parts.next(), parts.next())
-    else {
-        return Err(invalid("the saved sign-in is not one"));
+/// `login_invalid` if it is damaged, too old, or of a source with other options; with a key also if it is not sealed.
+pub(crate) fn open(text: &str, auth: &AuthSettings, key: Option<&Secret>, now: SystemTime) -> Result<Saved> {
+    let damaged = || invalid("the saved sign-in is damaged");
+    let foreign =
+        || invalid("the saved sign-in is damaged, or of another application, authority or store.key");
+    let parts: Vec<&str> = text.trim().split('.').collect();
+    let json = match (&parts[..], key) {
+        (["1", json, mark], None) => {
+            let json = URL_SAFE_NO_PAD.decode(json).map_err(|_| damaged())?;
+            if !same(&digest(&json, auth), mark) {
+                return Err(foreign());
+            }
+            json
+        }
+        (["2", sealed], Some(key)) => {
+            let sealed = URL_SAFE_NO_PAD.decode(sealed).map_err(|_| damaged())?;
+            let sealed = serde_json::from_slice(&sealed).map_err(|_| damaged())?;
+            Seal::new(key.clone()).open(&name(auth), &sealed).ok_or_else(foreign)?.to_vec()
+        }
+        // Whoever could write texts without the key could put another's sign-in in.
+        (["1", ..], Some(_)) => return Err(invalid("the saved sign-in was saved without store.key")),
+        (["2", ..], None) => return Err(invalid("the saved sign-in is sealed, and there is no store.key")),
+        _ => return Err(invalid("the saved sign-in is not one")),
     };
-    let json = URL_SAFE_NO_PAD.decode(json).map_err(|_| invalid("the saved sign-in is damaged"))?;
-    if !same(&digest(&json, auth), mark) {
-        return Err(invalid("the saved sign-in is damaged, or of another application or authority"));
-    }
     let saved: Saved = serde_json::from_slice(&json).map_err(|_| invalid("the saved sign-in is damaged"))?;
     let now = millis(now);
     let longest = u64::try_from(SIGN_IN_TIME.as_millis()).unwrap_or(u64::MAX);
@@ -98,6 +117,10 @@ pub(crate) fn id(secret: &str) -> String {
 
 pub(crate) fn invalid(message: &str) -> Error {
     Error::new(ErrorCode::LoginInvalid, message)
+}
+
+fn name(auth: &AuthSettings) -> String {
+    format!("login|{}|{}", auth.endpoints.authority, auth.client_id)
 }
 
 fn digest(json: &[u8], auth: &AuthSettings) -> String {

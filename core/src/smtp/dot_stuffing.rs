@@ -7,6 +7,8 @@ use bytes::Bytes;
 pub(crate) struct DotStuffing {
     piece: Bytes,
     at: usize,
+    /// It goes as it is.
+    plain: bool,
     /// The last octets given, if there were any: CR and LF, or one of them.
     last: [u8; 2],
     begun: bool,
@@ -18,13 +20,39 @@ pub(crate) struct DotStuffing {
 impl DotStuffing {
     /// For a body that comes piece by piece, with CRLF line ends; a last line without one is given it.
     pub(crate) fn new() -> Self {
-        Self { piece: Bytes::new(), at: 0, last: *b"\r\n", begun: false, whole: false, finished: false }
+        Self {
+            piece: Bytes::new(),
+            at: 0,
+            plain: false,
+            last: *b"\r\n",
+            begun: false,
+            whole: false,
+            finished: false,
+        }
     }
 
     /// The next octets of the body; only when it [wants](Self::wants_more) more.
     pub(crate) fn push(&mut self, piece: Bytes) {
         debug_assert!(self.wants_more());
-        (self.piece, self.at) = (piece, 0);
+        (self.piece, self.at, self.plain) = (piece, 0, false);
+    }
+
+    /// The same for whole lines of which none begins with a dot: they are not even copied.
+    pub(crate) fn push_plain(&mut self, piece: Bytes) {
+        debug_assert!(self.last == *b"\r\n" && (piece.is_empty() || piece.ends_with(b"\r\n")));
+        self.push(piece);
+        self.plain = true;
+    }
+
+    /// What is left of such lines.
+    pub(crate) fn plain_rest(&self) -> &[u8] {
+        if self.plain { &self.piece[self.at..] } else { &[] }
+    }
+
+    /// The first `n` octets of it went.
+    pub(crate) fn plain_went(&mut self, n: usize) {
+        self.at += n;
+        self.begun = true;
     }
 
     /// The body has no more.
@@ -40,7 +68,7 @@ impl DotStuffing {
     /// Appends about `room` octets; with the last ones goes the terminator, so that one write has both.
     pub(crate) fn fill(&mut self, out: &mut Vec<u8>, room: usize) {
         let full = out.len().saturating_add(room);
-        while self.at < self.piece.len() && out.len() < full {
+        while !self.plain && self.at < self.piece.len() && out.len() < full {
             let rest = &self.piece[self.at..];
             if self.last[1] == b'\n' && rest[0] == b'.' {
                 out.push(b'.');

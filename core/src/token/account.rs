@@ -9,7 +9,7 @@ use super::entry::{Entry, StoredAccount};
 use super::freshness::Now;
 use super::source::Shared;
 use super::state::Held;
-use super::store::file::{FileStore, own_uid};
+use super::store::file::own_uid;
 use super::store::{Key, Store};
 use crate::config::{AuthSettings, GrantKind, Secret, StoreSettings};
 use crate::error::{Error, ErrorCode, Result};
@@ -46,7 +46,7 @@ impl Shared {
             inner.adopted = Some(account.username.clone());
         }
         self.replace(&key, Some(&entry)).await?;
-        self.store().enlist(&key, true).await?;
+        self.store()?.enlist(&key, true).await?;
         Ok(account)
     }
 
@@ -61,7 +61,7 @@ impl Shared {
         self.state().lock().forget();
         if let Some(key) = key {
             self.replace(&key, None).await?;
-            self.store().enlist(&key, false).await?;
+            self.store()?.enlist(&key, false).await?;
         }
         Ok(())
     }
@@ -91,7 +91,7 @@ impl Shared {
         if let Some(name) = self.settings.username.clone().or_else(adopted) {
             return Ok(Key::new(auth, &name));
         }
-        let names = self.store().principals(&Key::new(auth, "")).await?;
+        let names = self.store()?.principals(&Key::new(auth, "")).await?;
         match &names[..] {
             [] => Err(self.nobody(auth)),
             [only] => Ok(Key::new(auth, only)),
@@ -131,7 +131,10 @@ impl Shared {
             (None, StoreSettings::Memory) => {
                 "Sign in again: tokens are kept in memory only; set `store` to keep them.".to_owned()
             }
-            (None, StoreSettings::File(path)) => format!(
+            (None, StoreSettings::Redis(url, _)) => {
+                format!("Sign in again: tokens are looked for in Redis at {}.", url.place())
+            }
+            (None, StoreSettings::File(path, _)) => format!(
                 "Tokens are looked for in {}; run `mailbearer login` as {}.",
                 path.display(),
                 system_user()
@@ -141,7 +144,7 @@ impl Shared {
 
     /// Writes whatever the version: a person's sign-in or sign-out wins over a refresh.
     async fn replace(&self, key: &Key, entry: Option<&Entry>) -> Result<()> {
-        let store = self.store();
+        let store = self.store()?;
         for _ in 0..50 {
             let expected = store.load(key).await?.map(|held| held.version);
             if expected.is_none() && entry.is_none() {
@@ -189,8 +192,20 @@ impl Shared {
     }
 
     /// Whether entries outlive the process.
+    /// Notes where several processes look that a sign-in was finished; false if it was before.
+    ///
+    /// # Errors
+    /// `store_failed`.
+    pub(crate) async fn mark_finished(&self, id: &str, now: u64, until: u64) -> Result<bool> {
+        match self.store()? {
+            Store::File(file) => file.finish(id, now, until).await,
+            Store::Redis(redis) => redis.finish(id, until.saturating_sub(now)).await,
+            Store::Memory(_) | Store::Host(_) => Ok(true),
+        }
+    }
+
     pub(crate) fn is_persistent(&self) -> bool {
-        !matches!(self.store(), Store::Memory(_))
+        self.host.store.is_some() || self.settings.store != StoreSettings::Memory
     }
 }
 
@@ -210,12 +225,4 @@ fn system_user() -> String {
         (None, Some(uid)) => format!("the user with uid {uid}"),
         (None, None) => "the user that runs this program".to_owned(),
     }
-}
-
-/// Notes in the file store at `path` that a sign-in was finished; false if it was before.
-///
-/// # Errors
-/// `store_failed`.
-pub(crate) async fn mark_finished(path: &std::path::Path, id: &str, now: u64, until: u64) -> Result<bool> {
-    FileStore::new(path.to_owned()).finish(id, now, until).await
 }

@@ -149,7 +149,7 @@ impl Run<'_> {
         let key = Key::new(auth, subject);
         let mut version = None;
         if shared.is_persistent() {
-            match shared.store().load(&key).await {
+            match shared.store()?.load(&key).await {
                 Ok(Some(stored)) => {
                     version = Some(stored.version);
                     self.pass_over(&stored.entry);
@@ -178,7 +178,7 @@ impl Run<'_> {
         };
         let entry = self.renew(&Entry::default(), auth, &answer);
         if shared.is_persistent() {
-            match shared.store().save(&key, Some(&entry), version).await {
+            match shared.store()?.save(&key, Some(&entry), version).await {
                 Ok(_) => {}
                 Err(error) => self.warn(&error),
             }
@@ -303,7 +303,7 @@ impl Run<'_> {
             let reading = if auth.credential.is_command() { COMMAND_TIME } else { Duration::ZERO };
             let until = SystemTime::now() + shared.settings.http_timeout + reading + CLAIM_MARGIN;
             entry.refreshing = Some(Claim { owner: self.owner.clone(), until: entry::millis(until) });
-            if !shared.store().save(&key, Some(&entry), version).await? {
+            if !shared.store()?.save(&key, Some(&entry), version).await? {
                 continue;
             }
             let form = grants::refresh_token(auth, &sent);
@@ -342,7 +342,7 @@ impl Run<'_> {
         seed: Option<&Secret>,
     ) -> Result<(Entry, Option<u64>)> {
         let shared = self.shared;
-        let stored = shared.store().load(key).await?;
+        let stored = shared.store()?.load(key).await?;
         let version = stored.as_ref().map(|stored| stored.version);
         let digest = seed.map(seed_digest);
         let entry = match (stored, seed) {
@@ -410,7 +410,7 @@ impl Run<'_> {
     async fn keep(&self, key: &Key, renewed: &Entry, sent: &Secret) -> Result<bool> {
         let shared = self.shared;
         for _ in 0..ROUNDS {
-            let saved = match shared.store().load(key).await {
+            let saved = match shared.store()?.load(key).await {
                 Ok(None) => return Ok(false),
                 Ok(Some(Versioned { entry, version })) => {
                     let ours = entry.refreshing.as_ref().is_some_and(|claim| claim.owner == self.owner);
@@ -418,7 +418,7 @@ impl Run<'_> {
                     if !ours && entry.refresh_token.as_ref() != Some(sent) {
                         return Ok(false);
                     }
-                    shared.store().save(key, Some(renewed), Some(version)).await
+                    shared.store()?.save(key, Some(renewed), Some(version)).await
                 }
                 Err(error) => Err(error),
             };
@@ -446,7 +446,7 @@ impl Run<'_> {
 
     /// Gives our claim back; tells which refresh token the store has now.
     async fn release(&self, key: &Key) -> Result<Option<Secret>> {
-        let store = self.shared.store();
+        let store = self.shared.store()?;
         for _ in 0..ROUNDS {
             let Some(Versioned { mut entry, version }) = store.load(key).await? else { return Ok(None) };
             let token = entry.refresh_token.clone();

@@ -17,11 +17,10 @@ mod freshness;
 mod sasl;
 mod source;
 mod state;
-mod store;
+pub(crate) mod store;
 #[cfg(test)]
 mod tests;
 
-pub(crate) use account::mark_finished;
 pub(crate) use entry::millis;
 pub(crate) use source::Identity;
 pub use source::{GetToken, TokenSource};

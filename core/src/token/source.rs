@@ -8,6 +8,8 @@ use super::flight;
 use super::freshness::{Freshness, Limits, Now};
 use super::state::{Flight, Landing, State};
 use super::store::file::FileStore;
+use super::store::redis::RedisStore;
+use super::store::seal::Seal;
 use super::store::{Key, Store};
 use super::{AccessToken, Account};
 use crate::call::{Call, Cancel};
@@ -17,6 +19,7 @@ use crate::event::Event;
 use crate::fork::ForkCell;
 use crate::host::Host;
 use crate::oauth::login::{Login, LoginRequest};
+use crate::process::process;
 
 /// Gets tokens and keeps them fresh. Clones share everything.
 #[derive(Clone)]
@@ -320,12 +323,20 @@ impl Shared {
     }
 
     /// Where tokens are kept: the host program's own place goes before the option.
-    pub(crate) fn store(&self) -> Store<'_> {
-        match (&self.host.store, &self.settings.store) {
+    ///
+    /// # Errors
+    /// `closed` or `internal` if a connection to it cannot run.
+    pub(crate) fn store(&self) -> Result<Store<'_>> {
+        let seal = || self.settings.store.key().cloned().map(Seal::new);
+        Ok(match (&self.host.store, &self.settings.store) {
             (Some(store), _) => Store::Host(&**store),
-            (None, StoreSettings::File(path)) => Store::File(FileStore::new(path.clone())),
+            (None, StoreSettings::File(path, _)) => Store::File(FileStore::new(path.clone(), seal())),
+            (None, StoreSettings::Redis(url, _)) => {
+                let link = process().pools.link(url, &self.settings.roots)?;
+                Store::Redis(RedisStore::new(link, seal()))
+            }
             (None, StoreSettings::Memory) => Store::Memory(&self.state().memory),
-        }
+        })
     }
 
     /// The token as its caller's own mailbox needs it.
@@ -346,7 +357,7 @@ impl Shared {
     /// Who is stored, for callers that cannot wait: memory has said no, a host's store must be awaited.
     fn stored_account(&self) -> Option<Account> {
         let auth = self.auth().ok().filter(|auth| auth.grant.is_interactive())?;
-        let Store::File(file) = self.store() else { return None };
+        let Ok(Store::File(file)) = self.store() else { return None };
         let key = match &self.settings.username {
             Some(name) => Key::new(auth, name),
             None => {

@@ -231,7 +231,7 @@ async fn a_claim_of_another_process_is_waited_for_and_ends() {
     let source = seeded(&fake, &path);
     source.get(GetToken::default()).await.unwrap();
     // Another process claimed it, and then died.
-    let store = source.shared.store();
+    let store = source.shared.store().unwrap();
     let key = source.shared.locate(source.shared.auth().unwrap()).await.unwrap();
     let mut held = store.load(&key).await.unwrap().unwrap();
     let until = SystemTime::now() + Duration::from_millis(300);

@@ -457,8 +457,8 @@ impl Connection {
         }
         let Some((_, reading)) = &mut self.reading else { return Poll::Pending };
         let mut piece = ready!(reading.poll_next(cx));
-        if let (Ok(Some(octets)), Some(Some(limit))) = (&piece, self.capabilities.size) {
-            flight.fed += octets.len() as u64;
+        if let (Ok(Some(some)), Some(Some(limit))) = (&piece, self.capabilities.size) {
+            flight.fed += some.octets.len() as u64;
             if flight.fed > limit {
                 piece = Err(too_large(&format!("has more than {limit} octets"), limit));
             }

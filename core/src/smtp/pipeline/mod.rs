@@ -14,8 +14,6 @@ mod verdict;
 
 use std::collections::VecDeque;
 
-use bytes::Bytes;
-
 pub(crate) use plan::{Plan, too_large};
 pub(crate) use transaction::Mode;
 pub(crate) use verdict::{Lost, Outcome, Verdict};
@@ -24,6 +22,7 @@ use self::transaction::{Body, Carriage, Command, Expected, Transaction, WINDOW_O
 use super::dot_stuffing::DotStuffing;
 use super::reply::ReplyParser;
 use crate::config::Partial;
+use crate::message::Piece;
 use crate::receipt::Reply;
 
 /// One connection's transactions, in order. Those under way are few: one, two, or a window of them.
@@ -159,7 +158,18 @@ impl Pipeline {
             self.written = 0;
             self.fill();
         }
-        &self.out[self.written..]
+        match self.out.is_empty() {
+            true => self.plain_rest(),
+            false => &self.out[self.written..],
+        }
+    }
+
+    /// Octets of a body that need no looking at, straight from where they were read.
+    fn plain_rest(&self) -> &[u8] {
+        match self.open.back().filter(|last| !last.decided).map(|last| &last.body) {
+            Some(Body::Going(stuffing)) => stuffing.plain_rest(),
+            _ => &[],
+        }
     }
 
     /// The transaction whose body is to be [fed](Self::feed) before there can be more output.
@@ -171,11 +181,12 @@ impl Pipeline {
 
     /// The next octets of the [hungry](Self::hungry) one's body, `None` at its end. CRLF line ends, not
     /// dot-stuffed.
-    pub(crate) fn feed(&mut self, piece: Option<Bytes>) {
+    pub(crate) fn feed(&mut self, piece: Option<Piece>) {
         let Some(last) = self.open.back_mut() else { return };
         if let Body::Going(stuffing) = &mut last.body {
             match piece {
-                Some(piece) => stuffing.push(piece),
+                Some(Piece { octets, plain: true }) => stuffing.push_plain(octets),
+                Some(Piece { octets, plain: false }) => stuffing.push(octets),
                 None => stuffing.end(),
             }
         }
@@ -183,8 +194,13 @@ impl Pipeline {
 
     /// The first `n` octets of [`Pipeline::output`] were handed to TLS.
     pub(crate) fn handed_over(&mut self, n: usize) {
-        self.written += n;
         self.total_written += n as u64;
+        if !self.out.is_empty() {
+            self.written += n;
+        } else if let Some(Body::Going(stuffing)) = self.open.back_mut().map(|last| &mut last.body) {
+            stuffing.plain_went(n);
+            self.total_queued += n as u64;
+        }
     }
 
     /// The server sent these octets.

@@ -8,6 +8,7 @@
 use bytes::Bytes;
 
 use super::*;
+use crate::message::Piece;
 use crate::receipt::Envelope;
 use crate::smtp::Transaction;
 use crate::smtp::capabilities::Capabilities;
@@ -266,9 +267,12 @@ fn converse(seed: u64, mode: Mode, tally: &mut Tally) {
         {
             let (left, body) = (fed.entry(id).or_insert(0), messages[id as usize].1.as_bytes());
             let n = random.below(body.len() - *left + 1);
-            let piece = Bytes::copy_from_slice(&body[*left..*left + n]);
+            let octets = Bytes::copy_from_slice(&body[*left..*left + n]);
+            let begins = *left == 0 || body[..*left].ends_with(b"\r\n");
+            let dots = octets.starts_with(b".") || octets.windows(2).any(|two| two == b"\n.");
+            let plain = begins && octets.ends_with(b"\r\n") && !dots;
             *left += n;
-            pipeline.feed(if n > 0 || *left < body.len() { Some(piece) } else { None });
+            pipeline.feed(if n > 0 || *left < body.len() { Some(Piece { octets, plain }) } else { None });
         }
         match random.below(7) {
             0 | 1 if !pipeline.output().is_empty() => {

@@ -134,7 +134,11 @@ impl Pools {
         Ok(mailboxes.entry(cap).or_insert(made).clone())
     }
 
-    fn link(&self, url: &ServerUrl, roots: &Roots) -> Result<Arc<Link>> {
+    /// The connection to a Redis server that all of this process use.
+    ///
+    /// # Errors
+    /// `closed` or `internal` if there is no runtime for it.
+    pub(crate) fn link(&self, url: &ServerUrl, roots: &Roots) -> Result<Arc<Link>> {
         // Its own runtime: leases are renewed whatever becomes of the caller's.
         let runtime = blocking::handle()?;
         let mut links = lock(&self.links);

@@ -16,13 +16,18 @@ use serde_json::Value;
 use zeroize::Zeroizing;
 
 use super::Versioned;
+use super::seal::{self, Seal};
 use crate::error::{Error, ErrorCode, Result};
 use crate::random;
 use crate::token::entry::Entry;
 
 /// A token file.
 #[derive(Clone)]
-pub(crate) struct FileStore(PathBuf);
+pub(crate) struct FileStore {
+    path: PathBuf,
+    /// What entries are encrypted with.
+    seal: Option<Seal>,
+}
 
 /// What stands in the file.
 #[derive(Default, Serialize, Deserialize)]
@@ -42,23 +47,23 @@ struct Slot {
 }
 
 impl FileStore {
-    pub(crate) fn new(path: PathBuf) -> Self {
-        Self(path)
+    pub(crate) fn new(path: PathBuf, seal: Option<Seal>) -> Self {
+        Self { path, seal }
     }
 
     pub(super) async fn load(&self, key: &str) -> Result<Option<Versioned>> {
-        let (path, key) = (self.0.clone(), key.to_owned());
-        blocking(move || read(&path)?.versioned(&key)).await
+        let (this, key) = (self.clone(), key.to_owned());
+        blocking(move || this.load_now(&key)).await
     }
 
     /// Like `load`, on this thread: for callers that cannot wait.
     pub(crate) fn load_now(&self, key: &str) -> Result<Option<Versioned>> {
-        read(&self.0)?.versioned(key)
+        read(&self.path)?.versioned(key, self.seal.as_ref())
     }
 
     /// All keys, on this thread.
     pub(crate) fn keys_now(&self) -> Result<Vec<String>> {
-        Ok(read(&self.0)?.entries.into_keys().collect())
+        Ok(read(&self.path)?.entries.into_keys().collect())
     }
 
     pub(super) async fn keys(&self) -> Result<Vec<String>> {
@@ -68,17 +73,17 @@ impl FileStore {
 
     pub(super) async fn save(&self, key: &str, entry: Option<&Entry>, expected: Option<u64>) -> Result<bool> {
         let bytes = entry.map(Entry::to_bytes).transpose()?.map(Zeroizing::new);
+        let kept = bytes.map(|bytes| seal::close(self.seal.as_ref(), key, &bytes)).transpose()?;
         let key = key.to_owned();
         self.change(move |content| {
             if content.entries.get(&key).map(|slot| slot.version) != expected {
                 return Ok((false, false));
             }
             content.counter += 1;
-            match &bytes {
-                Some(bytes) => {
-                    let entry = serde_json::from_slice(bytes)
-                        .map_err(|e| Error::new(ErrorCode::Internal, format!("a token entry: {e}")))?;
-                    content.entries.insert(key.clone(), Slot { version: content.counter, entry });
+            match &kept {
+                Some(entry) => {
+                    let slot = Slot { version: content.counter, entry: entry.clone() };
+                    content.entries.insert(key.clone(), slot);
                 }
                 None => {
                     content.entries.remove(&key);
@@ -107,12 +112,12 @@ impl FileStore {
     ) -> Result<T> {
         let deadline = Instant::now() + LOCK_TIME;
         loop {
-            let (path, op) = (self.0.clone(), op.clone());
+            let (path, op) = (self.path.clone(), op.clone());
             if let Some(out) = blocking(move || try_change(&path, &op)).await? {
                 return Ok(out);
             }
             if Instant::now() > deadline {
-                let lock = lock_path(&self.0);
+                let lock = lock_path(&self.path);
                 return Err(Error::new(
                     ErrorCode::StoreFailed,
                     format!("another process holds the lock {} for too long", lock.display()),
@@ -131,9 +136,9 @@ const LOCK_TIME: Duration = Duration::from_secs(10);
 const CONTENT_CAP: u64 = 16 << 20;
 
 impl Content {
-    fn versioned(self, key: &str) -> Result<Option<Versioned>> {
+    fn versioned(self, key: &str, seal: Option<&Seal>) -> Result<Option<Versioned>> {
         let Some(slot) = self.entries.get(key) else { return Ok(None) };
-        let entry = Entry::from_bytes(&Zeroizing::new(slot.entry.to_string().into_bytes()))?;
+        let entry = Entry::from_bytes(&seal::open(seal, key, &slot.entry)?)?;
         Ok(Some(Versioned { entry, version: slot.version }))
     }
 }
@@ -299,7 +304,7 @@ mod tests {
     #[tokio::test]
     async fn a_version_is_swapped_once_and_never_comes_back() {
         let dir = tempfile::tempdir().unwrap();
-        let store = FileStore::new(dir.path().join("new/folder/tokens.json"));
+        let store = FileStore::new(dir.path().join("new/folder/tokens.json"), None);
         assert!(store.load("k").await.unwrap().is_none());
         assert!(store.save("k", Some(&entry("a")), None).await.unwrap());
         assert!(!store.save("k", Some(&entry("b")), None).await.unwrap());
@@ -313,19 +318,36 @@ mod tests {
     }
 
     #[tokio::test]
+    async fn sealed_entries_stand_in_the_file_and_tell_nothing() {
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("tokens.json");
+        let seal = Seal::new(Secret::new("a key of more than twenty-four characters"));
+        let store = FileStore::new(path.clone(), Some(seal));
+        // What was there before there was a key stays readable, and is sealed when it is written again.
+        assert!(FileStore::new(path.clone(), None).save("k", Some(&entry("plain")), None).await.unwrap());
+        let version = store.load("k").await.unwrap().unwrap().version;
+        assert!(store.save("k", Some(&entry("secret")), Some(version)).await.unwrap());
+        assert_eq!(store.load("k").await.unwrap().unwrap().entry.refresh_token, Some(Secret::new("secret")));
+        let text = fs::read_to_string(&path).unwrap();
+        assert!(!text.contains("secret") && !text.contains("plain") && text.contains("sealed"), "{text}");
+        let without = FileStore::new(path, None).load("k").await;
+        assert_eq!(without.err().unwrap().code(), ErrorCode::StoreFailed);
+    }
+
+    #[tokio::test]
     async fn many_writers_lose_no_write() {
         let dir = tempfile::tempdir().unwrap();
         let path = dir.path().join("tokens.json");
         let writers: Vec<_> = (0..8)
             .map(|at| {
-                let store = FileStore::new(path.clone());
+                let store = FileStore::new(path.clone(), None);
                 tokio::spawn(async move { store.save(&format!("k{at}"), Some(&entry("x")), None).await })
             })
             .collect();
         for writer in writers {
             assert!(writer.await.unwrap().unwrap());
         }
-        assert_eq!(FileStore::new(path.clone()).keys().await.unwrap().len(), 8);
+        assert_eq!(FileStore::new(path.clone(), None).keys().await.unwrap().len(), 8);
         let left: Vec<_> = fs::read_dir(dir.path()).unwrap().map(|e| e.unwrap().file_name()).collect();
         assert_eq!(left.len(), 2, "only the file and its lock: {left:?}");
     }
@@ -336,7 +358,7 @@ mod tests {
         use std::os::unix::fs::PermissionsExt;
         let dir = tempfile::tempdir().unwrap();
         let path = dir.path().join("own/tokens.json");
-        let store = FileStore::new(path.clone());
+        let store = FileStore::new(path.clone(), None);
         store.save("k", Some(&entry("a")), None).await.unwrap();
         let mode = |path: &Path| fs::metadata(path).unwrap().permissions().mode() & 0o777;
         assert_eq!((mode(&path), mode(path.parent().unwrap())), (0o600, 0o700));
@@ -359,7 +381,7 @@ mod tests {
             .unwrap()
             .write_all(b"secret words")
             .unwrap();
-        let store = FileStore::new(path.clone());
+        let store = FileStore::new(path.clone(), None);
         let error = store.save("k", Some(&entry("a")), None).await.unwrap_err();
         assert_eq!(error.code(), ErrorCode::StoreFailed);
         assert!(!error.to_string().contains("words"), "{error}");
@@ -369,7 +391,7 @@ mod tests {
     #[tokio::test]
     async fn a_finished_sign_in_is_remembered_while_it_matters() {
         let dir = tempfile::tempdir().unwrap();
-        let store = FileStore::new(dir.path().join("tokens.json"));
+        let store = FileStore::new(dir.path().join("tokens.json"), None);
         assert!(store.finish("s", 100, 200).await.unwrap());
         assert!(!store.finish("s", 150, 200).await.unwrap());
         assert!(store.finish("s", 300, 400).await.unwrap());

@@ -6,12 +6,15 @@
 pub(crate) mod file;
 mod host;
 mod memory;
+pub(crate) mod redis;
+pub(crate) mod seal;
 
 use crate::config::AuthSettings;
 use crate::error::Result;
 use crate::host::TokenStore;
 use crate::token::entry::Entry;
 use file::FileStore;
+use redis::RedisStore;
 
 pub(crate) use memory::MemoryStore;
 
@@ -21,6 +24,8 @@ pub(crate) enum Store<'a> {
     Memory(&'a MemoryStore),
     /// A file that processes share.
     File(FileStore),
+    /// A server that hosts share.
+    Redis(RedisStore),
     /// The host program's own.
     Host(&'a dyn TokenStore),
 }
@@ -41,6 +46,7 @@ impl Store<'_> {
         match self {
             Self::Memory(store) => Ok(store.load(&key.text())),
             Self::File(store) => store.load(&key.text()).await,
+            Self::Redis(store) => store.load(&key.text()).await,
             Self::Host(store) => host::load(*store, &key.text()).await,
         }
     }
@@ -53,6 +59,7 @@ impl Store<'_> {
         match self {
             Self::Memory(store) => Ok(store.save(&key.text(), entry, expected)),
             Self::File(store) => store.save(&key.text(), entry, expected).await,
+            Self::Redis(store) => store.save(&key.text(), entry, expected).await,
             Self::Host(store) => host::save(*store, &key.text(), entry, expected).await,
         }
     }
@@ -64,7 +71,7 @@ impl Store<'_> {
     /// `store_failed`.
     pub(crate) async fn enlist(&self, key: &Key, present: bool) -> Result<()> {
         match self {
-            Self::Memory(_) | Self::File(_) => Ok(()),
+            Self::Memory(_) | Self::File(_) | Self::Redis(_) => Ok(()),
             Self::Host(store) => host::enlist(*store, key, present).await,
         }
     }
@@ -77,6 +84,7 @@ impl Store<'_> {
         let keys = match self {
             Self::Memory(store) => store.keys(),
             Self::File(store) => store.keys().await?,
+            Self::Redis(store) => store.keys().await?,
             Self::Host(store) => return host::principals(*store, key).await,
         };
         Ok(keys.iter().filter_map(|text| key.principal_in(text)).collect())
