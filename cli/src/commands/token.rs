@@ -2,7 +2,6 @@
 
 use std::time::SystemTime;
 
-use mailbearer::config::StoreSettings;
 use mailbearer::{AccessToken, Call, Cancel, GetToken, TokenSource, to_rfc3339};
 use serde_json::{Value, json};
 
@@ -50,10 +49,7 @@ fn status(global: &Global, arguments: &arguments::Token, output: Output) -> Resu
     let settings = mailer.settings();
     let token = get(tokens, arguments);
     let account = tokens.account();
-    let store = match &settings.store {
-        StoreSettings::Memory => "memory".to_owned(),
-        StoreSettings::File(path) => path.display().to_string(),
-    };
+    let store = settings.store.place();
     let grant = settings.auth.as_ref().map(|auth| auth.grant.as_str());
     if output.json {
         let failure = token.as_ref().err().map(Failure::to_json);

@@ -280,6 +280,16 @@ impl StoreSettings {
             Self::File(_, key) | Self::Redis(_, key) => key.as_ref(),
         }
     }
+
+    /// The place in words, without a password: `memory`, the file's path, the server's address.
+    #[must_use]
+    pub fn place(&self) -> String {
+        match self {
+            Self::Memory => "memory".to_owned(),
+            Self::File(path, _) => path.display().to_string(),
+            Self::Redis(url, _) => format!("Redis at {}", url.place()),
+        }
+    }
 }
 
 /// Reads an environment variable.

@@ -131,12 +131,12 @@ impl Shared {
             (None, StoreSettings::Memory) => {
                 "Sign in again: tokens are kept in memory only; set `store` to keep them.".to_owned()
             }
-            (None, StoreSettings::Redis(url, _)) => {
-                format!("Sign in again: tokens are looked for in Redis at {}.", url.place())
+            (None, store @ StoreSettings::Redis(..)) => {
+                format!("Sign in again: tokens are looked for in {}.", store.place())
             }
-            (None, StoreSettings::File(path, _)) => format!(
+            (None, store @ StoreSettings::File(..)) => format!(
                 "Tokens are looked for in {}; run `mailbearer login` as {}.",
-                path.display(),
+                store.place(),
                 system_user()
             ),
         }
@@ -191,7 +191,6 @@ impl Shared {
         })
     }
 
-    /// Whether entries outlive the process.
     /// Notes where several processes look that a sign-in was finished; false if it was before.
     ///
     /// # Errors
@@ -204,6 +203,7 @@ impl Shared {
         }
     }
 
+    /// Whether entries outlive the process.
     pub(crate) fn is_persistent(&self) -> bool {
         self.host.store.is_some() || self.settings.store != StoreSettings::Memory
     }
