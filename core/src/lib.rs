@@ -5,6 +5,7 @@
 pub mod blocking;
 mod call;
 pub mod config;
+mod der;
 pub mod doctor;
 mod error;
 mod event;
@@ -16,6 +17,7 @@ mod message;
 mod metrics;
 mod net;
 mod oauth;
+mod pkcs12;
 mod private_key;
 mod process;
 pub mod provider;

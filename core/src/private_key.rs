@@ -3,15 +3,20 @@
 use std::fmt;
 use std::sync::Arc;
 
+use base64::Engine;
+use base64::engine::general_purpose::STANDARD;
 use ring::rand::SystemRandom;
 use ring::signature::{
-    ECDSA_P256_SHA256_FIXED_SIGNING, ECDSA_P384_SHA384_FIXED_SIGNING, EcdsaKeyPair, Ed25519KeyPair,
+    ECDSA_P256_SHA256_FIXED_SIGNING, ECDSA_P384_SHA384_FIXED_SIGNING, EcdsaKeyPair, Ed25519KeyPair, KeyPair,
     RSA_PKCS1_SHA256, RSA_PSS_SHA256, RsaKeyPair,
 };
 use rustls::pki_types::PrivateKeyDer;
 use rustls::pki_types::pem::PemObject;
+use zeroize::Zeroizing;
 
+use crate::der;
 use crate::error::{Error, ErrorCode, Result};
+use crate::pkcs12::{self, Trouble};
 
 /// A key of one of the kinds that are in use.
 #[derive(Clone)]
@@ -35,15 +40,19 @@ pub(crate) enum Algorithm {
 }
 
 impl PrivateKey {
-    /// The first key in a PEM text.
+    /// The first key in a PEM text; an encrypted one is opened by `password`.
     ///
     /// # Errors
     /// A sentence's end that says what is wrong, without the text.
-    pub(crate) fn from_pem(pem: &str) -> Result<Self, String> {
-        if pem.contains("BEGIN ENCRYPTED PRIVATE KEY") || pem.contains("Proc-Type: 4,ENCRYPTED") {
-            return Err(
-                "is encrypted: decrypt it with `openssl pkey`, or give a PFX with its password".into()
-            );
+    pub(crate) fn from_pem(pem: &str, password: Option<&str>) -> Result<Self, String> {
+        if pem.contains("Proc-Type: 4,ENCRYPTED") {
+            return Err("is encrypted in an old form: convert it with `openssl pkcs8 -topk8`".into());
+        }
+        if let Some(encrypted) = section(pem, "ENCRYPTED PRIVATE KEY") {
+            let password = password.ok_or("is encrypted, and there is no password")?;
+            let der = STANDARD.decode(encrypted).map_err(|_| "is no private key in PEM")?;
+            let opened = pkcs12::open_key(&der, password).map_err(opening)?;
+            return Self::from_der(&PrivateKeyDer::Pkcs8((&opened[..]).into()));
         }
         match PrivateKeyDer::from_pem_slice(pem.as_bytes()) {
             Ok(der) => Self::from_der(&der),
@@ -62,6 +71,7 @@ impl PrivateKey {
             PrivateKeyDer::Pkcs1(der) => {
                 Pair::Rsa(RsaKeyPair::from_der(der.secret_pkcs1_der()).map_err(unusable)?)
             }
+            PrivateKeyDer::Sec1(der) => return Self::from_sec1(der.secret_sec1_der()),
             PrivateKeyDer::Pkcs8(der) => {
                 let der = der.secret_pkcs8_der();
                 // OpenSSL writes Ed25519 keys without their public half, which is as good.
@@ -79,9 +89,37 @@ impl PrivateKey {
                     Pair::Rsa(RsaKeyPair::from_pkcs8(der).map_err(unusable)?)
                 }
             }
-            _ => return Err("is in an old form: convert it with `openssl pkcs8 -topk8 -nocrypt`".into()),
+            _ => return Err("is in an unknown form: convert it with `openssl pkcs8 -topk8`".into()),
         };
         Ok(Self(Arc::new(pair)))
+    }
+
+    /// A key on a curve in the form of RFC 5915: wrapped, it is PKCS #8.
+    fn from_sec1(key: &[u8]) -> Result<Self, String> {
+        for curve in [P256, P384] {
+            let algorithm = der::write(
+                der::SEQUENCE,
+                &[&der::write(der::OBJECT, &[EC_KEY]), &der::write(der::OBJECT, &[curve])],
+            );
+            let inner = der::write(der::OCTETS, &[key]);
+            let whole = Zeroizing::new(der::write(
+                der::SEQUENCE,
+                &[&der::write(der::INTEGER, &[&[0]]), &algorithm, &inner],
+            ));
+            if let Ok(found) = Self::from_der(&PrivateKeyDer::Pkcs8((&whole[..]).into())) {
+                return Ok(found);
+            }
+        }
+        Err("cannot be used: a key on P-256 or P-384 with its public half is needed".into())
+    }
+
+    /// The public half, as it stands in a certificate.
+    pub(crate) fn public(&self) -> &[u8] {
+        match &*self.0 {
+            Pair::Rsa(pair) => pair.public_key().as_ref(),
+            Pair::Ed25519(pair) => pair.public_key().as_ref(),
+            Pair::P256(pair) | Pair::P384(pair) => pair.public_key().as_ref(),
+        }
     }
 
     /// What it is used for by default.
@@ -119,6 +157,27 @@ impl PrivateKey {
         }
     }
 }
+
+/// The octets of the first section of this name, still in base64.
+fn section(pem: &str, name: &str) -> Option<String> {
+    let (_, rest) = pem.split_once(&format!("-----BEGIN {name}-----"))?;
+    let (inner, _) = rest.split_once("-----END")?;
+    Some(inner.split_ascii_whitespace().collect())
+}
+
+/// Why a key or a PFX was not opened, as a sentence's end.
+pub(crate) fn opening(trouble: Trouble) -> String {
+    match trouble {
+        Trouble::Damaged => "is damaged, or something else",
+        Trouble::Password => "cannot be opened with this password",
+        Trouble::Unsupported => "is encrypted in an unknown way: convert it with `openssl pkcs12`, or to PEM",
+    }
+    .into()
+}
+
+const EC_KEY: &[u8] = &[0x2a, 0x86, 0x48, 0xce, 0x3d, 2, 1];
+const P256: &[u8] = &[0x2a, 0x86, 0x48, 0xce, 0x3d, 3, 1, 7];
+const P384: &[u8] = &[0x2b, 0x81, 4, 0, 34];
 
 impl Algorithm {
     /// As a JWT's header has it.

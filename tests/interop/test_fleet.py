@@ -21,14 +21,7 @@ from conftest import skip
 from emulator import Emulator
 from redis_server import Redis
 from servers import until
-
-HERE = Path(__file__).resolve().parent
-ROOT = HERE.parents[1]
-COMMANDS = {
-    "python": [os.environ.get("CONFORMANCE_PYTHON", ""), str(HERE / "workers" / "fleet.py")],
-    "node": ["node", str(HERE / "workers" / "fleet.mjs")],
-}
-
+from worker import Worker
 
 class Gate:
     """Stands before the mail server, and counts the connections that are open at once."""
@@ -76,37 +69,12 @@ class Gate:
         self.listener.close()
 
 
-class Worker:
+class Sender(Worker):
     def __init__(self, language: str, options: dict[str, Any]) -> None:
-        environment = {**os.environ, "MAILBEARER_NODE": (ROOT / "bindings-node" / "index.mjs").as_uri()}
-        self.process = subprocess.Popen(
-            COMMANDS[language], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True, env=environment
-        )
-        self.tell(options)
-        assert self.line() == "ready"
-
-    def tell(self, order: dict[str, Any]) -> None:
-        assert self.process.stdin is not None
-        self.process.stdin.write(json.dumps(order) + "\n")
-        self.process.stdin.flush()
-
-    def line(self) -> str:
-        assert self.process.stdout is not None
-        return self.process.stdout.readline().strip()
+        super().__init__(language, "fleet", options)
 
     def send(self, count: int, subject: str = "x", **order: Any) -> None:
         self.tell({"count": count, "subject": subject, **order})
-
-    def results(self) -> dict[str, Any]:
-        return json.loads(self.line())
-
-    def close(self) -> None:
-        if self.process.poll() is None:
-            self.process.send_signal(signal.SIGCONT)
-            self.process.kill()
-        if self.process.stdin is not None and self.process.stdin.closed:
-            self.process.stdin = None
-        self.process.communicate()
 
 
 @pytest.fixture(scope="module")
@@ -136,19 +104,19 @@ def gate(emulator: Emulator) -> Iterator[Gate]:
     made.close()
 
 
-Fleet = Callable[..., Worker]
+Fleet = Callable[..., Sender]
 
 
 @pytest.fixture
 def fleet(emulator: Emulator, gate: Gate, redis: Redis) -> Iterator[Fleet]:
     emulator.clear()
-    started: list[Worker] = []
+    started: list[Sender] = []
 
-    def start(language: str = "python", **limits: Any) -> Worker:
+    def start(language: str = "python", **limits: Any) -> Sender:
         found = emulator.settings("client_credentials", "noreply@contoso.com")
         given = {"max_connections": 3, "messages_per_minute": None, "shared": redis.url, **limits}
         smtp = {**found["smtp"], "port": gate.port}
-        started.append(Worker(language, {**found, "smtp": smtp, "limits": given}))
+        started.append(Sender(language, {**found, "smtp": smtp, "limits": given}))
         return started[-1]
 
     yield start
@@ -161,8 +129,8 @@ def messages(emulator: Emulator) -> list[dict[str, Any]]:
     return found
 
 
-def all_sent(workers: list[Worker], emulator: Emulator, count: int) -> list[dict[str, Any]]:
-    told = [worker.results() for worker in workers]
+def all_sent(workers: list[Sender], emulator: Emulator, count: int) -> list[dict[str, Any]]:
+    told = [worker.result() for worker in workers]
     results = [result for one in told for result in one["results"]]
     failed = [result for result in results if result["outcome"] != "sent"]
     assert not failed, failed[:3]
@@ -189,11 +157,11 @@ def test_eight_processes_never_have_more_than_three_connections(fleet: Fleet, ga
 def test_an_idle_holder_makes_way_within_a_second(fleet: Fleet, gate: Gate, emulator: Emulator) -> None:
     first, second = fleet(max_connections=1), fleet(max_connections=1)
     first.send(1)
-    first.results()
+    first.result()
     assert gate.open == 1
     began = time.monotonic()
     second.send(1)
-    assert second.results()["results"][0]["outcome"] == "sent"
+    assert second.result()["results"][0]["outcome"] == "sent"
     # Half a second until it looks, a connection and a token: far from the minute that it would idle.
     assert time.monotonic() - began < 10
     assert gate.most == 1
@@ -204,7 +172,7 @@ def test_who_waits_is_served_although_the_other_never_rests(fleet: Fleet, gate: 
     busy.send(20_000, timeout="120s")
     until(lambda: len(messages(emulator)) > 3, "the first to be busy")
     other.send(1, subject="second")
-    assert other.results()["results"][0]["outcome"] == "sent"
+    assert other.result()["results"][0]["outcome"] == "sent"
     assert gate.most == 1
 
 
@@ -212,7 +180,7 @@ def test_a_turn_is_everybodys(fleet: Fleet, emulator: Emulator) -> None:
     workers = [fleet(messages_per_minute=12) for _ in range(3)]
     for worker in workers:
         worker.send(8, timeout="8s")
-    told = [result for worker in workers for result in worker.results()["results"]]
+    told = [result for worker in workers for result in worker.result()["results"]]
     sent = [result for result in told if result["outcome"] == "sent"]
     assert len(sent) == 12
     assert all("12 messages a minute" in result["error"] for result in told if result["outcome"] != "sent")
@@ -221,18 +189,18 @@ def test_a_turn_is_everybodys(fleet: Fleet, emulator: Emulator) -> None:
 def test_a_paused_holder_finds_its_place_taken(fleet: Fleet, gate: Gate, emulator: Emulator, redis: Redis) -> None:
     paused, other = fleet(max_connections=1), fleet(max_connections=1)
     paused.send(1)
-    paused.results()
+    paused.result()
     os.kill(paused.process.pid, signal.SIGSTOP)
     # As if its half minute were over.
     slots = next(key for key in redis.ask("KEYS", "mailbearer:*slots").splitlines())
     redis.ask("ZADD", slots, "1", redis.ask("ZRANGE", slots, "0", "0"))
     other.send(1)
-    assert other.results()["results"][0]["outcome"] == "sent"
+    assert other.result()["results"][0]["outcome"] == "sent"
     assert gate.open == 2
     os.kill(paused.process.pid, signal.SIGCONT)
     until(lambda: gate.open == 1, "the one that was paused to close its connection")
     paused.send(1)
-    assert paused.results()["results"][0]["outcome"] == "sent"
+    assert paused.result()["results"][0]["outcome"] == "sent"
     until(lambda: gate.open == 1, "one connection")
 
 
@@ -252,12 +220,12 @@ def test_when_redis_is_back_the_cap_holds_again(fleet: Fleet, gate: Gate, emulat
     workers = [fleet(max_connections=1, idle_timeout="300ms") for _ in range(3)]
     for worker in workers:
         worker.send(1)
-        worker.results()
+        worker.result()
     until(lambda: gate.open == 0, "idle connections to close")
     redis.stop()
     for worker in workers:
         worker.send(1)
-        told = worker.results()
+        told = worker.result()
         assert told["results"][0]["outcome"] == "sent", told
         assert [event["code"] for event in told["events"] if event["name"] == "warning"] == ["limits_shared"]
     redis.start()
@@ -266,7 +234,7 @@ def test_when_redis_is_back_the_cap_holds_again(fleet: Fleet, gate: Gate, emulat
     for worker in workers:
         worker.send(20)
     for worker in workers:
-        told = worker.results()
+        told = worker.result()
         assert all(result["outcome"] == "sent" for result in told["results"])
         assert not [event for event in told["events"] if event["name"] == "warning"]
     assert gate.most == 1
@@ -275,7 +243,7 @@ def test_when_redis_is_back_the_cap_holds_again(fleet: Fleet, gate: Gate, emulat
 def test_who_ends_leaves_nothing_behind(fleet: Fleet, redis: Redis) -> None:
     worker = fleet()
     worker.send(3)
-    worker.results()
+    worker.result()
     assert worker.process.stdin is not None
     worker.process.stdin.close()
     assert worker.process.wait(10) == 0
@@ -286,24 +254,24 @@ def test_who_ends_leaves_nothing_behind(fleet: Fleet, redis: Redis) -> None:
 def test_redis_is_away(fleet: Fleet, gate: Gate, emulator: Emulator, redis: Redis) -> None:
     first, second = fleet(messages_per_minute=100), fleet(messages_per_minute=100)
     first.send(6)
-    first.results()
+    first.result()
     second.send(1)
-    second.results()
+    second.result()
     redis.stop()
     for worker in (first, second):
         worker.send(5)
-        told = worker.results()
+        told = worker.result()
         assert [result["outcome"] for result in told["results"]] == ["sent"] * 5
         warnings = [event for event in told["events"] if event["name"] == "warning"]
         assert [event["code"] for event in warnings] == ["limits_shared"]
         assert str(redis.port) in warnings[0]["message"] and "1/2" in warnings[0]["message"]
     # Half of a hundred a minute is each one's share, what it sent before included.
     second.send(100, timeout="2s")
-    told = second.results()
+    told = second.result()
     assert 40 <= sum(result["outcome"] == "sent" for result in told["results"]) <= 45
     redis.start()
     first.send(3)
-    assert [result["outcome"] for result in first.results()["results"]] == ["sent"] * 3
+    assert [result["outcome"] for result in first.result()["results"]] == ["sent"] * 3
     until(lambda: gate.open <= 3, "the cap to hold again")
 
 
@@ -320,7 +288,7 @@ def test_a_server_that_refuses_us_is_a_wrong_option(
 ) -> None:
     worker = fleet(shared=change(redis.url))
     worker.send(1)
-    told = worker.results()
+    told = worker.result()
     assert [result["outcome"] for result in told["results"]] == ["not_sent"]
     for text in (told["raised"], told["results"][0]["error"]):
         assert words in text and "only-for-tests" not in text, text

@@ -18,6 +18,7 @@ import pytest
 from cryptography import x509
 from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec, padding, rsa, utils
+from cryptography.hazmat.primitives.serialization import pkcs12
 from cryptography.x509.oid import NameOID
 
 from conftest import IMDS_PORT, Options
@@ -26,6 +27,7 @@ from faces import Face
 from servers import Postfix
 
 HELLO = {"to": ["ada@example.test"], "subject": "Hello", "text": "Hi\n"}
+PASSWORD = "only for tests: Grüße"
 GOOGLE = "robot@project.iam.gserviceaccount.com"
 
 
@@ -132,6 +134,7 @@ def sent(face: Face, given: dict[str, Any]) -> dict[str, Any]:
 
 @pytest.mark.parametrize(("kind", "more", "algorithm"), [
     ("rsa", {}, "PS256"), ("rsa", {"algorithm": "RS256", "send_chain": True}, "RS256"), ("ec", {}, "ES256"),
+    ("rsa", {"password": PASSWORD}, "PS256"), ("ec", {"password": PASSWORD, "send_chain": True}, "ES256"),
 ])  # fmt: skip
 def test_a_certificate(
     face: Face, postfix: Postfix, options: Options, services: Services, tmp_path: Path,
@@ -142,8 +145,12 @@ def test_a_certificate(
     now = dt.datetime.now(dt.timezone.utc)
     builder = x509.CertificateBuilder(name, name, key.public_key(), x509.random_serial_number())
     certificate = builder.not_valid_before(now).not_valid_after(now + dt.timedelta(days=1)).sign(key, hashes.SHA256())
-    file = tmp_path / "app.pem"
-    file.write_bytes(private(key) + certificate.public_bytes(serialization.Encoding.PEM))
+    file = tmp_path / "app"
+    if "password" in more:
+        sealed = serialization.BestAvailableEncryption(PASSWORD.encode())
+        file.write_bytes(pkcs12.serialize_key_and_certificates(b"app", key, certificate, None, sealed))
+    else:
+        file.write_bytes(private(key) + certificate.public_bytes(serialization.Encoding.PEM))
     given = options(postfix)
     del given["auth"]["client_secret"]
     endpoint = f"{services.url}/contoso.com/oauth2/v2.0/token"
@@ -157,6 +164,11 @@ def test_a_certificate(
     assert claims["aud"] == endpoint and claims["iss"] == claims["sub"] == given["auth"]["client_id"]
     assert claims["jti"] and 0 < claims["exp"] - claims["nbf"] <= 600
     assert "client_secret" not in services.asked[-1]
+    if "password" in more:
+        given["auth"]["certificate"]["password"] = "hunter2"
+        error = face.call({"op": "open", "options": given})["error"]
+        assert error["code"] == "config_invalid" and "password" in error["message"], error
+        assert "hunter2" not in str(error)
 
 
 def test_a_federated_token_is_read_anew(

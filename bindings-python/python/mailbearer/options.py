@@ -49,7 +49,8 @@ class _Proof(_Common, total=False):
     """How an application proves who it is: one of them, or none for a public client."""
 
     client_secret: Secret
-    #: PEM with the private key and the certificate; a mapping may have ``send_chain`` and ``algorithm`` too.
+    #: The private key and its certificate, as PEM or PFX; a mapping may have ``password``, ``send_chain`` and
+    #: ``algorithm`` too.
     certificate: Union[Secret, Mapping[str, Any]]
     #: Another issuer's token that the application trusts, read anew at every use.
     client_assertion: Union[Secret, Mapping[str, Any]]
@@ -66,6 +67,10 @@ class AuthorizationCode(_Proof):
 
     grant: Required[Literal["authorization_code", "device_code"]]
     redirect_uri: NotRequired[str]
+    prompt: NotRequired[Literal["login", "none", "consent", "select_account"]]
+    login_hint: NotRequired[str]
+    domain_hint: NotRequired[str]
+    claims: NotRequired[str]
 
 
 class RefreshToken(_Proof):
@@ -141,6 +146,24 @@ class TokenStore(Protocol):
         ...
 
 
+class FileStore(TypedDict, total=False):
+    """A file readable by this user alone; default ``mailbearer/tokens.json`` under the user's state folder."""
+
+    kind: Required[Literal["file"]]
+    path: Union[str, "Path"]
+    #: At least 24 characters: entries are encrypted (docs/tokens.md).
+    key: Secret
+
+
+class RedisStore(TypedDict, total=False):
+    """A server that processes and hosts share: ``redis://``, ``rediss://`` or ``unix://``."""
+
+    kind: Required[Literal["redis"]]
+    url: Required[Secret]
+    #: At least 24 characters: entries are encrypted (docs/tokens.md).
+    key: Secret
+
+
 class Options(TypedDict, total=False):
     """The options of a `Mailer` or a `TokenSource`. A dictionary may say ``from`` for ``from_``."""
 
@@ -151,7 +174,7 @@ class Options(TypedDict, total=False):
     smtp: Mapping[str, Any]
     limits: Mapping[str, Any]
     tls: Mapping[str, Any]
-    store: Union[str, Mapping[str, Any], TokenStore]
+    store: Union[Literal["memory", "file"], FileStore, RedisStore, TokenStore]
     retry: Mapping[str, Any]
     http: Mapping[str, Any]
     #: ``domain``, ``selector`` and ``private_key`` (PEM: RSA from 2,048 bits, or Ed25519): signs every message.

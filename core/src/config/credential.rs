@@ -2,13 +2,19 @@
 
 use std::path::PathBuf;
 
+use base64::Engine;
+use base64::engine::general_purpose::STANDARD;
+use rustls::pki_types::pem::PemObject;
+use rustls::pki_types::{CertificateDer, PrivateKeyDer};
 use serde::{Deserialize, Deserializer, de};
 use serde_json::Value;
+use zeroize::Zeroizing;
 
 use super::secret::{Secret, SecretSource};
 use super::spelling::Spelling;
 use crate::error::{Error, Result};
-use crate::private_key::{Algorithm, PrivateKey};
+use crate::pkcs12;
+use crate::private_key::{Algorithm, PrivateKey, opening};
 
 /// One of the ways.
 #[derive(Clone, Debug, Default)]
@@ -27,21 +33,57 @@ pub enum ClientCredential {
 impl ClientCredential {
     /// Whether a command runs to get it.
     pub(crate) fn is_command(&self) -> bool {
-        let source = match self {
-            Self::None => return false,
-            Self::Secret(source) | Self::Assertion(source) => source,
-            Self::Certificate(options) => &options.source,
-        };
-        matches!(source, SecretSource::Command(_))
+        let runs = |source: &SecretSource| matches!(source, SecretSource::Command(_));
+        match self {
+            Self::None => false,
+            Self::Secret(source) | Self::Assertion(source) => runs(source),
+            Self::Certificate(options) => {
+                runs(&options.source) || options.password.as_ref().is_some_and(runs)
+            }
+        }
+    }
+
+    /// What proves it, as it is now.
+    ///
+    /// # Errors
+    /// `config_invalid` if it cannot be read.
+    pub(crate) async fn read(&self, spelling: Spelling) -> Result<Option<Proof>> {
+        Ok(Some(match self {
+            Self::None => return Ok(None),
+            Self::Secret(source) => Proof::Secret(source.read(&spelling.path("auth.client_secret")).await?),
+            Self::Assertion(source) => {
+                Proof::Assertion(source.read(&spelling.path("auth.client_assertion")).await?)
+            }
+            Self::Certificate(options) => {
+                let field = spelling.path("auth.certificate");
+                let octets = options.source.read_octets(&field).await?;
+                let password = match &options.password {
+                    Some(source) => Some(source.read(&format!("{field}.password")).await?),
+                    None => None,
+                };
+                Proof::Certificate(octets, password)
+            }
+        }))
     }
 }
 
-/// `auth.certificate`: PEM with the private key and the certificate, the certificate's own first. A text, or
-/// `{file}`, `{env}`, `{command}`; beside them `send_chain` and `algorithm`.
+/// What proves who the application is.
+#[derive(Clone, PartialEq, Eq)]
+pub(crate) enum Proof {
+    Secret(Secret),
+    /// A file's octets, and what opens them.
+    Certificate(Zeroizing<Vec<u8>>, Option<Secret>),
+    Assertion(Secret),
+}
+
+/// `auth.certificate`: the private key and its certificate, as PEM or PFX. A text (a PFX in base64), or `{file}`,
+/// `{env}`, `{command}`; beside them `password`, `send_chain` and `algorithm`.
 #[derive(Clone, Debug)]
 pub struct CertificateOptions {
     /// Where it stands; read anew at every token request, so that it may be renewed.
     pub source: SecretSource,
+    /// What opens the PFX or the key in PEM, if it is encrypted.
+    pub password: Option<SecretSource>,
     /// Sends the certificates along (`x5c`), for applications that are registered by subject name and
     /// issuer. Default false.
     pub send_chain: bool,
@@ -52,7 +94,7 @@ pub struct CertificateOptions {
 impl<'de> Deserialize<'de> for CertificateOptions {
     fn deserialize<D: Deserializer<'de>>(de: D) -> Result<Self, D::Error> {
         let mut value = Value::deserialize(de)?;
-        let (mut send_chain, mut rs256) = (false, false);
+        let (mut send_chain, mut rs256, mut password) = (false, false, None);
         if let Value::Object(map) = &mut value {
             send_chain = match map.remove("send_chain") {
                 None => false,
@@ -65,9 +107,11 @@ impl<'de> Deserialize<'de> for CertificateOptions {
                 Some(Some("RS256")) => true,
                 Some(_) => return Err(de::Error::custom("algorithm is PS256 or RS256")),
             };
+            let given = map.remove("password").filter(|value| !value.is_null());
+            password = given.map(SecretSource::deserialize).transpose().map_err(de::Error::custom)?;
         }
         let source = SecretSource::deserialize(value).map_err(de::Error::custom)?;
-        Ok(Self { source, send_chain, rs256 })
+        Ok(Self { source, password, send_chain, rs256 })
     }
 }
 
@@ -85,32 +129,50 @@ impl CertificateOptions {
     /// # Errors
     /// `config_invalid` naming `field`.
     pub(super) fn check(&self, field: &str) -> Result<()> {
-        self.source.check(field)?;
-        match &self.source {
-            SecretSource::Command(_) => Ok(()),
-            source => self.parse(field, &source.read_now(field)?).map(|_| ()),
+        let password = format!("{field}.password");
+        if let Some(source) = &self.password {
+            source.check(&password)?;
         }
+        let runs = |source: &SecretSource| matches!(source, SecretSource::Command(_));
+        if runs(&self.source) || self.password.as_ref().is_some_and(runs) {
+            return match &self.source {
+                SecretSource::File(_) => Ok(()),
+                source => source.check(field),
+            };
+        }
+        let octets = self.source.read_octets_now(field)?;
+        let secret = self.password.as_ref().map(|source| source.read_now(&password)).transpose()?;
+        self.open(field, &octets, secret.as_ref()).map(|_| ())
     }
 
     /// # Errors
     /// `config_invalid` naming `field`, without the content.
-    pub(crate) fn parse(&self, field: &str, text: &Secret) -> Result<Certificate> {
-        use rustls::pki_types::CertificateDer;
-        use rustls::pki_types::pem::PemObject;
+    pub(crate) fn open(&self, field: &str, octets: &[u8], password: Option<&Secret>) -> Result<Certificate> {
         let wrong = |what: &str| {
-            Error::config(field, format!("`{field}` {what}")).with_hint(
-                "It is a PEM file with the private key and the certificate. From a PFX: openssl pkcs12 -in app.pfx -nodes -out app.pem",
-            )
+            Error::config(field, format!("`{field}` {what}"))
+                .with_hint("It is a PEM or PFX file with the private key and its certificate.")
         };
-        let key = PrivateKey::from_pem(text.expose()).map_err(|what| wrong(&what))?;
-        let certificates = CertificateDer::pem_slice_iter(text.expose().as_bytes());
-        let chain: Vec<Vec<u8>> = certificates
-            .map(|found| found.map(|der| der.to_vec()))
-            .collect::<Result<_, _>>()
-            .map_err(|_| wrong("has a damaged certificate"))?;
+        let (keys, mut chain) = contents(octets, password).map_err(|what| match password {
+            None if what.contains("password") => {
+                wrong(&what).with_hint(format!("Set `{field}.password` to what opens it."))
+            }
+            _ => wrong(&what),
+        })?;
+        if keys.is_empty() {
+            return Err(wrong("has a certificate, but no private key"));
+        }
         if chain.is_empty() {
             return Err(wrong("has no certificate, only a key"));
         }
+        let of = |key: &PrivateKey| {
+            let public = key.public();
+            chain.iter().position(|der| der.windows(public.len()).any(|octets| octets == public))
+        };
+        let Some((key, own)) = keys.iter().find_map(|key| Some((key.clone(), of(key)?))) else {
+            return Err(wrong("has no certificate of its key: it is one of another key"));
+        };
+        // The application's own goes first, whatever the file's order.
+        chain[..=own].rotate_right(1);
         let algorithm = match key.algorithm() {
             Algorithm::Ps256 if self.rs256 => Algorithm::Rs256,
             Algorithm::Ed25519 => return Err(wrong("has an Ed25519 key, which no sign-in service takes")),
@@ -118,6 +180,26 @@ impl CertificateOptions {
         };
         Ok(Certificate { key, algorithm, chain })
     }
+}
+
+/// Keys and certificates of a PEM or a PFX, or a sentence's end.
+fn contents(octets: &[u8], password: Option<&Secret>) -> Result<(Vec<PrivateKey>, Vec<Vec<u8>>), String> {
+    let password = password.map(Secret::expose);
+    let text = std::str::from_utf8(octets).ok();
+    if let Some(pem) = text.filter(|text| text.contains("-----BEGIN ")) {
+        let key = PrivateKey::from_pem(pem, password)?;
+        let certificates = CertificateDer::pem_slice_iter(octets).map(|found| found.map(|der| der.to_vec()));
+        let chain = certificates.collect::<Result<_, _>>().map_err(|_| "has a damaged certificate")?;
+        return Ok((vec![key], chain));
+    }
+    let decoded = text.and_then(|text| {
+        let text: Zeroizing<String> = Zeroizing::new(text.split_ascii_whitespace().collect());
+        STANDARD.decode(&*text).ok().map(Zeroizing::new)
+    });
+    let found =
+        pkcs12::open(decoded.as_ref().map_or(octets, |decoded| decoded), password).map_err(opening)?;
+    let keys = found.keys.iter().map(|key| PrivateKey::from_der(&PrivateKeyDer::Pkcs8((&key[..]).into())));
+    Ok((keys.collect::<Result<_, _>>()?, found.certificates))
 }
 
 /// `auth.client_assertion`: a text, or `{value}`, `{file}`, `{env}`, `{command}`.
@@ -204,7 +286,7 @@ impl BearerKey {
 
     fn parse(&self, field: &str, text: &Secret) -> Result<Bearer> {
         let wrong = |what: &str| Error::config(field, format!("`{field}` {what}"));
-        let key = |pem: &str| PrivateKey::from_pem(pem).map_err(|what| wrong(&what));
+        let key = |pem: &str| PrivateKey::from_pem(pem, None).map_err(|what| wrong(&what));
         match self {
             Self::Own { issuer, .. } => {
                 Ok(Bearer { issuer: issuer.clone(), key: key(text.expose())?, key_id: None, token_uri: None })
@@ -220,6 +302,80 @@ impl BearerKey {
                 let KeyFile { client_email, private_key_id, token_uri, .. } = file;
                 Ok(Bearer { issuer: client_email, key, key_id: private_key_id, token_uri })
             }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::error::ErrorCode;
+
+    const PASSWORD: &str = "only for tests: Grüße";
+    const APP: &[u8] = include_bytes!("../../testdata/app.der");
+    const ISSUER: &[u8] = include_bytes!("../../testdata/issuer.der");
+    const FILES: [(&str, &[u8], bool); 5] = [
+        ("aes.pfx", include_bytes!("../../testdata/aes.pfx"), true),
+        ("legacy.pfx", include_bytes!("../../testdata/legacy.pfx"), true),
+        ("encrypted.pem", include_bytes!("../../testdata/encrypted.pem"), true),
+        ("open.pfx", include_bytes!("../../testdata/open.pfx"), false),
+        ("sec1.pem", include_bytes!("../../testdata/sec1.pem"), false),
+    ];
+
+    fn open(octets: &[u8], password: Option<&str>) -> Result<Certificate> {
+        let options: CertificateOptions = serde_json::from_str(r#"{"file": "x"}"#).unwrap();
+        options.open("auth.certificate", octets, password.map(Secret::new).as_ref())
+    }
+
+    #[test]
+    fn every_form_of_a_certificate_gives_the_same_key_and_the_own_certificate_first() {
+        for (name, octets, sealed) in FILES {
+            let found = open(octets, sealed.then_some(PASSWORD)).unwrap_or_else(|e| panic!("{name}: {e}"));
+            assert_eq!(found.chain, [APP, ISSUER], "{name}");
+            assert_eq!(found.algorithm, Algorithm::Es256);
+            assert_eq!(found.key.sign(found.algorithm, b"x").unwrap().len(), 64);
+            let text = STANDARD.encode(octets);
+            if name.ends_with("pfx") {
+                assert_eq!(open(text.as_bytes(), sealed.then_some(PASSWORD)).unwrap().chain.len(), 2);
+            }
+            if sealed {
+                let error = open(octets, Some("wrong")).err().unwrap();
+                assert!(error.message().contains("cannot be opened with this password"), "{name}: {error}");
+                let error = open(octets, None).err().unwrap();
+                assert!(error.hint().unwrap().contains("auth.certificate.password"), "{name}: {error}");
+            }
+        }
+    }
+
+    #[test]
+    fn damaged_files_are_refused_and_never_more() {
+        for (_, octets, sealed) in FILES {
+            let password = sealed.then_some(PASSWORD);
+            for cut in (0..octets.len()).step_by(37) {
+                if let Err(error) = open(&octets[..cut], password) {
+                    assert_eq!(error.code(), ErrorCode::ConfigInvalid);
+                }
+                let mut bent = octets.to_vec();
+                bent[cut] ^= 0x55;
+                let _ = open(&bent, password);
+            }
+        }
+    }
+
+    #[test]
+    fn a_key_and_a_certificate_that_do_not_belong_together_are_refused() {
+        let sec1 = std::str::from_utf8(FILES[4].1).unwrap();
+        let key = &sec1[..sec1.find("-----BEGIN CERT").unwrap()];
+        let last = &sec1[sec1.rfind("-----BEGIN CERT").unwrap()..];
+        for (text, said) in [
+            (format!("{key}{last}"), "no certificate of its key"),
+            (key.to_owned(), "has no certificate"),
+            (last.to_owned(), "no private key"),
+            (sec1.replace("-----BEGIN EC", "-----BEGIN AN"), "no private key"),
+            (String::new(), "damaged"),
+        ] {
+            let error = open(text.as_bytes(), None).err().unwrap();
+            assert!(error.message().contains(said), "{said}: {error}");
         }
     }
 }

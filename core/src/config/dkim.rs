@@ -71,7 +71,7 @@ impl DkimKey {
                 "Make one with: openssl genpkey -algorithm RSA -pkeyopt rsa_keygen_bits:2048 -out dkim.pem",
             )
         };
-        let key = PrivateKey::from_pem(pem).map_err(|what| wrong(&what))?;
+        let key = PrivateKey::from_pem(pem, None).map_err(|what| wrong(&what))?;
         match key.algorithm() {
             Algorithm::Ps256 | Algorithm::Ed25519 => Ok(Self(key)),
             _ => Err(wrong("is neither an RSA nor an Ed25519 key")),

@@ -18,7 +18,7 @@ mod spelling;
 
 pub(crate) use auth::check_redirect_uri;
 pub use credential::{AssertionOption, BearerKey, CertificateOptions, ClientCredential};
-pub(crate) use credential::{Bearer, Certificate};
+pub(crate) use credential::{Bearer, Certificate, Proof};
 pub use dkim::{DkimKey, DkimOptions, DkimSettings};
 pub use duration::parse_duration;
 pub use load::{from_env, from_file, overlay, scalar, search_path};

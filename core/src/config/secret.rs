@@ -1,7 +1,7 @@
 //! Secrets: a type that cannot be printed, and the places one may be read from.
 
 use std::fmt;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use serde::{Deserialize, Deserializer, de};
@@ -74,6 +74,23 @@ impl SecretSource {
         }
     }
 
+    /// As [`read`](Self::read), for what need not be text: a file's octets are taken as they are.
+    pub(crate) async fn read_octets(&self, field: &str) -> Result<Zeroizing<Vec<u8>>> {
+        match self {
+            Self::Command(words) => run(words, field, COMMAND_TIME).await.map(octets),
+            _ => self.read_octets_now(field),
+        }
+    }
+
+    pub(super) fn read_octets_now(&self, field: &str) -> Result<Zeroizing<Vec<u8>>> {
+        match self {
+            Self::File(path) => {
+                std::fs::read(path).map(Zeroizing::new).map_err(|e| unreadable(field, path, &e))
+            }
+            _ => self.read_now(field).map(octets),
+        }
+    }
+
     pub(super) fn read_now(&self, field: &str) -> Result<Secret> {
         let text = match self {
             Self::Value(secret) => return Ok(secret.clone()),
@@ -81,15 +98,21 @@ impl SecretSource {
                 Error::config(field, format!("`{field}`: the environment variable {name} is not set"))
                     .with_hint(format!("Set {name} for the process that runs this program."))
             })?,
-            Self::File(path) => std::fs::read_to_string(path).map_err(|e| {
-                let path = path.display();
-                Error::config(field, format!("`{field}`: cannot read the file {path}: {e}"))
-                    .with_hint("Check the path and that the user running this program may read the file.")
-            })?,
+            Self::File(path) => std::fs::read_to_string(path).map_err(|e| unreadable(field, path, &e))?,
             Self::Command(_) => String::new(),
         };
         trimmed(text, field)
     }
+}
+
+fn octets(text: Secret) -> Zeroizing<Vec<u8>> {
+    Zeroizing::new(text.expose().as_bytes().to_vec())
+}
+
+fn unreadable(field: &str, path: &Path, error: &std::io::Error) -> Error {
+    let path = path.display();
+    Error::config(field, format!("`{field}`: cannot read the file {path}: {error}"))
+        .with_hint("Check the path and that the user running this program may read the file.")
 }
 
 fn trimmed(text: String, field: &str) -> Result<Secret> {

@@ -10,8 +10,8 @@ use zeroize::Zeroizing;
 use super::assertion;
 use super::endpoint::{self, TokenAnswer};
 use super::hints::Asked;
-use crate::config::{AuthSettings, ClientCredential, GrantKind, Secret, SecretSource, Settings};
-use crate::error::{Error, Result};
+use crate::config::{AuthSettings, ClientCredential, GrantKind, Proof, Secret, Settings};
+use crate::error::{Error, ErrorCode, Result};
 use crate::provider::Family;
 
 /// A form; its values may be secrets.
@@ -130,21 +130,19 @@ pub(crate) async fn submit(
         ));
     };
     let form = form.with("client_id", auth.client_id.clone());
-    let Some((source, field)) = proof(settings, auth) else {
+    let spelling = settings.spelling;
+    let Some(proof) = auth.credential.read(spelling).await? else {
         return endpoint::request_token(settings, auth, asked, url, &form).await;
     };
-    let read = source.read(&field).await?;
-    let signed = |read: &Secret| sign(auth, form.clone(), &field, read, url.as_str());
-    let refusal = match endpoint::request_token(settings, auth, asked, url, &signed(&read)?).await {
+    let signed = sign(settings, auth, form.clone(), &proof, url.as_str()).await?;
+    let refusal = match endpoint::request_token(settings, auth, asked, url, &signed).await {
         Err(error) if error.oauth().is_some_and(|detail| detail.error == "invalid_client") => error,
         other => return other,
     };
-    if matches!(source, SecretSource::Value(_)) {
-        return Err(refusal);
-    }
-    match source.read(&field).await {
-        Ok(renewed) if renewed != read => {
-            endpoint::request_token(settings, auth, asked, url, &signed(&renewed)?).await
+    match auth.credential.read(spelling).await {
+        Ok(Some(renewed)) if renewed != proof => {
+            let signed = sign(settings, auth, form, &renewed, url.as_str()).await?;
+            endpoint::request_token(settings, auth, asked, url, &signed).await
         }
         _ => Err(refusal),
     }
@@ -179,27 +177,30 @@ pub(crate) async fn jwt_bearer(settings: &Settings, auth: &AuthSettings) -> Resu
     endpoint::request_token(settings, auth, Asked::App, url, &form).await
 }
 
-/// Where the proof stands, and its option's name.
-fn proof<'a>(settings: &Settings, auth: &'a AuthSettings) -> Option<(&'a SecretSource, String)> {
-    let (source, field) = match &auth.credential {
-        ClientCredential::None => return None,
-        ClientCredential::Secret(source) => (source, "auth.client_secret"),
-        ClientCredential::Certificate(options) => (&options.source, "auth.certificate"),
-        ClientCredential::Assertion(source) => (source, "auth.client_assertion"),
-    };
-    Some((source, settings.spelling.path(field)))
-}
-
-/// The form with the proof that was `read`.
-fn sign(auth: &AuthSettings, form: Form, field: &str, read: &Secret, audience: &str) -> Result<Form> {
-    let assertion = match &auth.credential {
-        ClientCredential::None => return Ok(form),
-        ClientCredential::Secret(_) => return Ok(form.with("client_secret", read.expose())),
-        ClientCredential::Assertion(_) => read.clone(),
-        ClientCredential::Certificate(options) => {
-            let certificate = options.parse(field, read)?;
-            assertion::client(&certificate, &auth.client_id, audience, options.send_chain, SystemTime::now())?
+/// The form with the proof.
+async fn sign(
+    settings: &Settings,
+    auth: &AuthSettings,
+    form: Form,
+    proof: &Proof,
+    audience: &str,
+) -> Result<Form> {
+    let assertion = match (proof, &auth.credential) {
+        (Proof::Secret(secret), _) => return Ok(form.with("client_secret", secret.expose())),
+        (Proof::Assertion(token), _) => token.clone(),
+        (Proof::Certificate(octets, password), ClientCredential::Certificate(options)) => {
+            let send_chain = options.send_chain;
+            let (options, octets, password) = (options.clone(), octets.clone(), password.clone());
+            let field = settings.spelling.path("auth.certificate");
+            // A password may be hardened by hundreds of thousands of rounds.
+            let opening =
+                tokio::task::spawn_blocking(move || options.open(&field, &octets, password.as_ref()));
+            let certificate = opening.await.map_err(|_| {
+                Error::new(ErrorCode::Internal, "the certificate was not opened: the program is ending")
+            })??;
+            assertion::client(&certificate, &auth.client_id, audience, send_chain, SystemTime::now())?
         }
+        (Proof::Certificate(..), _) => return Ok(form),
     };
     Ok(form
         .with("client_assertion_type", "urn:ietf:params:oauth:client-assertion-type:jwt-bearer")

@@ -153,6 +153,8 @@ async fn blocking<T: Send + 'static>(op: impl FnOnce() -> Result<T> + Send + 'st
 /// `None`: somebody else holds the lock.
 fn try_change<T>(path: &Path, op: &impl Fn(&mut Content) -> Result<(T, bool)>) -> Result<Option<T>> {
     create_folder(path)?;
+    // A link is followed: what it points to is locked and replaced, not the link.
+    let path = &fs::canonicalize(path).unwrap_or_else(|_| path.to_owned());
     let lock_path = lock_path(path);
     let lock = private().read(true).write(true).create(true).truncate(false).open(&lock_path);
     let lock = lock.map_err(|e| failed(&lock_path, "cannot be opened", &e))?;
@@ -194,19 +196,19 @@ fn read(path: &Path) -> Result<Content> {
     })
 }
 
-/// A new file, synced, renamed over the old one; then the folder is synced, so that the name is too.
+/// A new file, synced, renamed over the old one; then the folder is synced, so that the name is too. Under
+/// the lock: what a process that was killed left behind has the new file's name, and goes.
 fn write(path: &Path, content: &Content) -> Result<()> {
-    // A link is followed: what it points to is replaced, not the link.
-    let target = fs::canonicalize(path).unwrap_or_else(|_| path.to_owned());
-    let folder = folder(&target);
-    let temporary = folder.join(format!(".mailbearer-{}.tmp", random::hex()?));
+    let folder = folder(path);
+    let temporary = beside(path, ".new");
     let text = serde_json::to_vec(content)
         .map(Zeroizing::new)
         .map_err(|e| Error::new(ErrorCode::Internal, format!("the token file cannot be written: {e}")))?;
+    let _ = fs::remove_file(&temporary);
     let written = private().write(true).create_new(true).open(&temporary).and_then(|mut file| {
         file.write_all(&text)?;
         file.sync_all()?;
-        fs::rename(&temporary, &target)
+        fs::rename(&temporary, path)
     });
     written.map_err(|e| {
         let _ = fs::remove_file(&temporary);
@@ -225,8 +227,12 @@ fn folder(path: &Path) -> &Path {
 }
 
 fn lock_path(path: &Path) -> PathBuf {
+    beside(path, ".lock")
+}
+
+fn beside(path: &Path, tail: &str) -> PathBuf {
     let mut name = path.as_os_str().to_owned();
-    name.push(".lock");
+    name.push(tail);
     PathBuf::from(name)
 }
 
