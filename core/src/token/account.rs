@@ -38,6 +38,8 @@ impl Shared {
                 )
             });
         }
+        // The store comes first: a refresh that begins in between finds this sign-in there, not the one before.
+        let stored = self.put(&key, Some(&entry)).await;
         {
             let mut inner = self.state().lock();
             inner.forget();
@@ -45,9 +47,7 @@ impl Shared {
             inner.account = Some(account.clone());
             inner.adopted = Some(account.username.clone());
         }
-        self.replace(&key, Some(&entry)).await?;
-        self.store()?.enlist(&key, true).await?;
-        Ok(account)
+        stored.map(|()| account)
     }
 
     /// Forgets the tokens, here and in the store.
@@ -58,12 +58,13 @@ impl Shared {
             Err(error) if error.code() == ErrorCode::InteractionRequired => None,
             Err(error) => return Err(error),
         };
+        let removed = match &key {
+            Some(key) => self.put(key, None).await,
+            None => Ok(()),
+        };
+        // After the store: a refresh that began in between belongs to those who have left.
         self.state().lock().forget();
-        if let Some(key) = key {
-            self.replace(&key, None).await?;
-            self.store()?.enlist(&key, false).await?;
-        }
-        Ok(())
+        removed
     }
 
     /// The key of this source's entry.
@@ -140,6 +141,12 @@ impl Shared {
                 system_user()
             ),
         }
+    }
+
+    /// Writes a sign-in, or removes it, wherever the place lists it.
+    async fn put(&self, key: &Key, entry: Option<&Entry>) -> Result<()> {
+        self.replace(key, entry).await?;
+        self.store()?.enlist(key, entry.is_some()).await
     }
 
     /// Writes whatever the version: a person's sign-in or sign-out wins over a refresh.

@@ -14,6 +14,8 @@ mod account;
 mod entry;
 mod flight;
 mod freshness;
+#[cfg(test)]
+mod random_tests;
 mod sasl;
 mod source;
 mod state;
