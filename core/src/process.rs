@@ -3,6 +3,7 @@
 use crate::fork::ForkCell;
 use crate::net::tls::TlsConfigs;
 use crate::oauth::http::HttpClients;
+use crate::oauth::refusals::Refusals;
 use crate::oauth::saved::FinishedLogins;
 use crate::smtp::pool::Pools;
 
@@ -15,6 +16,8 @@ pub(crate) struct Process {
     pub(crate) tls: TlsConfigs,
     /// HTTP clients by their settings.
     pub(crate) http: HttpClients,
+    /// Token requests that were refused again and again.
+    pub(crate) refusals: Refusals,
     /// Sign-ins that cannot be finished again.
     pub(crate) logins: FinishedLogins,
 }

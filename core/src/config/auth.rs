@@ -293,7 +293,10 @@ impl Resolver<'_> {
                 .config("auth.tenant", |p| format!("`{p}` is not a domain or tenant id"))
                 .with_hint("Write a domain such as contoso.com, or the tenant's GUID."));
         }
-        if app_only && ["common", "organizations", "consumers"].contains(&tenant) {
+        let several =
+            ["common", "organizations", "consumers"].iter().any(|word| tenant.eq_ignore_ascii_case(word));
+        let own = self.auth.tenant.is_none() && workload.is_none() && self.auth.token_endpoint.is_some();
+        if app_only && several && !own {
             return Err(self
                 .config("auth.tenant", |p| {
                     format!("`{p}` cannot be `{tenant}` for an application's own token")
@@ -404,7 +407,8 @@ impl Resolver<'_> {
             let authority = grant.as_str().to_owned();
             return Ok(Endpoints { authority, token: None, authorization: None, device_authorization: None });
         }
-        let workload = self.workload("AZURE_AUTHORITY_HOST");
+        // What the options say goes before what the machine says.
+        let workload = self.workload("AZURE_AUTHORITY_HOST").filter(|_| self.options.cloud == Cloud::Global);
         let authority = match (auth.authority.as_deref().or(workload.as_deref()), self.options.cloud) {
             (Some(authority), _) => authority,
             (None, Cloud::Global) => self.preset.authority,
@@ -467,7 +471,8 @@ impl Resolver<'_> {
             }
         }
         let authority = match authority {
-            "" => endpoints.token.as_ref().map(|u| u.origin().ascii_serialization()).unwrap_or_default(),
+            // The whole of it: several realms may live at one origin.
+            "" => endpoints.token.as_ref().map(Url::to_string).unwrap_or_default(),
             _ if tenant.is_empty() => authority.to_owned(),
             _ => format!("{authority}/{tenant}"),
         };

@@ -31,15 +31,13 @@ pub enum ClientCredential {
 }
 
 impl ClientCredential {
-    /// Whether a command runs to get it.
-    pub(crate) fn is_command(&self) -> bool {
-        let runs = |source: &SecretSource| matches!(source, SecretSource::Command(_));
+    /// How many commands run to get it.
+    pub(crate) fn commands(&self) -> u32 {
+        let runs = |source: &SecretSource| u32::from(matches!(source, SecretSource::Command(_)));
         match self {
-            Self::None => false,
+            Self::None => 0,
             Self::Secret(source) | Self::Assertion(source) => runs(source),
-            Self::Certificate(options) => {
-                runs(&options.source) || options.password.as_ref().is_some_and(runs)
-            }
+            Self::Certificate(options) => runs(&options.source) + options.password.as_ref().map_or(0, runs),
         }
     }
 

@@ -28,31 +28,46 @@ pub(crate) struct Authorization {
 
 /// How long to wait before each poll.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) struct Pace(Duration);
+pub(crate) struct Pace {
+    /// What the service asks for.
+    interval: Duration,
+    /// The next one, if it is longer.
+    next: Duration,
+}
 
 impl Pace {
     /// A pace of one poll every `interval`.
     pub(crate) fn new(interval: Duration) -> Self {
-        Self(interval.clamp(SHORTEST, LONGEST))
+        Self::every(interval.clamp(SHORTEST, LONGEST))
+    }
+
+    fn every(interval: Duration) -> Self {
+        Self { interval, next: interval }
+    }
+
+    /// What the service asks for.
+    pub(crate) fn interval(self) -> Duration {
+        self.interval
     }
 
     /// The wait before the next poll, the first included.
     pub(crate) fn wait(self) -> Duration {
-        self.0
+        self.next
     }
 
     /// What a poll's failure means (RFC 8628 §3.5): the pace to go on with, or `None` to stop.
     pub(crate) fn after(self, error: &Error) -> Option<Self> {
         match error.oauth().map(|detail| detail.error.as_str()) {
-            Some("authorization_pending") => return Some(self),
+            Some("authorization_pending") => return Some(Self::every(self.interval)),
             // For this and all later polls.
-            Some("slow_down") => return Some(Self(self.0 + SLOW_DOWN)),
+            Some("slow_down") => return Some(Self::every(self.interval + SLOW_DOWN)),
             _ => {}
         }
-        // An outage of the service or of the network is not the person's answer.
-        let passing = error.code() == ErrorCode::TokenEndpointUnavailable && error.retryable();
+        // Whatever is not the service's own verdict is an outage, and not the person's answer.
+        let passing = error.oauth().is_none() || error.code() == ErrorCode::TokenEndpointUnavailable;
         let asked = error.retry_after().unwrap_or_default();
-        passing.then(|| Self((self.0 * 2).min(LONGEST.max(self.0)).max(asked.min(LONGEST))))
+        let slower = (self.next * 2).min(LONGEST.max(self.interval)).max(asked);
+        passing.then_some(Self { next: slower, ..self })
     }
 }
 
@@ -136,7 +151,9 @@ mod tests {
             polls += 1;
         }
         assert_eq!((pace.wait(), polls), (LONGEST, 20));
-        for error in [said("authorization_declined"), said("expired_token"), outage.with_retryable(false)] {
+        assert_eq!(pace.after(&said("authorization_pending")), Some(five), "an outage is no reason for ever");
+        assert!(five.after(&outage.with_retryable(false)).is_some(), "a captive portal's page is no answer");
+        for error in [said("authorization_declined"), said("expired_token")] {
             assert_eq!(five.after(&error), None, "{error}");
         }
     }

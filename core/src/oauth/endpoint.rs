@@ -2,7 +2,7 @@
 //!
 //! Read liberally: numbers may be texts, `token_type` any case, bodies may be a proxy's HTML.
 
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use serde_json::{Map, Value};
 use url::Url;
@@ -10,8 +10,10 @@ use url::Url;
 use super::grants::Form;
 use super::hints::{self, Asked};
 use super::http::{self, Answer};
+use super::refusals;
 use crate::config::{AuthSettings, Secret, Settings};
 use crate::error::{Error, ErrorCode, OAuthDetail, Result};
+use crate::process::process;
 use crate::provider::Family;
 use crate::random;
 
@@ -37,7 +39,8 @@ pub(crate) struct TokenAnswer {
 /// Posts `form` and reads the answer.
 ///
 /// # Errors
-/// One of the 300s, with the service's own words; network errors as in [`http::post_form`].
+/// One of the 300s, with the service's own words (from memory, if it said the same too often); network errors as in
+/// [`http::post_form`].
 pub(crate) async fn request_token(
     settings: &Settings,
     auth: &AuthSettings,
@@ -45,11 +48,22 @@ pub(crate) async fn request_token(
     url: &Url,
     form: &Form,
 ) -> Result<TokenAnswer> {
+    // A device's polls are meant to be refused; a code is good for one request anyway.
+    let repeats = matches!(asked, Asked::App | Asked::Refresh);
+    let refusals = &process().refusals;
+    let request = refusals::fingerprint(url, form);
+    if let Some(error) = refusals.recall(&request, Instant::now()).filter(|_| repeats) {
+        return Err(error);
+    }
     let answer = post(settings, auth, url, form).await?;
-    match object(&answer) {
+    let outcome = match object(&answer) {
         Some(map) if success(&answer) && map.contains_key("access_token") => read_token(&map),
         map => Err(refusal(&answer, map, auth, asked, url, form)),
+    };
+    if repeats {
+        refusals.note(request, outcome.as_ref().err(), Instant::now());
     }
+    outcome
 }
 
 /// Posts `form` to an endpoint that answers with a JSON object of its own (device authorization).

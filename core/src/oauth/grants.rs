@@ -25,6 +25,11 @@ impl Form {
         self
     }
 
+    /// Names and values.
+    pub(crate) fn fields(&self) -> impl Iterator<Item = (&'static str, &str)> {
+        self.0.iter().map(|(name, value)| (*name, value.expose()))
+    }
+
     /// As it goes over the wire: everything is percent-encoded.
     pub(crate) fn encode(&self) -> Zeroizing<String> {
         let mut out = form_urlencoded::Serializer::new(String::new());

@@ -11,6 +11,7 @@ use std::time::{Duration, SystemTime};
 use percent_encoding::{NON_ALPHANUMERIC, utf8_percent_encode};
 use reqwest::header::{ACCEPT, CONTENT_TYPE, HeaderMap, LOCATION, RETRY_AFTER, WWW_AUTHENTICATE};
 use rustls::ClientConfig;
+use tokio::sync::Semaphore;
 use url::Url;
 use zeroize::Zeroizing;
 
@@ -19,9 +20,21 @@ use crate::error::{Error, ErrorCode, Result};
 use crate::net::tls;
 use crate::process::process;
 
-/// Clients by their settings, the latest last.
-#[derive(Default)]
-pub(crate) struct HttpClients(Mutex<VecDeque<(Key, reqwest::Client)>>);
+/// Clients by their settings, the latest last; and turns, so that ten thousand accounts that start together are a
+/// queue and no storm.
+pub(crate) struct HttpClients {
+    known: Mutex<VecDeque<(Key, reqwest::Client)>>,
+    turns: Semaphore,
+}
+
+impl Default for HttpClients {
+    fn default() -> Self {
+        Self { known: Mutex::default(), turns: Semaphore::new(AT_ONCE) }
+    }
+}
+
+/// Requests at once.
+const AT_ONCE: usize = 32;
 
 /// What makes a client. TLS configurations are interned, so identity is equality.
 struct Key {
@@ -65,6 +78,8 @@ pub(crate) async fn post_form(
     let roots = if url.scheme() == "http" { &Roots::Bundled } else { &settings.roots };
     let client = process().tls.client(roots)?;
     let client = process().http.client(client, settings.http_timeout, &settings.http_proxy)?;
+    // It is never closed.
+    let _turn = process().http.turns.acquire().await;
     let mut request = client
         .post(url.clone())
         .header(CONTENT_TYPE, "application/x-www-form-urlencoded")
@@ -132,7 +147,7 @@ impl HttpClients {
         proxy: &HttpProxy,
     ) -> Result<reqwest::Client> {
         let runtime = tokio::runtime::Handle::current().id();
-        let mut clients = self.0.lock().unwrap_or_else(|poisoned| poisoned.into_inner());
+        let mut clients = self.known.lock().unwrap_or_else(|poisoned| poisoned.into_inner());
         let known = clients.iter().find(|(k, _)| {
             Arc::ptr_eq(&k.tls, &tls) && k.timeout == timeout && k.proxy == *proxy && k.runtime == runtime
         });

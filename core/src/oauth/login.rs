@@ -2,16 +2,18 @@
 //! device (RFC 8628).
 
 use std::process::{Command, Stdio};
-use std::sync::{Arc, Mutex};
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, SystemTime};
 
 use serde_json::Value;
+use tokio::sync::watch;
 
 use super::code::{self, CodeFlow};
 use super::device::{self, Pace};
 use super::grants::{self, Form};
 use super::hints::Asked;
-use super::listener::{Browser, Listener};
+use super::listener::{Browser, Listener, Parameters};
 use super::saved::{self, SIGN_IN_TIME, Saved, SavedWay, invalid};
 use crate::call::{Call, Cancel};
 use crate::config::{AuthSettings, Secret, Settings};
@@ -34,10 +36,20 @@ pub struct LoginRequest {
     pub call: Call,
 }
 
-/// A sign-in under way. Clones are the same sign-in.
+/// A sign-in under way. Clones are the same sign-in; it is given up with the last of them.
 #[derive(Clone)]
 pub struct Login {
     inner: Arc<Inner>,
+    _owner: Arc<Owner>,
+}
+
+/// Ends the work when nobody has the sign-in any more.
+struct Owner(Cancel);
+
+impl Drop for Owner {
+    fn drop(&mut self) {
+        self.0.cancel();
+    }
 }
 
 struct Inner {
@@ -48,9 +60,20 @@ struct Inner {
     issued: SystemTime,
     expires_at: SystemTime,
     cancel: Cancel,
-    /// One `wait` works at a time; the others see its outcome.
-    turn: tokio::sync::Mutex<()>,
-    outcome: Mutex<Option<Result<Account>>>,
+    /// For all who wait.
+    standing: watch::Sender<Standing>,
+    /// It was handed over to another process: two would poll too often.
+    saved: AtomicBool,
+}
+
+/// How far it is.
+#[derive(Clone)]
+enum Standing {
+    /// Nobody waits for the person yet.
+    Idle,
+    /// A task does.
+    Working,
+    Done(Result<Account>),
 }
 
 enum Way {
@@ -66,7 +89,7 @@ enum Way {
     Device {
         device_code: Secret,
         user_code: String,
-        pace: Pace,
+        pace: Mutex<Pace>,
     },
 }
 
@@ -88,7 +111,7 @@ impl Login {
                 let way = Way::Device {
                     device_code: begun.device_code,
                     user_code: begun.user_code,
-                    pace: begun.pace,
+                    pace: Mutex::new(begun.pace),
                 };
                 let time = begun.expires_in.min(SIGN_IN_TIME);
                 (
@@ -125,7 +148,7 @@ impl Login {
             SavedWay::DeviceCode { device_code, user_code, interval_ms } => Way::Device {
                 device_code: Secret::new(device_code),
                 user_code,
-                pace: Pace::new(Duration::from_millis(interval_ms)),
+                pace: Mutex::new(Pace::new(Duration::from_millis(interval_ms))),
             },
         };
         let left = Duration::from_millis(saved.expires.saturating_sub(millis(now)));
@@ -152,10 +175,11 @@ impl Login {
             issued,
             expires_at: issued + time,
             cancel: Cancel::default(),
-            turn: tokio::sync::Mutex::new(()),
-            outcome: Mutex::new(None),
+            standing: watch::Sender::new(Standing::Idle),
+            saved: AtomicBool::new(false),
         };
-        Self { inner: Arc::new(inner) }
+        let owner = Owner(inner.cancel.clone());
+        Self { inner: Arc::new(inner), _owner: Arc::new(owner) }
     }
 
     /// `authorization_code` or `device_code`.
@@ -198,7 +222,7 @@ impl Login {
     }
 
     /// Waits for the person (device code, or our own loopback listener). A timeout or cancel of the call
-    /// ends the waiting, not the sign-in: `wait` may be called again.
+    /// ends the waiting, not the sign-in: it goes on beside, and `wait` may be called again.
     ///
     /// # Errors
     /// `login_declined`, `login_expired`, `account_mismatch` and the other 300s; `store_failed`;
@@ -211,16 +235,15 @@ impl Login {
             )
             .with_hint("Leave redirect_uri out to have the library listen itself, and then call wait."));
         }
+        self.inner.saved.store(false, Ordering::Relaxed);
         let left = self.inner.expires_at.duration_since(SystemTime::now()).unwrap_or_default();
         tokio::select! {
             biased;
             () = self.inner.cancel.cancelled() => Err(Cancel::error()),
             () = call.cancel.cancelled() => Err(Cancel::error()),
-            account = self.work() => account,
+            account = self.done() => account,
             () = elapse(call.timeout) => Err(too_late(call.timeout)),
-            () = tokio::time::sleep(left) => {
-                Err(Error::new(ErrorCode::LoginExpired, "nobody finished the sign-in in time"))
-            }
+            () = tokio::time::sleep(left) => Err(expired()),
         }
     }
 
@@ -243,19 +266,19 @@ impl Login {
             return Err(invalid("the answer's state is not this sign-in's"));
         }
         if SystemTime::now() >= self.inner.expires_at {
-            return Err(Error::new(ErrorCode::LoginExpired, "nobody finished the sign-in in time"));
+            return Err(expired());
         }
         let form = flow.form(self.inner.source.shared.auth()?, &parameters);
         self.use_up().await?;
         let form = match form {
             Ok(form) => form,
-            Err(error) => return self.settle(Err(error)),
+            Err(error) => return self.inner.settle(Err(error)),
         };
         tokio::select! {
             biased;
             () = self.inner.cancel.cancelled() => Err(Cancel::error()),
             () = call.cancel.cancelled() => Err(Cancel::error()),
-            account = self.exchange(form) => account,
+            account = Inner::exchange_beside(&self.inner, form) => account,
             () = elapse(call.timeout) => Err(too_late(call.timeout)),
         }
     }
@@ -267,7 +290,7 @@ impl Login {
     /// `config_invalid` for a sign-in that comes back to a port of this process; `login_invalid` if it
     /// is finished.
     pub fn save(&self) -> Result<String> {
-        if self.outcome().is_some() {
+        if matches!(*self.inner.standing.borrow(), Standing::Done(_)) {
             return Err(invalid("this sign-in was finished already"));
         }
         let way = match &self.inner.way {
@@ -286,7 +309,7 @@ impl Login {
             Way::Device { device_code, user_code, pace } => SavedWay::DeviceCode {
                 device_code: device_code.expose().to_owned(),
                 user_code: user_code.clone(),
-                interval_ms: u64::try_from(pace.wait().as_millis()).unwrap_or(u64::MAX),
+                interval_ms: u64::try_from(lock(pace).interval().as_millis()).unwrap_or(u64::MAX),
             },
         };
         let saved = Saved {
@@ -297,102 +320,47 @@ impl Login {
             way,
         };
         let shared = &self.inner.source.shared;
-        saved::seal(&saved, shared.auth()?, shared.settings.store.key())
+        let text = saved::seal(&saved, shared.auth()?, shared.settings.store.key())?;
+        self.inner.saved.store(true, Ordering::Relaxed);
+        Ok(text)
     }
 
     /// Ends it; `wait` says `cancelled`.
     pub fn cancel(&self) {
         self.inner.cancel.cancel();
-        self.close();
+        self.inner.close();
     }
 
-    async fn work(&self) -> Result<Account> {
-        let _turn = self.inner.turn.lock().await;
-        if let Some(outcome) = self.outcome() {
-            return outcome;
-        }
-        match &self.inner.way {
-            Way::Loopback { flow, listener } => {
-                let shared = match &*listener.lock().unwrap_or_else(|poisoned| poisoned.into_inner()) {
-                    Some(listener) => listener.share()?,
-                    None => return Err(Cancel::error()),
-                };
-                let (parameters, browser) = shared.receive(|p| flow.is_ours(p)).await?;
-                let account = match flow.form(self.inner.source.shared.auth()?, &parameters) {
-                    Ok(form) => self.exchange(form).await,
-                    Err(error) => self.settle(Err(error)),
-                };
-                show(browser, &account).await;
-                account
-            }
-            Way::Device { device_code, pace, .. } => self.poll(device_code, *pace).await,
-            Way::Redirect { .. } => Err(Cancel::error()),
-        }
-    }
-
-    /// RFC 8628 §3.5, ended by the caller's clock.
-    async fn poll(&self, device_code: &Secret, mut pace: Pace) -> Result<Account> {
+    /// Its outcome. The work is a task of its own, so that whoever stops waiting loses nothing that the person did;
+    /// if that task's runtime ends, the next one goes on.
+    async fn done(&self) -> Result<Account> {
+        let mut standing = self.inner.standing.subscribe();
         loop {
-            tokio::time::sleep(pace.wait()).await;
-            let shared = &self.inner.source.shared;
-            let form = grants::device_code(device_code);
-            match grants::submit(&shared.settings, shared.auth()?, Asked::Device, form).await {
-                Ok(answer) => {
-                    let account = shared.adopt(answer).await;
-                    let until = millis(self.inner.expires_at);
-                    process().logins.finish(&self.id(), millis(SystemTime::now()), until);
-                    return self.settle(account);
-                }
-                Err(error) => match pace.after(&error) {
-                    Some(next) => pace = next,
-                    None => return self.settle(Err(error)),
-                },
+            let now = standing.borrow_and_update().clone();
+            match now {
+                Standing::Done(account) => return account,
+                Standing::Idle => self.start(),
+                Standing::Working => {}
             }
+            // The sender is ours: it cannot be gone.
+            let _ = standing.changed().await;
         }
     }
 
-    /// Redeems the code in a task of its own: a caller who gives up now would lose a sign-in that the
-    /// person has finished.
-    async fn exchange(&self, form: Form) -> Result<Account> {
-        let this = self.clone();
-        let task = tokio::spawn(async move {
-            let shared = &this.inner.source.shared;
-            let mut tries = 0;
-            let account = loop {
-                tries += 1;
-                match grants::submit(&shared.settings, shared.auth()?, Asked::Code, form.clone()).await {
-                    Ok(answer) => break shared.adopt(answer).await,
-                    // The code may still be good, and the person has done their part.
-                    Err(error) if error.retryable() && tries < EXCHANGES => {
-                        let asked = error.retry_after().unwrap_or_default().min(LONGEST_PAUSE);
-                        tokio::time::sleep(shared.settings.base_delay.min(LONGEST_PAUSE).max(asked)).await;
-                    }
-                    Err(error) => break Err(error),
-                }
-            };
-            this.settle(account)
+    fn start(&self) {
+        let begins = self.inner.standing.send_if_modified(|standing| {
+            let idle = matches!(standing, Standing::Idle);
+            if idle {
+                *standing = Standing::Working;
+            }
+            idle
         });
-        task.await.unwrap_or_else(|_| Err(Cancel::error()))
-    }
-
-    /// Remembers the outcome for other waiters, and closes the port.
-    fn settle(&self, account: Result<Account>) -> Result<Account> {
-        *self.inner.outcome.lock().unwrap_or_else(|poisoned| poisoned.into_inner()) = Some(account.clone());
-        self.close();
-        account
-    }
-
-    fn outcome(&self) -> Option<Result<Account>> {
-        self.inner.outcome.lock().unwrap_or_else(|poisoned| poisoned.into_inner()).clone()
-    }
-
-    fn close(&self) {
-        if let Way::Loopback { listener, .. } = &self.inner.way {
-            listener.lock().unwrap_or_else(|poisoned| poisoned.into_inner()).take();
+        if begins {
+            tokio::spawn(Work(self.inner.clone()).run());
         }
     }
 
-    /// A sign-in's answer counts once: in this process, and in those that share a file store. (Elsewhere
+    /// A sign-in's answer counts once: in this process, and in those that share a store that can tell. (Elsewhere
     /// the service sees to it: a code can be redeemed once.)
     async fn use_up(&self) -> Result<()> {
         let (id, now) = (self.id(), millis(SystemTime::now()));
@@ -400,17 +368,170 @@ impl Login {
         let shared = &self.inner.source.shared;
         let mut first = process().logins.finish(&id, now, until);
         if first {
-            first = shared.mark_finished(&id, now, until).await?;
+            first = shared.mark_finished(&id, now, until).await.inspect_err(|_| {
+                // It may be tried again.
+                process().logins.forget(&id);
+            })?;
         }
         if first { Ok(()) } else { Err(invalid("this sign-in was finished already")) }
     }
 
     fn id(&self) -> String {
-        match &self.inner.way {
+        self.inner.id()
+    }
+}
+
+/// The task that waits for the person.
+struct Work(Arc<Inner>);
+
+impl Drop for Work {
+    fn drop(&mut self) {
+        self.0.standing.send_if_modified(|standing| {
+            let unfinished = matches!(standing, Standing::Working);
+            if unfinished {
+                *standing = Standing::Idle;
+            }
+            unfinished
+        });
+    }
+}
+
+impl Work {
+    async fn run(self) {
+        let inner = &self.0;
+        let left = inner.expires_at.duration_since(SystemTime::now()).unwrap_or_default();
+        let end = tokio::time::Instant::now() + left;
+        match &inner.way {
+            Way::Loopback { flow, listener } => {
+                let shared = lock(listener).as_ref().map(Listener::share);
+                let heard = tokio::select! {
+                    biased;
+                    () = inner.cancel.cancelled() => return,
+                    heard = hear(shared, flow) => heard,
+                    () = tokio::time::sleep_until(end) => Err(expired()),
+                };
+                match heard {
+                    // From here on it is finished, whoever still waits.
+                    Ok((parameters, browser)) => {
+                        let form = inner.source.shared.auth().and_then(|auth| flow.form(auth, &parameters));
+                        let account = match form {
+                            Ok(form) => inner.exchange(form).await,
+                            Err(error) => inner.settle(Err(error)),
+                        };
+                        show(browser, &account).await;
+                    }
+                    Err(error) => drop(inner.settle(Err(error))),
+                }
+            }
+            Way::Device { device_code, pace, .. } => loop {
+                let wait = lock(pace).wait();
+                tokio::select! {
+                    biased;
+                    () = inner.cancel.cancelled() => return,
+                    () = tokio::time::sleep(wait) => {}
+                    () = tokio::time::sleep_until(end) => return drop(inner.settle(Err(expired()))),
+                }
+                if inner.saved.load(Ordering::Relaxed) || inner.poll(device_code, pace).await.is_some() {
+                    return;
+                }
+            },
+            Way::Redirect { .. } => {}
+        }
+    }
+}
+
+async fn hear(listener: Option<Result<Listener>>, flow: &CodeFlow) -> Result<(Parameters, Browser)> {
+    let listener = listener.ok_or_else(Cancel::error)??;
+    listener.receive(|parameters| flow.is_ours(parameters)).await
+}
+
+impl Inner {
+    /// One poll (RFC 8628 §3.5); nothing, if it goes on.
+    async fn poll(&self, device_code: &Secret, pace: &Mutex<Pace>) -> Option<Result<Account>> {
+        let shared = &self.source.shared;
+        let form = grants::device_code(device_code);
+        let auth = match shared.auth() {
+            Ok(auth) => auth,
+            Err(error) => return Some(self.settle(Err(error))),
+        };
+        match grants::submit(&shared.settings, auth, Asked::Device, form).await {
+            Ok(answer) => {
+                let account = shared.adopt(answer).await;
+                let until = millis(self.expires_at);
+                process().logins.finish(&self.id(), millis(SystemTime::now()), until);
+                Some(self.settle(account))
+            }
+            Err(error) => {
+                let next = lock(pace).after(&error);
+                match next {
+                    Some(next) => {
+                        *lock(pace) = next;
+                        None
+                    }
+                    None => Some(self.settle(Err(error))),
+                }
+            }
+        }
+    }
+
+    /// Redeems the code in a task of its own: a caller who gives up now would lose a sign-in that the
+    /// person has finished.
+    async fn exchange_beside(inner: &Arc<Self>, form: Form) -> Result<Account> {
+        let this = inner.clone();
+        let task = tokio::spawn(async move { this.exchange(form).await });
+        task.await.unwrap_or_else(|_| Err(Cancel::error()))
+    }
+
+    async fn exchange(&self, form: Form) -> Result<Account> {
+        let shared = &self.source.shared;
+        let mut tries = 0;
+        let account = loop {
+            tries += 1;
+            let auth = match shared.auth() {
+                Ok(auth) => auth,
+                Err(error) => break Err(error),
+            };
+            match grants::submit(&shared.settings, auth, Asked::Code, form.clone()).await {
+                Ok(answer) => break shared.adopt(answer).await,
+                // The code may still be good, and the person has done their part.
+                Err(error) if error.retryable() && tries < EXCHANGES => {
+                    let asked = error.retry_after().unwrap_or_default().min(LONGEST_PAUSE);
+                    let pause = shared.settings.base_delay.min(LONGEST_PAUSE).max(asked);
+                    tokio::time::sleep(pause).await;
+                }
+                Err(error) => break Err(error),
+            }
+        };
+        self.settle(account)
+    }
+
+    /// Remembers the outcome for all who wait, and closes the port.
+    fn settle(&self, account: Result<Account>) -> Result<Account> {
+        self.standing.send_replace(Standing::Done(account.clone()));
+        self.close();
+        account
+    }
+
+    fn close(&self) {
+        if let Way::Loopback { listener, .. } = &self.way {
+            lock(listener).take();
+        }
+    }
+
+    fn id(&self) -> String {
+        match &self.way {
             Way::Loopback { flow, .. } | Way::Redirect { flow } => saved::id(&flow.state),
             Way::Device { device_code, .. } => saved::id(device_code.expose()),
         }
     }
+}
+
+fn expired() -> Error {
+    Error::new(ErrorCode::LoginExpired, "nobody finished the sign-in in time")
+}
+
+fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
 /// Which way: the configured one, or the other interactive one.

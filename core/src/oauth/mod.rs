@@ -17,6 +17,7 @@ pub(crate) mod listener;
 pub(crate) mod login;
 pub(crate) mod managed;
 pub(crate) mod pkce;
+pub(crate) mod refusals;
 pub(crate) mod saved;
 #[cfg(test)]
 pub(crate) mod testing;

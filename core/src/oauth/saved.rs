@@ -103,6 +103,11 @@ impl FinishedLogins {
         map.insert(id.to_owned(), until).is_none()
     }
 
+    /// Takes it back.
+    pub(crate) fn forget(&self, id: &str) {
+        self.0.lock().unwrap_or_else(|poisoned| poisoned.into_inner()).remove(id);
+    }
+
     /// Whether `id` was finished.
     pub(crate) fn contains(&self, id: &str) -> bool {
         self.0.lock().unwrap_or_else(|poisoned| poisoned.into_inner()).contains_key(id)

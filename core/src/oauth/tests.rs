@@ -9,7 +9,7 @@ use url::Url;
 
 use super::login::LoginRequest;
 use super::pkce;
-use super::testing::{Fake, Reply, jwt, reply};
+use super::testing::{Fake, Reply, jwt, raw, reply};
 use crate::call::Call;
 use crate::config::Secret;
 use crate::error::ErrorCode;
@@ -219,6 +219,62 @@ async fn a_device_is_signed_in_after_pending_and_an_outage() {
     assert_eq!(resumed.wait(Call::default()).await.unwrap().username, "ada@contoso.com");
     assert_eq!(fake.asked()[1].form["device_code"], "dc-secret");
     assert_eq!(source.resume_login(&login.save().unwrap()).err().unwrap().code(), ErrorCode::LoginInvalid);
+}
+
+#[tokio::test]
+async fn short_waits_add_up_and_an_outage_is_not_an_answer() {
+    let mut polls = 0;
+    let fake = Fake::start(move |asked| {
+        if asked.path.ends_with("/devicecode") {
+            let uri = "https://microsoft.com/devicelogin";
+            return reply(
+                200,
+                json!({"device_code": "d", "user_code": "u", "interval": 1, "verification_uri": uri}),
+            );
+        }
+        polls += 1;
+        match polls {
+            1 => raw(404, "text/html", "<html>"),
+            _ => signed_in("ada@contoso.com").after(Duration::from_millis(300)),
+        }
+    })
+    .await;
+    let login = device(&fake).login(LoginRequest::default()).await.unwrap();
+    let short = || Call { timeout: Some(Duration::from_millis(100)), ..Call::default() };
+    let mut waits = 0;
+    let account = loop {
+        waits += 1;
+        match login.wait(short()).await {
+            Err(error) if waits < 100 => assert_eq!(error.code(), ErrorCode::TimedOut),
+            other => break other,
+        }
+    };
+    assert_eq!(account.unwrap().username, "ada@contoso.com");
+    assert_eq!(fake.count(), 3, "no poll was repeated because somebody gave up");
+    assert_eq!(login.wait(short()).await.unwrap().username, "ada@contoso.com");
+}
+
+#[tokio::test]
+async fn who_waits_again_during_the_exchange_hears_how_it_ends() {
+    let fake = Fake::start(|_| signed_in("ada@contoso.com").after(Duration::from_millis(400))).await;
+    let login = fake.person(json!({}), Host::default()).login(LoginRequest::default()).await.unwrap();
+    let asked = query(login.url());
+    let port = Url::parse(&asked["redirect_uri"]).unwrap().port().unwrap();
+    let first = tokio::spawn({
+        let login = login.clone();
+        let call = Call { timeout: Some(Duration::from_millis(200)), ..Call::default() };
+        async move { login.wait(call).await }
+    });
+    let mut browser = tokio::net::TcpStream::connect(("127.0.0.1", port)).await.unwrap();
+    let request =
+        format!("GET /?code=c&state={} HTTP/1.1\r\nHost: localhost:{port}\r\n\r\n", login.state().unwrap());
+    browser.write_all(request.as_bytes()).await.unwrap();
+    assert_eq!(first.await.unwrap().unwrap_err().code(), ErrorCode::TimedOut);
+    assert_eq!(login.wait(Call::default()).await.unwrap().username, "ada@contoso.com");
+    let mut page = String::new();
+    browser.read_to_string(&mut page).await.unwrap();
+    assert!(page.contains("is signed in"), "{page}");
+    assert_eq!(fake.count(), 1);
 }
 
 #[tokio::test]

@@ -1,5 +1,6 @@
 //! Who is signed in: adopting a sign-in's answer, finding it again, forgetting it.
 
+use std::sync::Arc;
 use std::time::SystemTime;
 
 use ring::digest::{SHA256, digest};
@@ -11,6 +12,7 @@ use super::source::Shared;
 use super::state::Held;
 use super::store::file::own_uid;
 use super::store::{Key, Store};
+use super::unsaved::Unsaved;
 use crate::config::{AuthSettings, GrantKind, Secret, StoreSettings};
 use crate::error::{Error, ErrorCode, Result};
 use crate::event::Event;
@@ -21,8 +23,8 @@ impl Shared {
     /// Takes a sign-in's answer: checks who it is, keeps it, and drops what is on its way.
     ///
     /// # Errors
-    /// `account_mismatch`, with nothing kept; `store_failed`, with the token kept in memory.
-    pub(crate) async fn adopt(&self, answer: TokenAnswer) -> Result<Account> {
+    /// `account_mismatch`, with nothing kept; `store_failed`, with the sign-in kept in memory and saved when it can be.
+    pub(crate) async fn adopt(self: &Arc<Self>, answer: TokenAnswer) -> Result<Account> {
         let auth = self.auth()?;
         let now = Now::read();
         let account = self.identify(auth, &answer, now.wall)?;
@@ -46,6 +48,12 @@ impl Shared {
             inner.held = entry.token(now).map(|(token, times)| Held { token, times, refused: false });
             inner.account = Some(account.clone());
             inner.adopted = Some(account.username.clone());
+            if stored.is_err() {
+                inner.unsaved = Some(Unsaved { key, entry, replaces: None });
+                let generation = inner.generation;
+                drop(inner);
+                self.save_later(generation);
+            }
         }
         stored.map(|()| account)
     }
@@ -80,7 +88,7 @@ impl Shared {
             | GrantKind::AccessToken
             | GrantKind::Command
             | GrantKind::Callback => {
-                return Ok(Key::new(auth, ""));
+                return Ok(Key::of_application(auth));
             }
             GrantKind::RefreshToken if self.settings.username.is_none() => {
                 let seed = self.seed(auth).await?;

@@ -86,6 +86,11 @@ impl Entry {
         }
     }
 
+    /// Whether the other one came later.
+    pub(crate) fn is_older_than(&self, other: &Self) -> bool {
+        self.acquired_at < other.acquired_at
+    }
+
     /// Its access token with its times; the age counts by the wall clock up to now.
     pub(crate) fn token(&self, now: Now) -> Option<(AccessToken, Times)> {
         let secret = self.access_token.clone()?;

@@ -12,8 +12,9 @@ use super::account::seed_digest;
 use super::entry::{self, Claim, Entry};
 use super::freshness::{self, Freshness, Now};
 use super::source::Shared;
-use super::state::{Failure, Held, Landing, Unsaved};
+use super::state::{Failure, Held, Landing};
 use super::store::{Key, Versioned};
+use super::unsaved::Unsaved;
 use crate::config::{AuthSettings, GrantKind, Secret};
 use crate::error::{Error, ErrorCode, Result};
 use crate::event::Event;
@@ -55,7 +56,7 @@ pub(crate) fn start(shared: Arc<Shared>, order: Order) -> watch::Receiver<Option
 
 /// A refresh under way.
 struct Run<'a> {
-    shared: &'a Shared,
+    shared: &'a Arc<Shared>,
     order: Order,
     /// Our name in a claim.
     owner: String,
@@ -144,11 +145,11 @@ impl Run<'_> {
     /// The application's own token. Nothing rotates, so the store is but a cache that may fail.
     async fn application(&mut self, auth: &AuthSettings) -> Result<Held> {
         let shared = self.shared;
-        // A service account's token is for one mailbox; others serve all.
-        let subject = auth.bearer.as_ref().map_or("", |(_, subject)| subject.as_str());
-        let key = Key::new(auth, subject);
+        let key = Key::of_application(auth);
+        // A machine's identity is nobody else's, and its service is at hand.
+        let persistent = shared.is_persistent() && auth.grant != GrantKind::ManagedIdentity;
         let mut version = None;
-        if shared.is_persistent() {
+        if persistent {
             match shared.store()?.load(&key).await {
                 Ok(Some(stored)) => {
                     version = Some(stored.version);
@@ -177,7 +178,7 @@ impl Run<'_> {
             }
         };
         let entry = self.renew(&Entry::default(), auth, &answer);
-        if shared.is_persistent() {
+        if persistent {
             match shared.store()?.save(&key, Some(&entry), version).await {
                 Ok(_) => {}
                 Err(error) => self.warn(&error),
@@ -260,6 +261,9 @@ impl Run<'_> {
     /// A token from outside.
     fn accept(&mut self, auth: &AuthSettings, provided: ProvidedToken, who: &str) -> Result<Held> {
         let failed = |what: &str| Error::new(ErrorCode::TokenProviderFailed, format!("{who}'s token {what}"));
+        if self.order.avoid.as_ref() == Some(&provided.secret) {
+            return Err(failed("is the one that was refused"));
+        }
         let text = provided.secret.expose();
         if text.is_empty() || text.chars().any(|c| c.is_control() || c.is_whitespace()) {
             return Err(failed("is empty or has blanks in it"));
@@ -299,9 +303,10 @@ impl Run<'_> {
             if let Some(error) = self.refused_lately(&sent) {
                 return Err(error);
             }
-            // A command that brings the application's secret runs within the claim too.
-            let reading = if auth.credential.is_command() { COMMAND_TIME } else { Duration::ZERO };
-            let until = SystemTime::now() + shared.settings.http_timeout + reading + CLAIM_MARGIN;
+            // Commands that bring the application's secret run within the claim too, and all of it happens twice if
+            // the secret changed meanwhile.
+            let reading = COMMAND_TIME * auth.credential.commands();
+            let until = SystemTime::now() + 2 * (shared.settings.http_timeout + reading) + CLAIM_MARGIN;
             entry.refreshing = Some(Claim { owner: self.owner.clone(), until: entry::millis(until) });
             if !shared.store()?.save(&key, Some(&entry), version).await? {
                 continue;
@@ -345,19 +350,16 @@ impl Run<'_> {
         let stored = shared.store()?.load(key).await?;
         let version = stored.as_ref().map(|stored| stored.version);
         let digest = seed.map(seed_digest);
-        let entry = match (stored, seed) {
-            (Some(stored), _) if stored.entry.seed == digest => stored.entry,
-            (_, Some(seed)) => Entry::from_seed(seed.clone(), digest.unwrap_or_default()),
-            (Some(stored), None) => stored.entry,
-            (None, None) => return Err(shared.nobody(auth)),
-        };
-        let entry = match shared.state().lock().unsaved.clone() {
-            Some(unsaved)
-                if unsaved.key == *key && entry.refresh_token.as_ref() == Some(&unsaved.replaces) =>
-            {
-                unsaved.entry
-            }
-            _ => entry,
+        let unsaved = shared.state().lock().unsaved.clone();
+        let unsaved = unsaved.filter(|unsaved| {
+            unsaved.key == *key && unsaved.supersedes(stored.as_ref().map(|stored| &stored.entry))
+        });
+        let entry = match (unsaved, stored, seed) {
+            (Some(unsaved), ..) => unsaved.entry,
+            (_, Some(stored), _) if stored.entry.seed == digest => stored.entry,
+            (.., Some(seed)) => Entry::from_seed(seed.clone(), digest.unwrap_or_default()),
+            (_, Some(stored), None) => stored.entry,
+            (_, None, None) => return Err(shared.nobody(auth)),
         };
         self.offer(auth, key, &entry);
         Ok((entry, version))
@@ -434,9 +436,11 @@ impl Run<'_> {
                     let mut inner = shared.state().lock();
                     if inner.generation == self.order.generation {
                         inner.held = held(renewed).ok();
-                        let (key, entry, replaces) = (key.clone(), renewed.clone(), sent.clone());
+                        let (key, entry, replaces) = (key.clone(), renewed.clone(), Some(sent.clone()));
                         inner.unsaved = Some(Unsaved { key, entry, replaces });
                     }
+                    drop(inner);
+                    shared.save_later(self.order.generation);
                     return Err(error);
                 }
             }

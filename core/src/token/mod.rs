@@ -22,6 +22,7 @@ mod state;
 pub(crate) mod store;
 #[cfg(test)]
 mod tests;
+mod unsaved;
 
 pub(crate) use entry::millis;
 pub(crate) use source::Identity;

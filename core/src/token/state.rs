@@ -5,9 +5,9 @@ use std::time::Instant;
 
 use tokio::sync::watch;
 
-use super::entry::Entry;
 use super::freshness::{self, Freshness, Limits, Now, Times};
-use super::store::{Key, MemoryStore};
+use super::store::MemoryStore;
+use super::unsaved::Unsaved;
 use super::{AccessToken, Account};
 use crate::config::Secret;
 use crate::error::Error;
@@ -74,14 +74,6 @@ pub(crate) enum Landing {
     Failed(Error),
     /// A sign-in or sign-out came between: ask again.
     Superseded,
-}
-
-/// A renewed entry that could not be saved: the store still has the token that it replaces.
-#[derive(Clone)]
-pub(crate) struct Unsaved {
-    pub(crate) key: Key,
-    pub(crate) entry: Entry,
-    pub(crate) replaces: Secret,
 }
 
 impl State {

@@ -113,6 +113,11 @@ impl Key {
         }
     }
 
+    /// An application's own: a service account's token is for one mailbox, others serve all.
+    pub(crate) fn of_application(auth: &AuthSettings) -> Self {
+        Self::new(auth, auth.bearer.as_ref().map_or("", |(_, subject)| subject.as_str()))
+    }
+
     /// As documented.
     pub(crate) fn text(&self) -> String {
         [&*self.authority, &self.client_id, &self.principal, &self.scopes].join("|")
