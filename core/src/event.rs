@@ -39,6 +39,11 @@ pub const EVENTS: &[EventKind] = &[
         meaning: "It gave none. A token that is still valid goes on being used.",
     },
     EventKind {
+        name: "login.expiring",
+        fields: &["expires_in", "username", "hint"],
+        meaning: "A person must sign in again within three days, as far as the service says. Told with each new token.",
+    },
+    EventKind {
         name: "login.required",
         fields: &["code", "message", "hint"],
         meaning: "A person has to sign in, or to consent, again.",

@@ -2,6 +2,7 @@
 
 use crate::fork::ForkCell;
 use crate::net::tls::TlsConfigs;
+use crate::oauth::discovery::Discovered;
 use crate::oauth::http::HttpClients;
 use crate::oauth::refusals::Refusals;
 use crate::oauth::saved::FinishedLogins;
@@ -16,6 +17,8 @@ pub(crate) struct Process {
     pub(crate) tls: TlsConfigs,
     /// HTTP clients by their settings.
     pub(crate) http: HttpClients,
+    /// What sign-in services say of themselves.
+    pub(crate) discovered: Discovered,
     /// Token requests that were refused again and again.
     pub(crate) refusals: Refusals,
     /// Sign-ins that cannot be finished again.

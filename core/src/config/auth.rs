@@ -58,6 +58,7 @@ impl Resolver<'_> {
             login_hint: auth.login_hint.clone(),
             domain_hint: auth.domain_hint.clone(),
             claims: auth.claims.clone(),
+            response_mode: self.response_mode()?,
             endpoint_given: auth.token_endpoint.is_some(),
             bearer: self.bearer(grant)?,
             managed: self.managed(grant)?,
@@ -187,16 +188,19 @@ impl Resolver<'_> {
         let client = matches!(grant, ClientCredentials | AuthorizationCode | DeviceCode | RefreshToken);
         let proven = !matches!(credential, ClientCredential::None);
         let managed = grant == ManagedIdentity;
-        let rows: [(&str, bool, bool, bool); 23] = [
+        let interactive = grant.is_interactive();
+        let rows: [(&str, bool, bool, bool); 25] = [
             ("client_id", self.client_id().is_some(), client, client),
             ("certificate", auth.certificate.is_some(), client, false),
             ("client_assertion", auth.client_assertion.is_some(), client, false),
             ("client_secret", auth.client_secret.is_some(), client, grant == ClientCredentials && !proven),
-            ("redirect_uri", auth.redirect_uri.is_some(), grant == AuthorizationCode, false),
-            ("prompt", auth.prompt.is_some(), grant == AuthorizationCode, false),
-            ("login_hint", auth.login_hint.is_some(), grant == AuthorizationCode, false),
-            ("domain_hint", auth.domain_hint.is_some(), grant == AuthorizationCode, false),
-            ("claims", auth.claims.is_some(), grant == AuthorizationCode, false),
+            ("redirect_uri", auth.redirect_uri.is_some(), interactive, false),
+            ("prompt", auth.prompt.is_some(), interactive, false),
+            ("login_hint", auth.login_hint.is_some(), interactive, false),
+            ("domain_hint", auth.domain_hint.is_some(), interactive, false),
+            ("claims", auth.claims.is_some(), interactive, false),
+            ("response_mode", auth.response_mode.is_some(), interactive, false),
+            ("revocation_endpoint", auth.revocation_endpoint.is_some(), client, false),
             ("refresh_token", auth.refresh_token.is_some(), grant == RefreshToken, grant == RefreshToken),
             ("access_token", auth.access_token.is_some(), grant == AccessToken, grant == AccessToken),
             ("expires_at", auth.expires_at.is_some(), grant == AccessToken, false),
@@ -405,7 +409,7 @@ impl Resolver<'_> {
         use GrantKind::{AccessToken, Callback, Command, ManagedIdentity};
         if matches!(grant, AccessToken | Callback | Command | ManagedIdentity) {
             let authority = grant.as_str().to_owned();
-            return Ok(Endpoints { authority, token: None, authorization: None, device_authorization: None });
+            return Ok(Endpoints { authority, ..Endpoints::default() });
         }
         // What the options say goes before what the machine says.
         let workload = self.workload("AZURE_AUTHORITY_HOST").filter(|_| self.options.cloud == Cloud::Global);
@@ -448,7 +452,17 @@ impl Resolver<'_> {
                 preset.device_authorization_endpoint,
                 "devicecode",
             )?,
-            authority: String::new(),
+            revocation: match (&auth.revocation_endpoint, preset.revocation_endpoint) {
+                (None, "") => None,
+                (None, url) => Some(parse_endpoint("auth.revocation_endpoint", url)?),
+                (Some(url), _) => Some(parse_endpoint(&self.spelling.path("auth.revocation_endpoint"), url)?),
+            },
+            ..Endpoints::default()
+        };
+        let discover = preset.name == "custom" && !authority.is_empty() && auth.token_endpoint.is_none();
+        let discover = match discover {
+            true => Some(parse_endpoint(&self.spelling.path("auth.authority"), authority)?),
+            false => None,
         };
         let needed = [
             ("auth.token_endpoint", endpoints.token.is_some(), true),
@@ -464,10 +478,14 @@ impl Resolver<'_> {
             ),
         ];
         for (path, present, needed) in needed {
-            if needed && !present {
+            if needed && !present && discover.is_none() {
+                let issuer = match preset.name {
+                    "custom" => " Or name the issuer by auth.authority, if it describes itself.",
+                    _ => "",
+                };
                 return Err(self
                     .config(path, |p| format!("`{p}` is missing"))
-                    .with_hint(format!("{} has none of its own: name it.", preset.name)));
+                    .with_hint(format!("{} has none of its own: name it.{issuer}", preset.name)));
             }
         }
         let authority = match authority {
@@ -476,7 +494,14 @@ impl Resolver<'_> {
             _ if tenant.is_empty() => authority.to_owned(),
             _ => format!("{authority}/{tenant}"),
         };
-        Ok(Endpoints { authority, ..endpoints })
+        Ok(Endpoints { authority, discover, ..endpoints })
+    }
+
+    fn response_mode(&self) -> Result<Option<String>> {
+        match self.auth.response_mode.as_deref() {
+            None | Some("query" | "form_post") => Ok(self.auth.response_mode.clone()),
+            Some(_) => Err(self.config("auth.response_mode", |p| format!("`{p}` is `query` or `form_post`"))),
+        }
     }
 
     fn redirect_uri(&self) -> Result<Option<String>> {
@@ -527,7 +552,7 @@ pub(crate) fn check_redirect_uri(field: &str, text: &str) -> Result<()> {
 }
 
 /// Reads an endpoint's URL: https, or http on loopback.
-fn parse_endpoint(field: &str, text: &str) -> Result<Url> {
+pub(crate) fn parse_endpoint(field: &str, text: &str) -> Result<Url> {
     let url = Url::parse(text).map_err(|e| Error::config(field, format!("`{field}` is not a URL: {e}")))?;
     if !url.username().is_empty() || url.password().is_some() {
         return Err(Error::config(field, format!("`{field}` has a user or password in it"))

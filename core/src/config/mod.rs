@@ -17,6 +17,7 @@ mod settings;
 mod spelling;
 
 pub(crate) use auth::check_redirect_uri;
+pub(crate) use auth::parse_endpoint;
 pub use credential::{AssertionOption, BearerKey, CertificateOptions, ClientCredential};
 pub(crate) use credential::{Bearer, Certificate, Proof};
 pub use dkim::{DkimKey, DkimOptions, DkimSettings};

@@ -131,7 +131,8 @@ pub struct AuthOptions {
     pub client_assertion: Option<AssertionOption>,
     /// `smtp`, `imap`, `pop`, or full scopes; the provider's SMTP scope where absent.
     pub scopes: Option<Vec<String>>,
-    /// The sign-in service's base URL; Microsoft's paths are put behind it.
+    /// The sign-in service's base URL; Microsoft's paths are put behind it. For `custom`: the issuer, whose own
+    /// document names the endpoints.
     pub authority: Option<String>,
     /// The token endpoint, instead of the preset's.
     pub token_endpoint: Option<String>,
@@ -139,6 +140,8 @@ pub struct AuthOptions {
     pub authorization_endpoint: Option<String>,
     /// The device authorization endpoint, instead of the preset's.
     pub device_authorization_endpoint: Option<String>,
+    /// The revocation endpoint (RFC 7009), instead of the preset's.
+    pub revocation_endpoint: Option<String>,
     /// `authorization_code`: the application's own redirect URI.
     pub redirect_uri: Option<String>,
     /// `authorization_code`: `login`, `none`, `consent` or `select_account`.
@@ -149,6 +152,8 @@ pub struct AuthOptions {
     pub domain_hint: Option<String>,
     /// `authorization_code`: a claims request, as JSON text.
     pub claims: Option<String>,
+    /// `authorization_code`: how the answer comes back, `query` (default) or `form_post`.
+    pub response_mode: Option<String>,
     /// `refresh_token`: the token to start from.
     pub refresh_token: Option<SecretSource>,
     /// `jwt_bearer`: a Google service account's key file (JSON).

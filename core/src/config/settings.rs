@@ -91,6 +91,8 @@ pub struct AuthSettings {
     pub domain_hint: Option<String>,
     /// `claims`.
     pub claims: Option<String>,
+    /// `response_mode`.
+    pub response_mode: Option<String>,
     /// The refresh token to start from.
     pub refresh_token: Option<SecretSource>,
     /// The token endpoint was named by the caller.
@@ -179,7 +181,7 @@ impl GrantKind {
 }
 
 /// Where the sign-in service answers.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Endpoints {
     /// The base URL, for store keys and messages.
     pub authority: String,
@@ -189,6 +191,12 @@ pub struct Endpoints {
     pub authorization: Option<Url>,
     /// RFC 8628 §3.1.
     pub device_authorization: Option<Url>,
+    /// RFC 7009 §2.
+    pub revocation: Option<Url>,
+    /// Who answers (RFC 9207), where that is known.
+    pub issuer: Option<String>,
+    /// Whose own document names what is missing here.
+    pub discover: Option<Url>,
 }
 
 /// How the mail server is reached.

@@ -10,7 +10,7 @@ use super::listener::{Listener, Parameters, parse};
 use super::login::LoginRequest;
 use super::pkce;
 use super::saved::invalid;
-use crate::config::{AuthSettings, Secret, Settings, check_redirect_uri};
+use crate::config::{AuthSettings, Endpoints, Secret, Settings, check_redirect_uri, overlay};
 use crate::error::{Error, OAuthDetail, Result};
 use crate::provider::Family;
 use crate::random;
@@ -29,10 +29,12 @@ pub(super) struct CodeFlow {
 pub(super) fn begin(
     settings: &Settings,
     auth: &AuthSettings,
+    endpoints: &Endpoints,
     request: &LoginRequest,
+    challenge: Option<&str>,
 ) -> Result<(CodeFlow, Option<Listener>, String)> {
     let field = settings.spelling.path("auth.authorization_endpoint");
-    let Some(endpoint) = &auth.endpoints.authorization else {
+    let Some(endpoint) = &endpoints.authorization else {
         return Err(Error::config(field.clone(), format!("`{field}` is missing"))
             .with_hint("Name it, or sign in with method `device_code`."));
     };
@@ -53,7 +55,7 @@ pub(super) fn begin(
         }
     };
     let flow = CodeFlow { state: random::token::<24>()?, verifier: pkce::verifier()?, redirect_uri };
-    let url = authorization_url(settings, auth, request, endpoint, &flow);
+    let url = authorization_url(settings, auth, request, endpoint, &flow, challenge);
     Ok((flow, listener, url.into()))
 }
 
@@ -67,9 +69,14 @@ impl CodeFlow {
     ///
     /// # Errors
     /// What the page said instead; `login_invalid` for an answer of another service, or of none.
-    pub(super) fn form(&self, auth: &AuthSettings, parameters: &Parameters) -> Result<Form> {
-        if let Some(issuer) = one(parameters, "iss") {
-            check_issuer(auth, issuer)?;
+    pub(super) fn form(
+        &self,
+        auth: &AuthSettings,
+        endpoints: &Endpoints,
+        parameters: &Parameters,
+    ) -> Result<Form> {
+        if parameters.iter().any(|(name, _)| name == "iss") {
+            check_issuer(auth, endpoints, one(parameters, "iss").unwrap_or_default())?;
         }
         if let Some(error) = one(parameters, "error") {
             let description = one(parameters, "error_description").unwrap_or_default().to_owned();
@@ -95,6 +102,7 @@ fn authorization_url(
     request: &LoginRequest,
     endpoint: &Url,
     flow: &CodeFlow,
+    challenge: Option<&str>,
 ) -> Url {
     let mut url = endpoint.clone();
     let mut query = url.query_pairs_mut();
@@ -107,11 +115,13 @@ fn authorization_url(
         .append_pair("code_challenge", &pkce::challenge(&flow.verifier))
         .append_pair("code_challenge_method", "S256");
     let hint = request.login_hint.as_ref().or(auth.login_hint.as_ref()).or(settings.username.as_ref());
+    let claims = merged(auth.claims.as_deref(), challenge);
     for (name, value) in [
+        ("response_mode", &auth.response_mode.as_ref()),
         ("prompt", &auth.prompt.as_ref()),
         ("login_hint", &hint),
         ("domain_hint", &auth.domain_hint.as_ref()),
-        ("claims", &auth.claims.as_ref()),
+        ("claims", &claims.as_ref()),
     ] {
         if let Some(value) = value {
             query.append_pair(name, value);
@@ -126,14 +136,31 @@ fn authorization_url(
     url
 }
 
-/// RFC 9207: an answer of another service is not for us.
-fn check_issuer(auth: &AuthSettings, issuer: &str) -> Result<()> {
-    let Some(endpoint) = &auth.endpoints.authorization else { return Ok(()) };
-    let origin = Url::parse(issuer).map(|url| url.origin());
-    let known = match auth.family {
-        Family::Microsoft | Family::Google => origin.is_ok_and(|origin| origin == endpoint.origin()),
+/// The configured claims request (OpenID Connect Core §5.5) with what a policy asked for.
+fn merged(claims: Option<&str>, challenge: Option<&str>) -> Option<String> {
+    let object = |text: &str| serde_json::from_str::<Value>(text).ok().filter(Value::is_object);
+    match (claims, challenge.and_then(object)) {
+        (Some(claims), Some(challenge)) => {
+            let mut whole = object(claims)?;
+            overlay(&mut whole, challenge);
+            Some(whole.to_string())
+        }
+        (Some(claims), None) => Some(claims.to_owned()),
+        (None, challenge) => challenge.map(|challenge| challenge.to_string()),
+    }
+}
+
+/// RFC 9207: an answer of another service is not for us. Nor is one that names several, or none.
+fn check_issuer(auth: &AuthSettings, endpoints: &Endpoints, issuer: &str) -> Result<()> {
+    let Some(endpoint) = &endpoints.authorization else { return Ok(()) };
+    let known = match (auth.family, &endpoints.issuer) {
+        (_, Some(known)) => issuer == known,
+        (Family::Google, None) if issuer == "https://accounts.google.com" => true,
+        (Family::Microsoft | Family::Google, None) => {
+            Url::parse(issuer).is_ok_and(|url| url.origin() == endpoint.origin())
+        }
         // Others' issuers are not told apart from their endpoints by anything we know.
-        Family::Plain => true,
+        (Family::Plain, None) => !issuer.is_empty(),
     };
     if known { Ok(()) } else { Err(invalid("the answer comes from another sign-in service")) }
 }

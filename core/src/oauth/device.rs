@@ -5,6 +5,7 @@ use std::time::Duration;
 use serde_json::Value;
 use url::Url;
 
+use super::discovery;
 use super::endpoint;
 use super::grants::{self, Form};
 use super::hints::Asked;
@@ -81,7 +82,8 @@ const SLOW_DOWN: Duration = Duration::from_secs(5);
 /// `config_invalid` where the service has no such endpoint; the 300s.
 pub(crate) async fn begin(settings: &Settings, auth: &AuthSettings) -> Result<Authorization> {
     let field = settings.spelling.path("auth.device_authorization_endpoint");
-    let Some(url) = &auth.endpoints.device_authorization else {
+    let endpoints = discovery::endpoints(settings, auth).await?;
+    let Some(url) = &endpoints.device_authorization else {
         return Err(Error::config(field.clone(), format!("`{field}` is missing"))
             .with_hint("Name it, or sign in with method `authorization_code`."));
     };

@@ -8,8 +8,10 @@ use url::{Url, form_urlencoded};
 use zeroize::Zeroizing;
 
 use super::assertion;
+use super::discovery;
 use super::endpoint::{self, TokenAnswer};
 use super::hints::Asked;
+use super::http;
 use crate::config::{AuthSettings, ClientCredential, GrantKind, Proof, Secret, Settings};
 use crate::error::{Error, ErrorCode, Result};
 use crate::provider::Family;
@@ -60,6 +62,7 @@ const CONFIDENTIAL: &[&str] = &[
     "code_verifier",
     "device_code",
     "refresh_token",
+    "token",
 ];
 
 /// The application's own token.
@@ -128,7 +131,8 @@ pub(crate) async fn submit(
     asked: Asked,
     form: Form,
 ) -> Result<TokenAnswer> {
-    let Some(url) = &auth.endpoints.token else {
+    let endpoints = discovery::endpoints(settings, auth).await?;
+    let Some(url) = &endpoints.token else {
         return Err(Error::config(
             settings.spelling.path("auth.token_endpoint"),
             "this grant has no token endpoint",
@@ -150,6 +154,32 @@ pub(crate) async fn submit(
             endpoint::request_token(settings, auth, asked, url, &signed).await
         }
         _ => Err(refusal),
+    }
+}
+
+/// Tells the service that a refresh token is not needed any more (RFC 7009), where it wants to know.
+///
+/// # Errors
+/// Those of the network; `token_endpoint_unavailable` if it is not understood.
+pub(crate) async fn revoke(settings: &Settings, auth: &AuthSettings, token: &Secret) -> Result<()> {
+    let endpoints = discovery::endpoints(settings, auth).await?;
+    let Some(url) = &endpoints.revocation else { return Ok(()) };
+    let mut form = Form::default().with("token", token.expose());
+    // Google wants the token alone.
+    if auth.family != Family::Google {
+        form = form.with("token_type_hint", "refresh_token").with("client_id", auth.client_id.clone());
+        if let Some(proof) = auth.credential.read(settings.spelling).await? {
+            form = sign(settings, auth, form, &proof, url.as_str()).await?;
+        }
+    }
+    let answer = http::post_form(settings, url, form.encode(), None).await?;
+    match answer.status {
+        // 400: it is not good any more, which is what was wanted.
+        200..=299 | 400 => Ok(()),
+        status => Err(Error::new(
+            ErrorCode::TokenEndpointUnavailable,
+            format!("the sign-in service answered HTTP {status} to the revocation"),
+        )),
     }
 }
 

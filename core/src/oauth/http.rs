@@ -74,10 +74,7 @@ pub(crate) async fn post_form(
     body: Zeroizing<String>,
     request_id: Option<&str>,
 ) -> Result<Answer> {
-    // Plain HTTP is loopback only; a machine without a list of authorities can still use it.
-    let roots = if url.scheme() == "http" { &Roots::Bundled } else { &settings.roots };
-    let client = process().tls.client(roots)?;
-    let client = process().http.client(client, settings.http_timeout, &settings.http_proxy)?;
+    let client = outside(settings, url)?;
     // It is never closed.
     let _turn = process().http.turns.acquire().await;
     let mut request = client
@@ -89,6 +86,16 @@ pub(crate) async fn post_form(
         request = request.header("client-request-id", id).header("return-client-request-id", "true");
     }
     send(url, request).await
+}
+
+/// Gets a public document.
+///
+/// # Errors
+/// As for [`post_form`].
+pub(crate) async fn get_outside(settings: &Settings, url: &Url) -> Result<Answer> {
+    let client = outside(settings, url)?;
+    let _turn = process().http.turns.acquire().await;
+    send(url, client.get(url.clone()).header(ACCEPT, "application/json")).await
 }
 
 /// Gets from a service of this machine's own: never through a proxy.
@@ -108,6 +115,14 @@ pub(crate) async fn get(
         request = request.header(*name, value.expose());
     }
     send(url, request).await
+}
+
+/// A client for services on the net, by the options' authorities and proxies.
+fn outside(settings: &Settings, url: &Url) -> Result<reqwest::Client> {
+    // Plain HTTP is loopback only; a machine without a list of authorities can still use it.
+    let roots = if url.scheme() == "http" { &Roots::Bundled } else { &settings.roots };
+    let tls = process().tls.client(roots)?;
+    process().http.client(tls, settings.http_timeout, &settings.http_proxy)
 }
 
 async fn send(url: &Url, request: reqwest::RequestBuilder) -> Result<Answer> {

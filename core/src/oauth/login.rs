@@ -11,6 +11,7 @@ use tokio::sync::watch;
 
 use super::code::{self, CodeFlow};
 use super::device::{self, Pace};
+use super::discovery;
 use super::grants::{self, Form};
 use super::hints::Asked;
 use super::listener::{Browser, Listener, Parameters};
@@ -120,7 +121,18 @@ impl Login {
                 )
             }
             _ => {
-                let (flow, listener, url) = code::begin(&settings, auth, &request)?;
+                let ready = async {
+                    let endpoints = discovery::endpoints(&settings, auth).await?;
+                    Ok::<_, Error>((endpoints, source.shared.challenge(auth).await))
+                };
+                let (endpoints, challenge) = tokio::select! {
+                    biased;
+                    () = request.call.cancel.cancelled() => return Err(Cancel::error()),
+                    ready = ready => ready?,
+                    () = elapse(request.call.timeout) => return Err(too_late(request.call.timeout)),
+                };
+                let (flow, listener, url) =
+                    code::begin(&settings, auth, &endpoints, &request, challenge.as_deref())?;
                 let way = match listener {
                     Some(listener) => Way::Loopback { flow, listener: Mutex::new(Some(listener)) },
                     None => Way::Redirect { flow },
@@ -268,7 +280,7 @@ impl Login {
         if SystemTime::now() >= self.inner.expires_at {
             return Err(expired());
         }
-        let form = flow.form(self.inner.source.shared.auth()?, &parameters);
+        let form = self.inner.form(flow, &parameters).await;
         self.use_up().await?;
         let form = match form {
             Ok(form) => form,
@@ -413,8 +425,7 @@ impl Work {
                 match heard {
                     // From here on it is finished, whoever still waits.
                     Ok((parameters, browser)) => {
-                        let form = inner.source.shared.auth().and_then(|auth| flow.form(auth, &parameters));
-                        let account = match form {
+                        let account = match inner.form(flow, &parameters).await {
                             Ok(form) => inner.exchange(form).await,
                             Err(error) => inner.settle(Err(error)),
                         };
@@ -446,6 +457,14 @@ async fn hear(listener: Option<Result<Listener>>, flow: &CodeFlow) -> Result<(Pa
 }
 
 impl Inner {
+    /// What redeems the answer.
+    async fn form(&self, flow: &CodeFlow, parameters: &Parameters) -> Result<Form> {
+        let shared = &self.source.shared;
+        let auth = shared.auth()?;
+        let endpoints = discovery::endpoints(&shared.settings, auth).await?;
+        flow.form(auth, &endpoints, parameters)
+    }
+
     /// One poll (RFC 8628 §3.5); nothing, if it goes on.
     async fn poll(&self, device_code: &Secret, pace: &Mutex<Pace>) -> Option<Result<Account>> {
         let shared = &self.source.shared;

@@ -9,6 +9,7 @@ pub(crate) mod claims;
 mod code;
 pub(crate) mod command;
 pub(crate) mod device;
+pub(crate) mod discovery;
 pub(crate) mod endpoint;
 pub(crate) mod grants;
 pub(crate) mod hints;

@@ -1,6 +1,8 @@
 //! Sign-ins against a scripted service.
 
 use std::collections::HashMap;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use serde_json::{Value, json};
@@ -11,7 +13,7 @@ use super::login::LoginRequest;
 use super::pkce;
 use super::testing::{Fake, Reply, jwt, raw, reply};
 use crate::call::Call;
-use crate::config::Secret;
+use crate::config::{Options, Secret, Spelling};
 use crate::error::ErrorCode;
 use crate::host::Host;
 use crate::token::{GetToken, TokenSource};
@@ -329,4 +331,54 @@ async fn grants_without_a_person_have_nothing_to_sign_in() {
     let asked = query(login.url());
     assert!(asked["redirect_uri"].starts_with("http://127.0.0.1:"), "{asked:?}");
     assert_eq!((&*asked["access_type"], &*asked["prompt"]), ("offline", "consent"));
+}
+
+#[tokio::test]
+async fn an_issuer_that_describes_itself_needs_no_endpoints() {
+    let (base, lies) = (Arc::new(Mutex::new(String::new())), Arc::new(AtomicBool::new(false)));
+    let (said, lying) = (base.clone(), lies.clone());
+    let fake = Fake::start(move |asked| {
+        let base = said.lock().unwrap().clone();
+        let issuer = match lying.load(Ordering::Relaxed) {
+            true => "https://evil.example".to_owned(),
+            false => format!("{base}/realms/a"),
+        };
+        match &*asked.path {
+            "/realms/a/.well-known/openid-configuration" => raw(404, "text/html", "<html>"),
+            "/.well-known/oauth-authorization-server/realms/a" => reply(
+                200,
+                json!({"issuer": issuer, "token_endpoint": format!("{base}/t"),
+                    "authorization_endpoint": format!("{base}/a"), "revocation_endpoint": format!("{base}/r")}),
+            ),
+            _ => signed_in("ada@example.com"),
+        }
+    })
+    .await;
+    base.lock().unwrap().clone_from(&fake.url);
+    let new = || {
+        let auth = json!({"grant": "authorization_code", "client_id": "app", "scopes": ["smtp.send"],
+            "authority": format!("{}/realms/a", fake.url)});
+        let options = json!({"provider": "custom", "smtp": {"host": "mail.example.com"}, "auth": auth});
+        TokenSource::new(Options::from_json(options, Spelling::Snake).unwrap(), Host::default()).unwrap()
+    };
+    let request = || {
+        let redirect_uri = Some("https://app.example/".to_owned());
+        LoginRequest { redirect_uri, ..LoginRequest::default() }
+    };
+    lies.store(true, Ordering::Relaxed);
+    let error = new().login(request()).await.err().unwrap();
+    assert!(error.message().contains("another issuer") && !error.retryable(), "{error}");
+    lies.store(false, Ordering::Relaxed);
+    let source = new();
+    for (issuer, good) in [("https://evil.example", false), (&*format!("{}/realms/a", fake.url), true)] {
+        let login = source.login(request()).await.unwrap();
+        assert!(login.url().starts_with(&format!("{}/a?", fake.url)), "{}", login.url());
+        let answer = json!({"code": "c", "state": login.state(), "iss": issuer});
+        assert_eq!(login.finish(&answer, Call::default()).await.is_ok(), good, "{issuer}");
+    }
+    assert_eq!(source.get(GetToken::default()).await.unwrap().secret(), "at1");
+    let before = fake.count();
+    source.logout().await.unwrap();
+    let asked = fake.asked();
+    assert_eq!((asked.len(), &*asked.last().unwrap().path), (before + 1, "/r"));
 }

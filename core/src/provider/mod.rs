@@ -32,6 +32,8 @@ pub struct Preset {
     pub token_endpoint: &'static str,
     /// Device authorization endpoint; empty where there is none.
     pub device_authorization_endpoint: &'static str,
+    /// Revocation endpoint (RFC 7009); empty where there is none.
+    pub revocation_endpoint: &'static str,
     /// Delegated scope for SMTP.
     pub smtp_scope: &'static str,
     /// Delegated scope for IMAP; empty where unknown.

@@ -29,6 +29,7 @@ const BASE: Preset = Preset {
     authorization_endpoint: "",
     token_endpoint: "",
     device_authorization_endpoint: "",
+    revocation_endpoint: "",
     smtp_scope: "",
     imap_scope: "",
     pop_scope: "",
@@ -91,6 +92,7 @@ static PRESETS: &[Preset] = &[
         smtp_security: Security::Tls,
         authorization_endpoint: "https://accounts.google.com/o/oauth2/v2/auth",
         token_endpoint: "https://oauth2.googleapis.com/token",
+        revocation_endpoint: "https://oauth2.googleapis.com/revoke",
         device_authorization_endpoint: "https://oauth2.googleapis.com/device/code",
         smtp_scope: "https://mail.google.com/",
         imap_scope: "https://mail.google.com/",
@@ -134,6 +136,7 @@ static PRESETS: &[Preset] = &[
         smtp_security: Security::Tls,
         authorization_endpoint: "https://api.login.yahoo.com/oauth2/request_auth",
         token_endpoint: "https://api.login.yahoo.com/oauth2/get_token",
+        revocation_endpoint: "https://api.login.yahoo.com/oauth2/revoke",
         smtp_scope: "mail-w",
         imap_scope: "mail-w",
         pop_scope: "mail-w",
@@ -149,6 +152,7 @@ static PRESETS: &[Preset] = &[
         smtp_security: Security::Tls,
         authorization_endpoint: "https://api.login.aol.com/oauth2/request_auth",
         token_endpoint: "https://api.login.aol.com/oauth2/get_token",
+        revocation_endpoint: "https://api.login.aol.com/oauth2/revoke",
         smtp_scope: "mail-w",
         imap_scope: "mail-w",
         pop_scope: "mail-w",
@@ -164,6 +168,7 @@ static PRESETS: &[Preset] = &[
         smtp_security: Security::Tls,
         authorization_endpoint: "https://api.fastmail.com/oauth/authorize",
         token_endpoint: "https://api.fastmail.com/oauth/refresh",
+        revocation_endpoint: "https://api.fastmail.com/oauth/revoke",
         smtp_scope: "https://www.fastmail.com/dev/protocol-smtp",
         imap_scope: "https://www.fastmail.com/dev/protocol-imap",
         pop_scope: "https://www.fastmail.com/dev/protocol-pop",
@@ -206,6 +211,90 @@ const HVE_IS_APP_ONLY: &str = "High Volume Email takes applications only: use gr
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    /// Each provider's facts, as its own pages have them: a slip of the hand here sends people's mail nowhere.
+    #[test]
+    fn facts_are_pinned() {
+        let shown = |name: &str| {
+            let p = find(name).unwrap();
+            format!(
+                "{}:{} {:?} | {} {} {} | {} | {} {} {} | {} | {}",
+                p.smtp_host,
+                p.smtp_port,
+                p.smtp_security,
+                p.authorization_endpoint,
+                p.token_endpoint,
+                p.device_authorization_endpoint,
+                p.revocation_endpoint,
+                p.smtp_scope,
+                p.imap_scope,
+                p.app_scope,
+                p.login_scopes.join(" "),
+                p.token_hosts.join(" ")
+            )
+        };
+        let microsoft = "office365.com outlook.com office365.us apps.mil partner.outlook.cn hve.mx.microsoft";
+        let scopes = "https://outlook.office.com/SMTP.Send https://outlook.office.com/IMAP.AccessAsUser.All";
+        let login = "openid profile offline_access";
+        for (name, facts) in [
+            (
+                "microsoft365",
+                format!("smtp.office365.com:587 Starttls |    |  | {scopes} https://outlook.office365.com/.default | {login} | {microsoft}"),
+            ),
+            ("outlook", format!("smtp-mail.outlook.com:587 Starttls |    |  | {scopes}  | {login} | {microsoft}")),
+            (
+                "hve",
+                format!("smtp.hve.mx.microsoft:587 Starttls |    |  | {scopes} https://outlook.office.com/.default | {login} | {microsoft}"),
+            ),
+            (
+                "gmail",
+                "smtp.gmail.com:465 Tls | https://accounts.google.com/o/oauth2/v2/auth https://oauth2.googleapis.com/token https://oauth2.googleapis.com/device/code | https://oauth2.googleapis.com/revoke | https://mail.google.com/ https://mail.google.com/  | openid email profile | gmail.com google.com googlemail.com".to_owned(),
+            ),
+            (
+                "yahoo",
+                "smtp.mail.yahoo.com:465 Tls | https://api.login.yahoo.com/oauth2/request_auth https://api.login.yahoo.com/oauth2/get_token  | https://api.login.yahoo.com/oauth2/revoke | mail-w mail-w  | openid | yahoo.com".to_owned(),
+            ),
+            (
+                "aol",
+                "smtp.aol.com:465 Tls | https://api.login.aol.com/oauth2/request_auth https://api.login.aol.com/oauth2/get_token  | https://api.login.aol.com/oauth2/revoke | mail-w mail-w  | openid | aol.com".to_owned(),
+            ),
+            (
+                "fastmail",
+                "smtp.fastmail.com:465 Tls | https://api.fastmail.com/oauth/authorize https://api.fastmail.com/oauth/refresh  | https://api.fastmail.com/oauth/revoke | https://www.fastmail.com/dev/protocol-smtp https://www.fastmail.com/dev/protocol-imap  | offline_access | fastmail.com".to_owned(),
+            ),
+            (
+                "yandex",
+                "smtp.yandex.com:465 Tls | https://oauth.yandex.com/authorize https://oauth.yandex.com/token https://oauth.yandex.com/device/code |  | mail:smtp mail:imap_full  |  | yandex.com yandex.ru".to_owned(),
+            ),
+            (
+                "comcast",
+                "smtp.comcast.net:587 Starttls | https://oauth.xfinity.com/oauth/authorize https://oauth.xfinity.com/oauth/token  |  | https://email.comcast.net/ https://email.comcast.net/  | profile openid | comcast.net".to_owned(),
+            ),
+        ] {
+            assert_eq!(shown(name), facts, "{name}");
+        }
+        for (name, authority, tenant, ahead, least) in [
+            ("microsoft365", "https://login.microsoftonline.com", "organizations", 300, 30),
+            ("outlook", "https://login.microsoftonline.com", "consumers", 300, 30),
+            ("hve", "https://login.microsoftonline.com", "", 1200, 1200),
+        ] {
+            let p = find(name).unwrap();
+            assert_eq!(
+                (p.authority, p.tenant, p.refresh_ahead, p.min_remaining),
+                (authority, tenant, ahead, least)
+            );
+        }
+        let asked = find("gmail").unwrap().authorization_parameters;
+        assert_eq!(asked, [("access_type", "offline"), ("prompt", "consent")]);
+        let refused: Vec<_> = PRESETS
+            .iter()
+            .flat_map(|p| p.refused_grants.iter().map(move |(grant, _)| format!("{} {grant}", p.name)))
+            .collect();
+        assert_eq!(
+            refused.join(", "),
+            "outlook client_credentials, gmail device_code, gmail client_credentials, hve authorization_code, hve device_code, hve refresh_token"
+        );
+    }
 
     #[test]
     fn names_are_unique_and_every_provider_can_be_reached() {

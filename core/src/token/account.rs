@@ -18,6 +18,7 @@ use crate::error::{Error, ErrorCode, Result};
 use crate::event::Event;
 use crate::oauth::claims;
 use crate::oauth::endpoint::TokenAnswer;
+use crate::oauth::grants;
 
 impl Shared {
     /// Takes a sign-in's answer: checks who it is, keeps it, and drops what is on its way.
@@ -58,7 +59,7 @@ impl Shared {
         stored.map(|()| account)
     }
 
-    /// Forgets the tokens, here and in the store.
+    /// Forgets the tokens, here and in the store, and tells the service where it wants to know (RFC 7009).
     pub(crate) async fn sign_out(&self) -> Result<()> {
         let auth = self.auth()?;
         let key = match self.locate(auth).await {
@@ -66,13 +67,40 @@ impl Shared {
             Err(error) if error.code() == ErrorCode::InteractionRequired => None,
             Err(error) => return Err(error),
         };
+        // Only a sign-in of our own is ended at the service: another's token may serve others.
+        let refresh_token = match &key {
+            Some(key) if auth.grant.is_interactive() => {
+                let stored = self.store()?.load(key).await.ok().flatten();
+                stored.and_then(|stored| stored.entry.refresh_token)
+            }
+            _ => None,
+        };
         let removed = match &key {
             Some(key) => self.put(key, None).await,
             None => Ok(()),
         };
         // After the store: a refresh that began in between belongs to those who have left.
         self.state().lock().forget();
+        if let Some(token) = refresh_token
+            && let Err(error) = grants::revoke(&self.settings, auth, &token).await
+        {
+            self.host.events.emit(|| {
+                Event::new("warning").with("code", "not_revoked").with(
+                    "message",
+                    format!(
+                        "signed out here; the service was not told, and its grant goes on: {}",
+                        error.message()
+                    ),
+                )
+            });
+        }
         removed
+    }
+
+    /// What a policy wants of the next sign-in, if the last refresh was refused for it.
+    pub(crate) async fn challenge(&self, auth: &AuthSettings) -> Option<String> {
+        let key = self.locate(auth).await.ok()?;
+        self.store().ok()?.load(&key).await.ok()??.entry.challenge
     }
 
     /// The key of this source's entry.

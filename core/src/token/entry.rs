@@ -34,6 +34,9 @@ pub(crate) struct Entry {
     /// Who is refreshing it right now.
     #[serde(default)]
     pub(crate) refreshing: Option<Claim>,
+    /// What a policy wants of the next sign-in (OpenID Connect Core §5.5).
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) challenge: Option<String>,
 }
 
 /// A process's claim to be the one that refreshes.
@@ -83,6 +86,7 @@ impl Entry {
             account,
             seed: self.seed.clone(),
             refreshing: None,
+            challenge: None,
         }
     }
 

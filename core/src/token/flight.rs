@@ -45,7 +45,13 @@ pub(crate) const LONGEST: Duration = Duration::from_secs(300);
 pub(crate) fn start(shared: Arc<Shared>, order: Order) -> watch::Receiver<Option<Landing>> {
     let (tx, rx) = watch::channel(None);
     tokio::spawn(async move {
-        let mut run = Run { shared: &shared, order, owner: random::hex().unwrap_or_default(), renewed: None };
+        let mut run = Run {
+            shared: &shared,
+            order,
+            owner: random::hex().unwrap_or_default(),
+            renewed: None,
+            ends: None,
+        };
         let outcome = tokio::time::timeout(LONGEST, run.refresh()).await.unwrap_or_else(|_| {
             Err(Error::new(ErrorCode::TokenEndpointUnavailable, "the refresh took too long"))
         });
@@ -62,6 +68,8 @@ struct Run<'a> {
     owner: String,
     /// The service's answer, for the event.
     renewed: Option<Duration>,
+    /// When a person must sign in again, if the service said so.
+    ends: Option<SystemTime>,
 }
 
 impl Run<'_> {
@@ -106,6 +114,15 @@ impl Run<'_> {
                         .with("expires_in", expires_in.as_secs())
                         .with("scopes", held.token.scopes.clone())
                 });
+                let left = self.ends.map(|at| at.duration_since(SystemTime::now()).unwrap_or_default());
+                if let Some(left) = left.filter(|left| *left < NOTICE) {
+                    events.emit(|| {
+                        Event::new("login.expiring")
+                            .with("expires_in", left.as_secs())
+                            .with("username", held.token.username.clone())
+                            .with("hint", "Sign in again before then: what renews the tokens ends by itself.")
+                    });
+                }
             }
             Err(error) => {
                 events.emit(|| {
@@ -320,7 +337,8 @@ impl Run<'_> {
                     }
                 }
                 Err(error) => {
-                    let now_stored = self.release(&key).await?;
+                    let challenge = error.oauth().and_then(|detail| detail.claims.clone());
+                    let now_stored = self.release(&key, challenge).await?;
                     if error.code() == ErrorCode::TokenEndpointUnavailable {
                         self.pause(&mut tries, error).await?;
                         continue;
@@ -448,8 +466,9 @@ impl Run<'_> {
         Ok(false)
     }
 
-    /// Gives our claim back; tells which refresh token the store has now.
-    async fn release(&self, key: &Key) -> Result<Option<Secret>> {
+    /// Gives our claim back, with what a policy wants of the next sign-in; tells which refresh token the store
+    /// has now.
+    async fn release(&self, key: &Key, challenge: Option<String>) -> Result<Option<Secret>> {
         let store = self.shared.store()?;
         for _ in 0..ROUNDS {
             let Some(Versioned { mut entry, version }) = store.load(key).await? else { return Ok(None) };
@@ -458,6 +477,7 @@ impl Run<'_> {
                 return Ok(token);
             }
             entry.refreshing = None;
+            entry.challenge = challenge.clone();
             if store.save(key, Some(&entry), Some(version)).await? {
                 return Ok(token);
             }
@@ -491,8 +511,10 @@ impl Run<'_> {
     }
 
     fn renew(&mut self, entry: &Entry, auth: &AuthSettings, answer: &TokenAnswer) -> Entry {
+        let renewed = entry.renewed(answer, &auth.scopes, SystemTime::now());
         self.renewed = Some(answer.expires_in);
-        entry.renewed(answer, &auth.scopes, SystemTime::now())
+        self.ends = renewed.account().and_then(|account| account.refresh_expires_at);
+        renewed
     }
 
     /// Waits before another try, or hands the error back: at most three tries, and a service that wants
@@ -536,6 +558,9 @@ const TRIES: u32 = 3;
 
 /// A pause longer than this is the caller's to make.
 const LONGEST_PAUSE: Duration = Duration::from_secs(10);
+
+/// How long ahead the end of a sign-in is told.
+const NOTICE: Duration = Duration::from_secs(3 * 24 * 3600);
 
 /// A claim outlasts its request by this.
 const CLAIM_MARGIN: Duration = Duration::from_secs(10);

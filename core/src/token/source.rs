@@ -171,7 +171,8 @@ impl TokenSource {
         Login::resume(self.clone(), saved)
     }
 
-    /// Forgets the tokens, here and in the store. The service is not told: its sign-ins may serve others.
+    /// Forgets the tokens, here and in the store. Where the service has a revocation endpoint, it is told; if that
+    /// fails, there is a `warning` and no error.
     ///
     /// # Errors
     /// `store_failed`; `config_invalid` if several accounts are stored and none is named.

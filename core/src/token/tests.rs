@@ -733,3 +733,90 @@ async fn a_lifetime_that_no_new_token_has_is_said_so() {
     assert!(error.message().contains("36000 s"), "{}", error.message());
     assert!(source.get(asked(1)).await.is_ok());
 }
+
+#[tokio::test]
+async fn what_a_policy_wants_goes_into_the_next_sign_in() {
+    let claims = r#"{"access_token":{"capolids":{"essential":true,"values":["c1"]}}}"#;
+    let fake = Fake::start(move |asked| match &*asked.form["grant_type"] {
+        "authorization_code" => signed_in("ada@contoso.com", "at", "rt"),
+        _ => reply(400, json!({"error": "interaction_required", "claims": claims, "error_codes": [50076]})),
+    })
+    .await;
+    let own = Arc::new(OwnStore::default());
+    let new = |auth: Value| {
+        let host = Host { store: Some(own.clone()), ..Host::default() };
+        fake.person(json!({"username": "ada@contoso.com", "auth": auth}), host)
+    };
+    let asked_of = async |source: &TokenSource| {
+        let redirect_uri = Some("https://app.example/".to_owned());
+        let login = source.login(LoginRequest { redirect_uri, ..LoginRequest::default() }).await.unwrap();
+        let url = url::Url::parse(login.url()).unwrap();
+        url.query_pairs().find(|(name, _)| name == "claims").map(|(_, value)| value.into_owned())
+    };
+    let source = new(json!({}));
+    sign_in(&source).await.unwrap();
+    assert_eq!(asked_of(&source).await, None);
+    let error = source.get(force()).await.unwrap_err();
+    assert_eq!(error.code(), ErrorCode::InteractionRequired);
+    // Here, and in another process, together with what is configured.
+    assert_eq!(asked_of(&source).await.as_deref(), Some(claims));
+    let both = asked_of(&new(json!({"claims": r#"{"id_token":{"acr":null}}"#}))).await.unwrap();
+    assert!(both.contains("capolids") && both.contains("id_token"), "{both}");
+    sign_in(&source).await.unwrap();
+    assert_eq!(asked_of(&source).await, None);
+}
+
+#[tokio::test]
+async fn a_sign_out_is_told_to_the_service_and_happens_all_the_same() {
+    for status in [200, 503] {
+        let fake = Fake::start(move |asked| match &*asked.path {
+            "/revoke" => raw(status, "text/plain", ""),
+            _ => signed_in("ada@contoso.com", "at", "rt-secret"),
+        })
+        .await;
+        let (host, events) = listening();
+        let own = Arc::new(OwnStore::default());
+        let auth = json!({"revocation_endpoint": format!("{}/revoke", fake.url)});
+        let source = fake.person(json!({"auth": auth}), Host { store: Some(own.clone()), ..host });
+        sign_in(&source).await.unwrap();
+        source.logout().await.unwrap();
+        let asked = fake.asked();
+        let revoked = asked.last().unwrap();
+        assert_eq!((&*revoked.path, &*revoked.form["token"]), ("/revoke", "rt-secret"));
+        assert_eq!(
+            (&*revoked.form["token_type_hint"], &*revoked.form["client_id"]),
+            ("refresh_token", "app")
+        );
+        assert_eq!(source.get(GetToken::default()).await.unwrap_err().code(), ErrorCode::InteractionRequired);
+        let events = events.lock().unwrap();
+        let told = events.iter().find(|event| event.fields.get("code") == Some(&json!("not_revoked")));
+        assert_eq!(told.is_some(), status == 503);
+        assert!(!format!("{events:?}").contains("rt-secret"));
+    }
+}
+
+#[tokio::test]
+async fn the_end_of_a_sign_in_is_told_ahead_where_the_service_says_it() {
+    for (left, told) in [(86_400, true), (7 * 86_400, false)] {
+        let fake = Fake::start(move |asked| match &*asked.form["grant_type"] {
+            "authorization_code" => signed_in("ada@contoso.com", "at", "rt"),
+            _ => reply(
+                200,
+                json!({"access_token": "at2", "expires_in": 3600, "refresh_token_expires_in": left}),
+            ),
+        })
+        .await;
+        let (host, events) = listening();
+        let source = fake.person(json!({}), host);
+        sign_in(&source).await.unwrap();
+        source.get(force()).await.unwrap();
+        let events = events.lock().unwrap();
+        let event = events.iter().find(|event| event.name == "login.expiring");
+        assert_eq!(event.is_some(), told, "{left}");
+        if let Some(event) = event {
+            let seconds = event.fields["expires_in"].as_u64().unwrap();
+            assert!((86_300..=86_400).contains(&seconds), "{event:?}");
+            assert_eq!(event.fields["username"], "ada@contoso.com");
+        }
+    }
+}

@@ -1,0 +1,166 @@
+//! Endpoints by the service's own document (OpenID Connect Discovery 1.0 §4, RFC 8414 §3), for `custom`.
+
+use std::borrow::Cow;
+use std::collections::HashMap;
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::{Duration, Instant};
+
+use serde_json::{Map, Value};
+use url::Url;
+
+use super::http;
+use crate::config::{AuthSettings, Endpoints, Settings, parse_endpoint};
+use crate::error::{Error, ErrorCode, Result};
+use crate::process::process;
+
+/// Documents that were read, by issuer.
+#[derive(Default)]
+pub(crate) struct Discovered(Mutex<HashMap<String, (Arc<Endpoints>, Instant)>>);
+
+/// The endpoints to use: the configured ones, or what the issuer says of itself.
+///
+/// # Errors
+/// `token_endpoint_unavailable` if there is no such document, or it is of somebody else.
+pub(crate) async fn endpoints<'a>(settings: &Settings, auth: &'a AuthSettings) -> Result<Cow<'a, Endpoints>> {
+    let Some(issuer) = &auth.endpoints.discover else { return Ok(Cow::Borrowed(&auth.endpoints)) };
+    let known = {
+        let map = process().discovered.0.lock().unwrap_or_else(PoisonError::into_inner);
+        map.get(issuer.as_str()).filter(|(_, read)| read.elapsed() < KEPT).map(|(found, _)| found.clone())
+    };
+    let found = match known {
+        Some(found) => found,
+        None => {
+            let found = Arc::new(read(settings, issuer).await?);
+            let mut map = process().discovered.0.lock().unwrap_or_else(PoisonError::into_inner);
+            map.retain(|_, (_, read)| read.elapsed() < KEPT);
+            map.insert(issuer.to_string(), (found.clone(), Instant::now()));
+            found
+        }
+    };
+    // What is configured goes first.
+    let given = &auth.endpoints;
+    Ok(Cow::Owned(Endpoints {
+        authority: given.authority.clone(),
+        token: given.token.clone().or_else(|| found.token.clone()),
+        authorization: given.authorization.clone().or_else(|| found.authorization.clone()),
+        device_authorization: given
+            .device_authorization
+            .clone()
+            .or_else(|| found.device_authorization.clone()),
+        revocation: given.revocation.clone().or_else(|| found.revocation.clone()),
+        issuer: found.issuer.clone(),
+        discover: None,
+    }))
+}
+
+async fn read(settings: &Settings, issuer: &Url) -> Result<Endpoints> {
+    let mut missing = None;
+    for url in places(issuer) {
+        let answer = http::get_outside(settings, &url).await?;
+        match serde_json::from_slice::<Map<String, Value>>(&answer.body) {
+            Ok(document) if answer.status == 200 => return interpret(issuer, &document),
+            _ if matches!(answer.status, 408 | 429 | 500..=599) => {
+                let text = format!("{url} answered HTTP {}", answer.status);
+                return Err(Error::new(ErrorCode::TokenEndpointUnavailable, text)
+                    .with_retry_after(answer.retry_after));
+            }
+            _ => missing = Some(url),
+        }
+    }
+    let tried = missing.map(|url| url.to_string()).unwrap_or_default();
+    Err(Error::new(ErrorCode::TokenEndpointUnavailable, format!("{tried} is no discovery document"))
+        .with_retryable(false)
+        .with_hint("Check auth.authority: it is the issuer's URL; or name the endpoints themselves."))
+}
+
+/// Behind the issuer's path, as OpenID Connect has it; before it, as RFC 8414 has it.
+fn places(issuer: &Url) -> Vec<Url> {
+    let path = issuer.path().trim_end_matches('/');
+    [
+        format!("{path}/.well-known/openid-configuration"),
+        format!("/.well-known/oauth-authorization-server{path}"),
+    ]
+    .iter()
+    .map(|path| {
+        let mut url = issuer.clone();
+        url.set_path(path);
+        url
+    })
+    .collect()
+}
+
+fn interpret(issuer: &Url, document: &Map<String, Value>) -> Result<Endpoints> {
+    let text = |name: &str| document.get(name).and_then(Value::as_str).filter(|text| !text.is_empty());
+    let wrong = |what: String| {
+        Error::new(ErrorCode::TokenEndpointUnavailable, format!("the discovery document of {issuer} {what}"))
+            .with_retryable(false)
+            .with_hint("Check auth.authority: it is the issuer's URL, as the service itself writes it.")
+    };
+    let said = text("issuer").unwrap_or_default();
+    if said.trim_end_matches('/') != issuer.as_str().trim_end_matches('/') {
+        let said: String = said.chars().filter(|c| !c.is_control()).take(200).collect();
+        return Err(wrong(format!("is of another issuer, {said:?}")));
+    }
+    let endpoint = |name: &str| match text(name) {
+        Some(url) => parse_endpoint(name, url).map(Some).map_err(|error| wrong(error.message().to_owned())),
+        None => Ok(None),
+    };
+    let token = endpoint("token_endpoint")?;
+    if token.is_none() {
+        return Err(wrong("names no token_endpoint".into()));
+    }
+    Ok(Endpoints {
+        authority: String::new(),
+        token,
+        authorization: endpoint("authorization_endpoint")?,
+        device_authorization: endpoint("device_authorization_endpoint")?,
+        revocation: endpoint("revocation_endpoint")?,
+        issuer: Some(said.to_owned()),
+        discover: None,
+    })
+}
+
+/// Services change their endpoints seldom.
+const KEPT: Duration = Duration::from_secs(3600);
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use serde_json::json;
+
+    #[test]
+    fn the_document_is_looked_for_in_both_places() {
+        let issuer = Url::parse("https://id.example/realms/a").unwrap();
+        let places: Vec<_> = places(&issuer).iter().map(Url::to_string).collect();
+        assert_eq!(
+            places,
+            [
+                "https://id.example/realms/a/.well-known/openid-configuration",
+                "https://id.example/.well-known/oauth-authorization-server/realms/a"
+            ]
+        );
+    }
+
+    #[test]
+    fn a_document_speaks_for_its_own_issuer_and_names_safe_places() {
+        let issuer = Url::parse("https://id.example/").unwrap();
+        let whole = json!({
+            "issuer": "https://id.example", "token_endpoint": "https://id.example/t",
+            "authorization_endpoint": "https://id.example/a", "revocation_endpoint": "https://id.example/r",
+        });
+        let found = interpret(&issuer, whole.as_object().unwrap()).unwrap();
+        assert_eq!(found.token.unwrap().as_str(), "https://id.example/t");
+        assert!(found.device_authorization.is_none() && found.revocation.is_some());
+        for (name, value, said) in [
+            ("issuer", "https://evil.example", "another issuer"),
+            ("token_endpoint", "http://id.example/t", "https"),
+            ("token_endpoint", "", "no token_endpoint"),
+            ("authorization_endpoint", "javascript:alert(1)", "https"),
+        ] {
+            let mut document = whole.clone();
+            document[name] = value.into();
+            let error = interpret(&issuer, document.as_object().unwrap()).unwrap_err();
+            assert!(error.to_string().contains(said), "{name}: {error}");
+        }
+    }
+}
