@@ -50,6 +50,7 @@ pub(crate) struct Log {
     pub(crate) authorize_requests: usize,
     pub(crate) device_requests: usize,
     pub(crate) discovery_requests: usize,
+    pub(crate) revocations: usize,
     pub(crate) tls_failures: usize,
     pub(crate) connections: usize,
 }
@@ -105,6 +106,7 @@ impl Log {
         json!({
             "token_requests": self.token_requests, "authorize_requests": self.authorize_requests,
             "device_requests": self.device_requests, "discovery_requests": self.discovery_requests,
+            "revocations": self.revocations,
             "auth": self.auth, "connections": self.connections, "tls_failures": self.tls_failures,
             "commands": commands, "messages": messages,
         })

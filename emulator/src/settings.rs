@@ -82,6 +82,7 @@ fn google(shared: &Shared, grant: &str, username: &str) -> Result<Value, String>
                 "client_secret": shared.lock().config.client_secret,
                 "authorization_endpoint": format!("{base}/o/oauth2/v2/auth"),
                 "token_endpoint": format!("{base}/token"),
+                "revocation_endpoint": format!("{base}/revoke"),
             });
             if grant == "refresh_token" {
                 auth["refresh_token"] = refresh_token(shared, DEFAULT_CLIENT_ID, username).into();

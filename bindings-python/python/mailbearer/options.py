@@ -42,7 +42,13 @@ class _Common(TypedDict, total=False):
     tenant: str
     client_id: str
     scopes: Sequence[str]
+    #: The sign-in service's base URL. For ``custom``: the issuer, whose own document names the endpoints.
     authority: str
+    token_endpoint: str
+    authorization_endpoint: str
+    device_authorization_endpoint: str
+    #: RFC 7009: `logout` tells it.
+    revocation_endpoint: str
 
 
 class _Proof(_Common, total=False):
@@ -71,6 +77,8 @@ class AuthorizationCode(_Proof):
     login_hint: NotRequired[str]
     domain_hint: NotRequired[str]
     claims: NotRequired[str]
+    #: How the answer comes back; default ``query``.
+    response_mode: NotRequired[Literal["query", "form_post"]]
 
 
 class RefreshToken(_Proof):

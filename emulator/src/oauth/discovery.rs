@@ -60,6 +60,7 @@ pub(crate) async fn google(
         "authorization_endpoint": format!("{base}/o/oauth2/v2/auth"),
         "token_endpoint": format!("{base}/token"),
         "device_authorization_endpoint": format!("{base}/device/code"),
+        "revocation_endpoint": format!("{base}/revoke"),
         "jwks_uri": format!("{base}/oauth2/v3/certs"),
         "response_types_supported": ["code"], "subject_types_supported": ["public"],
         "code_challenge_methods_supported": ["plain", "S256"],

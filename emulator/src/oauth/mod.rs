@@ -11,6 +11,7 @@ pub(crate) mod discovery;
 pub(crate) mod error;
 pub(crate) mod form;
 pub(crate) mod issue;
+pub(crate) mod revoke;
 pub(crate) mod scope;
 pub(crate) mod token;
 
@@ -36,6 +37,7 @@ pub(crate) fn routes(shared: &Arc<Shared>) -> Router<Arc<Shared>> {
         Dialect::Google => Router::new()
             .route("/o/oauth2/v2/auth", get(authorize::google_page).post(authorize::google_decision))
             .route("/token", post(token::google_endpoint))
+            .route("/revoke", post(revoke::endpoint))
             .route("/device/code", post(device::google_endpoint))
             .route("/device", get(device::page).post(device::decision))
             .route("/.well-known/openid-configuration", get(discovery::google))
