@@ -921,7 +921,21 @@ mailbearer_status mailbearer_tokens_get(const mailbearer_tokens *tokens,
 void mailbearer_tokens_invalidate(const mailbearer_tokens *tokens, const mailbearer_token *token);
 
 /**
- * Forgets the account and its tokens, here and in the store; a later use asks for a sign-in again. A call
+ * Takes over a sign-in that another program keeps, so that nobody need sign in again: `text` is MSAL's
+ * serialised cache, or a file of mutt_oauth2.py (decrypted) or sasl-xoauth2. It is tried once before it is kept;
+ * the other program should not go on with it. On success `*account` is the caller's to free.
+ *
+ * Errors: `login_invalid` if nothing in it fits, `config_invalid` if several accounts do, those of the sign-in
+ * (300s), `store_failed`, `timed_out`, `cancelled`, network errors (600s).
+ */
+mailbearer_status mailbearer_tokens_import_login(const mailbearer_tokens *tokens,
+                                                 const char *text,
+                                                 mailbearer_call *call,
+                                                 mailbearer_account **account,
+                                                 mailbearer_error **err);
+
+/**
+ * Forgets the account and its tokens, here and in the store, and tells the service where it wants to know; a later use asks for a sign-in again. A call
  * that is under way ends as it would.
  *
  * Errors: `store_failed`, `config_invalid` for NULL tokens.

@@ -8,6 +8,7 @@ use std::time::{SystemTime, UNIX_EPOCH};
 use mailbearer::{AccessToken, GetToken, Options, TokenSource};
 use zeroize::Zeroizing;
 
+use crate::account::Account;
 use crate::call::Call;
 use crate::config::Config;
 use crate::error::Error;
@@ -83,7 +84,30 @@ pub extern "C" fn mailbearer_tokens_invalidate(tokens: *const Tokens, token: *co
     });
 }
 
-/// Forgets the account and its tokens, here and in the store; a later use asks for a sign-in again. A call
+/// Takes over a sign-in that another program keeps, so that nobody need sign in again: `text` is MSAL's
+/// serialised cache, or a file of mutt_oauth2.py (decrypted) or sasl-xoauth2. It is tried once before it is kept;
+/// the other program should not go on with it. On success `*account` is the caller's to free.
+///
+/// Errors: `login_invalid` if nothing in it fits, `config_invalid` if several accounts do, those of the sign-in
+/// (300s), `store_failed`, `timed_out`, `cancelled`, network errors (600s).
+#[unsafe(no_mangle)]
+pub extern "C" fn mailbearer_tokens_import_login(
+    tokens: *const Tokens,
+    text: *const c_char,
+    call: *mut Call,
+    account: *mut *mut Account,
+    err: *mut *mut Error,
+) -> Status {
+    ffi::give(account, "account", err, || {
+        let this = ffi::object(tokens, "tokens")?;
+        let (source, call) = (this.source.clone(), Call::of(call));
+        let text = ffi::text(text, "text")?.to_owned();
+        let account = blocking::run(&this.events, async move { source.import_login(&text, call).await })?;
+        Ok(Account::new(&account))
+    })
+}
+
+/// Forgets the account and its tokens, here and in the store, and tells the service where it wants to know; a later use asks for a sign-in again. A call
 /// that is under way ends as it would.
 ///
 /// Errors: `store_failed`, `config_invalid` for NULL tokens.

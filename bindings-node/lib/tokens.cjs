@@ -93,6 +93,11 @@ class TokenSource {
   resumeLogin(saved) {
     return new Login(sync(() => this.#source.resumeLogin(saved)))
   }
+  async importLogin(text, options) {
+    if (typeof text !== 'string') throw invalid('config_invalid', 'text', '`text` must be a string', 'Read the file first.')
+    const { signal, call } = callOf(options)
+    return account(await under(signal, call, () => this.#source.importLogin(text, call)))
+  }
   async logout() {
     await under(undefined, undefined, () => this.#source.logout())
   }

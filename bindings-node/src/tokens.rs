@@ -83,6 +83,20 @@ impl NativeTokens {
         self.source.resume_login(&saved).map(NativeLogin::new).map_err(fail)
     }
 
+    /// Takes over another program's sign-in.
+    #[napi(ts_return_type = "Promise<any>")]
+    pub fn import_login<'env>(
+        &self,
+        env: &'env Env,
+        text: String,
+        call: &NativeCall,
+    ) -> napi::Result<PromiseRaw<'env, Value>> {
+        let (source, call) = (self.source.clone(), call.to_core()?);
+        env.spawn_future(async move {
+            source.import_login(&text, call).await.map(|account| to_js(&account)).map_err(fail)
+        })
+    }
+
     /// Forgets the tokens.
     #[napi(ts_return_type = "Promise<void>")]
     pub fn logout<'env>(&self, env: &'env Env) -> napi::Result<PromiseRaw<'env, ()>> {

@@ -102,6 +102,14 @@ impl TokenSource {
         self.core.resume_login(saved).map(Login).map_err(|error| raise(py, &error))
     }
 
+    fn import_login(&self, py: Python<'_>, text: String, timeout: Option<&str>) -> PyResult<Job> {
+        let call = call(py, timeout, None)?;
+        let (core, cancel) = (self.core.clone(), call.cancel.clone());
+        Ok(Job::new(Some(cancel), async move { core.import_login(&text, call).await }, |py, account| {
+            Ok(to_py(py, &json(&account)?)?.unbind())
+        }))
+    }
+
     fn logout(&self) -> Job {
         let core = self.core.clone();
         Job::plain(None, async move { core.logout().await })

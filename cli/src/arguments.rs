@@ -77,6 +77,9 @@ pub(crate) struct Login {
     /// Do not open a browser
     #[arg(long)]
     pub(crate) no_browser: bool,
+    /// Take over a sign-in from MSAL's cache, mutt_oauth2 or sasl-xoauth2; - is standard input
+    #[arg(long, value_name = "FILE", conflicts_with_all = ["device", "no_browser", "redirect_uri"])]
+    pub(crate) import: Option<PathBuf>,
     /// The application's own redirect URI; then paste the address that the browser ends at
     #[arg(long, value_name = "URI", conflicts_with = "device")]
     pub(crate) redirect_uri: Option<String>,

@@ -80,6 +80,10 @@ impl Shim {
                 json!(self.flow.as_ref().unwrap().finish(&request["callback"], call(request)).await?)
             }
             "save" => json!({ "saved": self.flow.as_ref().unwrap().save()? }),
+            "import" => {
+                let file = text("text").unwrap_or_default();
+                json!(mailer.tokens()?.import_login(&file, call(request)).await?)
+            }
             "logout" => {
                 mailer.tokens()?.logout().await?;
                 json!({})

@@ -78,7 +78,7 @@ def flat(request: dict[str, Any]) -> list[tuple[str, ...]]:
         out.append(("option", key, json.dumps(value)))
     call = request.get("call", {})
     out.extend(("call", key, str(value)) for key, value in call.items())
-    for name in ("method", "redirect_uri", "saved", "callback", "send_to"):
+    for name in ("method", "redirect_uri", "saved", "callback", "send_to", "text"):
         if isinstance(request.get(name), str):
             out.append(("with", name, request[name]))
     if request.get("force"):
@@ -148,7 +148,7 @@ class CommandLine:
         self.options: dict[str, Any] = {}
 
     def can(self, op: str) -> bool:
-        return op in ("open", "send", "send_many", "send_raw", "token", "verify", "close")
+        return op in ("open", "send", "send_many", "send_raw", "token", "import", "verify", "close")
 
     def call(self, request: dict[str, Any]) -> dict[str, Any]:
         if "options" in request:
@@ -188,6 +188,9 @@ class CommandLine:
             *self._run("token", "--format", "json", *force),
             wrap=lambda found: {**found, "secret": found["access_token"]},
         )
+
+    def _import(self, request: dict[str, Any]) -> dict[str, Any]:
+        return self._answer(*self._run("login", "--import", "-", stdin=request["text"].encode()))
 
     def _verify(self, request: dict[str, Any]) -> dict[str, Any]:
         to = ["--send-to", request["send_to"]] if request.get("send_to") else []

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+import json
 import sys
 import threading
 import time
@@ -196,6 +197,23 @@ class Run:
         answer = self.emulator.post("sign_in", url=url, username=step["username"], decision=decision)
         self.kept[step["keep"]] = answer
 
+    def other_program(self, step: dict[str, Any]) -> None:
+        """What another program keeps of a sign-in."""
+        auth = self.emulator.settings("refresh_token", step["username"])["auth"]
+        token, client = auth["refresh_token"], step.get("client_id", auth["client_id"])
+        match step["kind"]:
+            case "msal":
+                host, home = auth["authority"].split("//")[1].split(":")[0], {"home_account_id": "o.t"}
+                kept: dict[str, Any] = {
+                    "Account": {"a": {**home, "environment": host, "username": step["username"]}},
+                    "RefreshToken": {"r": {**home, "environment": host, "secret": token, "client_id": client}},
+                }
+            case "mutt":
+                kept = {"email": step["username"], "refresh_token": token, "client_id": client, "client_secret": ""}
+            case _:
+                kept = {"refresh_token": token, "expiry": "0"}
+        self.kept[step["keep"]] = {"text": json.dumps(kept)}
+
     def approve(self, step: dict[str, Any]) -> None:
         code = self.fill(step["user_code"])
         decision = step.get("decision", "approve")
@@ -247,10 +265,10 @@ def remove(table: dict[str, Any], path: list[str]) -> None:
     table.pop(path[-1], None)
 
 
-HARNESS_OPS = {"sign_in", "approve", "revoke", "expire_tokens", "sleep", "received"}
+HARNESS_OPS = {"other_program", "sign_in", "approve", "revoke", "expire_tokens", "sleep", "received"}
 PASSED_ON = {
     "op", "message", "messages", "repeat", "blobs", "raw", "envelope", "tag", "call",
-    "method", "redirect_uri", "callback", "saved", "send_to", "force",
+    "method", "redirect_uri", "callback", "saved", "send_to", "force", "text",
 }  # fmt: skip
 # What a case may change, put back before each.
 DEFAULTS: dict[str, Any] = dict.fromkeys(

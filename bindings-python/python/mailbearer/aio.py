@@ -97,7 +97,7 @@ class AsyncMailer(MailerBase):
         return self.tokens.resume_login(saved)
 
     async def logout(self) -> None:
-        """Forgets the tokens, here and in the store."""
+        """Forgets the tokens, here and in the store, and tells the service where it wants to know (RFC 7009)."""
         await self.tokens.logout()
 
     async def verify(self, *, send_to: str | None = None, raise_on_failure: bool = True) -> Report:

@@ -101,7 +101,7 @@ class Mailer(MailerBase):
         return self.tokens.resume_login(saved)
 
     def logout(self) -> None:
-        """Forgets the tokens, here and in the store."""
+        """Forgets the tokens, here and in the store, and tells the service where it wants to know (RFC 7009)."""
         self.tokens.logout()
 
     def verify(self, *, send_to: str | None = None, raise_on_failure: bool = True) -> Report:

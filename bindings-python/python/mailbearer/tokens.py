@@ -182,8 +182,14 @@ class TokenSource(_TokenSource):
         """Goes on with a sign-in that another process began and saved."""
         return Login(self._native.resume_login(saved), self)
 
+    def import_login(self, text: str, *, timeout: Duration | None = None) -> Account:
+        """Takes over a sign-in that another program keeps, so that nobody need sign in again: `text` is MSAL's
+        serialised cache, or a file of mutt_oauth2.py (decrypted) or sasl-xoauth2. It is tried once before it is
+        kept; the other program should not go on with it."""
+        return Account.from_core(self._run(self._native.import_login(text, duration(timeout))))
+
     def logout(self) -> None:
-        """Forgets the tokens, here and in the store."""
+        """Forgets the tokens, here and in the store, and tells the service where it wants to know (RFC 7009)."""
         self._run(self._native.logout())
 
     def smtplib_auth(self) -> Callable[..., str]:
@@ -234,8 +240,14 @@ class AsyncTokenSource(_TokenSource):
         """Goes on with a sign-in that another process began and saved."""
         return AsyncLogin(self._native.resume_login(saved), self)
 
+    async def import_login(self, text: str) -> Account:
+        """Takes over a sign-in that another program keeps, so that nobody need sign in again: `text` is MSAL's
+        serialised cache, or a file of mutt_oauth2.py (decrypted) or sasl-xoauth2. It is tried once before it is
+        kept; the other program should not go on with it."""
+        return Account.from_core(await self._wait(self._native.import_login(text, None)))
+
     async def logout(self) -> None:
-        """Forgets the tokens, here and in the store."""
+        """Forgets the tokens, here and in the store, and tells the service where it wants to know (RFC 7009)."""
         await self._wait(self._native.logout())
 
     async def close(self) -> None:

@@ -1,6 +1,8 @@
 //! `mailbearer login`: a person signs in, and the sign-in is kept for the commands to come.
 
-use std::io::{self, BufRead};
+use std::fs::File;
+use std::io::{self, BufRead, Read};
+use std::path::Path;
 
 use mailbearer::{Account, Call, Cancel, LoginRequest};
 use serde_json::{Value, json};
@@ -18,6 +20,12 @@ pub(super) fn run(global: &Global, arguments: arguments::Login, output: Output) 
     let tokens = mailbearer::TokenSource::new(options, host)?;
     let cancel = Cancel::default();
     let call = Call { timeout: arguments.timeout, cancel: cancel.clone(), ..Call::default() };
+    if let Some(path) = &arguments.import {
+        let text = whole(path)?;
+        let account = interrupt::block_on(&cancel, tokens.import_login(&text, call))??;
+        show(&account, output)?;
+        return Ok(exit::OK);
+    }
     let request = LoginRequest {
         method: arguments.device.then(|| "device_code".to_owned()),
         redirect_uri: arguments.redirect_uri,
@@ -51,6 +59,22 @@ pub(super) fn run(global: &Global, arguments: arguments::Login, output: Output) 
     show(&account, output)?;
     Ok(exit::OK)
 }
+
+/// What another program kept; it is a secret.
+fn whole(path: &Path) -> Result<String> {
+    let mut text = String::new();
+    if path == Path::new("-") {
+        let read = io::stdin().lock().take(LONGEST).read_to_string(&mut text);
+        read.map_err(|error| Failure::input("standard input", &error))?;
+    } else {
+        let read = File::open(path).and_then(|file| file.take(LONGEST).read_to_string(&mut text));
+        read.map_err(|error| Failure::input(path, &error))?;
+    }
+    Ok(text)
+}
+
+/// Caches of thousands of accounts are smaller.
+const LONGEST: u64 = 64 << 20;
 
 fn show(account: &Account, output: Output) -> Result<()> {
     if output.json {

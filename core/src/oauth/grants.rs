@@ -71,8 +71,8 @@ pub(crate) fn client_credentials(auth: &AuthSettings) -> Form {
 }
 
 /// A new access token for a person. `scope` is always sent: personal Microsoft accounts demand it.
-pub(crate) fn refresh_token(auth: &AuthSettings, token: &Secret) -> Form {
-    let scopes = refresh_scopes(auth).join(" ");
+pub(crate) fn refresh_token(auth: &AuthSettings, token: &Secret, imported: bool) -> Form {
+    let scopes = refresh_scopes(auth, imported).join(" ");
     let form =
         Form::default().with("grant_type", "refresh_token").with("refresh_token", token.expose().to_owned());
     if scopes.is_empty() { form } else { form.with("scope", scopes) }
@@ -109,8 +109,8 @@ pub(crate) fn login_scopes(auth: &AuthSettings) -> Vec<&str> {
 
 /// A refresh may not ask for more than was granted (RFC 6749 §6): where the sign-in was ours we know
 /// what that is; for a token from elsewhere only Entra takes `offline_access` on top without complaint.
-fn refresh_scopes(auth: &AuthSettings) -> Vec<&str> {
-    if auth.grant != GrantKind::RefreshToken {
+fn refresh_scopes(auth: &AuthSettings, imported: bool) -> Vec<&str> {
+    if auth.grant != GrantKind::RefreshToken && !imported {
         return login_scopes(auth);
     }
     let mut out: Vec<&str> = auth.scopes.iter().map(String::as_str).collect();

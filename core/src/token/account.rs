@@ -8,6 +8,7 @@ use ring::digest::{SHA256, digest};
 use super::Account;
 use super::entry::{Entry, StoredAccount};
 use super::freshness::Now;
+use super::import;
 use super::source::Shared;
 use super::state::Held;
 use super::store::file::own_uid;
@@ -19,6 +20,7 @@ use crate::event::Event;
 use crate::oauth::claims;
 use crate::oauth::endpoint::TokenAnswer;
 use crate::oauth::grants;
+use crate::oauth::hints::Asked;
 
 impl Shared {
     /// Takes a sign-in's answer: checks who it is, keeps it, and drops what is on its way.
@@ -26,14 +28,42 @@ impl Shared {
     /// # Errors
     /// `account_mismatch`, with nothing kept; `store_failed`, with the sign-in kept in memory and saved when it can be.
     pub(crate) async fn adopt(self: &Arc<Self>, answer: TokenAnswer) -> Result<Account> {
+        self.take(answer, None, Entry::default()).await
+    }
+
+    /// Takes over what another program kept: `text`, as it stands in its file.
+    ///
+    /// # Errors
+    /// `login_invalid` if nothing in it fits; those of a refresh, and of [`adopt`](Self::adopt).
+    pub(crate) async fn import(self: &Arc<Self>, text: &str) -> Result<Account> {
+        let auth = self.auth()?;
+        if !auth.grant.is_interactive() {
+            let field = self.settings.spelling.path("auth.grant");
+            let text = format!("a sign-in cannot be taken over: {} gets its own tokens", auth.grant.as_str());
+            return Err(Error::config(field, text)
+                .with_hint("Sign-ins are for the grants `authorization_code` and `device_code`."));
+        }
+        let found = import::find(text, auth, self.settings.username.as_deref())?;
+        // It is tried before anything is kept.
+        let form = grants::refresh_token(auth, &found.refresh_token, true);
+        let answer = grants::submit(&self.settings, auth, Asked::Refresh, form).await?;
+        self.take(answer, found.username.as_deref(), Entry::imported(found.refresh_token)).await
+    }
+
+    /// `blank` is what was known before, `whose` the name if the answer has none.
+    async fn take(
+        self: &Arc<Self>,
+        answer: TokenAnswer,
+        whose: Option<&str>,
+        blank: Entry,
+    ) -> Result<Account> {
         let auth = self.auth()?;
         let now = Now::read();
-        let account = self.identify(auth, &answer, now.wall)?;
+        let account = self.identify(auth, &answer, whose, now.wall)?;
         let key = Key::new(auth, &account.username);
-        let blank = Entry::default();
         let mut entry = blank.renewed(&answer, &auth.scopes, now.wall);
         entry.account = Some(StoredAccount::new(&account));
-        if answer.refresh_token.is_none() {
+        if entry.refresh_token.is_none() {
             self.host.events.emit(|| {
                 Event::new("warning").with("code", "no_refresh_token").with(
                     "message",
@@ -201,7 +231,13 @@ impl Shared {
     }
 
     /// Who the answer speaks of, and whether that is who was expected.
-    fn identify(&self, auth: &AuthSettings, answer: &TokenAnswer, now: SystemTime) -> Result<Account> {
+    fn identify(
+        &self,
+        auth: &AuthSettings,
+        answer: &TokenAnswer,
+        whose: Option<&str>,
+        now: SystemTime,
+    ) -> Result<Account> {
         let token = answer.id_token.as_ref().unwrap_or(&answer.access_token);
         let person = claims::person(token.expose()).unwrap_or_default();
         let expected = self.settings.username.as_deref();
@@ -219,6 +255,7 @@ impl Shared {
             // The service does not say: the configured name is all there is.
             (Some(expected), None) => expected.to_owned(),
             (None, Some(first)) => first.clone(),
+            (None, None) if whose.is_some() => whose.unwrap_or_default().to_owned(),
             (None, None) => {
                 let field = self.settings.spelling.path("username");
                 return Err(Error::config(field.clone(), format!("`{field}` is missing"))

@@ -34,6 +34,10 @@ pub(crate) struct Entry {
     /// Who is refreshing it right now.
     #[serde(default)]
     pub(crate) refreshing: Option<Claim>,
+    /// It came from another program: a refresh asks for the mail scope alone, since nobody knows what else was
+    /// granted.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub(crate) imported: bool,
     /// What a policy wants of the next sign-in (OpenID Connect Core §5.5).
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(crate) challenge: Option<String>,
@@ -68,6 +72,11 @@ impl Entry {
         Self { layout: LAYOUT, refresh_token: Some(token), seed: Some(digest), ..Self::default() }
     }
 
+    /// An entry with another program's refresh token.
+    pub(crate) fn imported(token: Secret) -> Self {
+        Self { layout: LAYOUT, refresh_token: Some(token), imported: true, ..Self::default() }
+    }
+
     /// What the service answered, on top of what was known. A refresh token that the service did not
     /// replace stays good.
     pub(crate) fn renewed(&self, answer: &TokenAnswer, asked: &[String], now: SystemTime) -> Self {
@@ -85,6 +94,7 @@ impl Entry {
             scopes: answer.scopes.clone().unwrap_or_else(|| asked.to_vec()),
             account,
             seed: self.seed.clone(),
+            imported: self.imported,
             refreshing: None,
             challenge: None,
         }

@@ -328,7 +328,7 @@ impl Run<'_> {
             if !shared.store()?.save(&key, Some(&entry), version).await? {
                 continue;
             }
-            let form = grants::refresh_token(auth, &sent);
+            let form = grants::refresh_token(auth, &sent, entry.imported);
             match grants::submit(&shared.settings, auth, Asked::Refresh, form).await {
                 Ok(answer) => {
                     let renewed = self.renew(&entry, auth, &answer);

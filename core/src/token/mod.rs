@@ -14,6 +14,7 @@ mod account;
 mod entry;
 mod flight;
 mod freshness;
+mod import;
 #[cfg(test)]
 mod random_tests;
 mod sasl;

@@ -4,6 +4,8 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::time::{Duration, Instant};
 
+use zeroize::Zeroizing;
+
 use super::flight;
 use super::freshness::{Freshness, Limits, Now};
 use super::state::{Flight, Landing, State};
@@ -169,6 +171,30 @@ impl TokenSource {
     pub fn resume_login(&self, saved: &str) -> Result<Login> {
         self.shared.open()?;
         Login::resume(self.clone(), saved)
+    }
+
+    /// Takes over a sign-in that another program keeps, so that nobody need sign in again: `text` is MSAL's
+    /// serialised cache, or a file of mutt_oauth2.py (decrypted) or sasl-xoauth2. It is tried once before it is kept.
+    /// The other program should not go on with it: services may take two users of one sign-in for a theft.
+    ///
+    /// # Errors
+    /// `login_invalid` if nothing in it is for this application and user; `config_invalid` if several accounts fit;
+    /// the 300s if the service does not take it; `store_failed`; `timed_out`, `cancelled`.
+    pub async fn import_login(&self, text: &str, call: Call) -> Result<Account> {
+        self.shared.open()?;
+        let (shared, text) = (self.shared.clone(), Zeroizing::new(text.to_owned()));
+        let limit = call.timeout.or(shared.settings.timeout).unwrap_or(DEFAULT_TIME);
+        // A task of its own: what the service gave must reach the store, whoever still waits.
+        let task = tokio::spawn(async move { shared.import(&text).await });
+        tokio::select! {
+            biased;
+            () = call.cancel.cancelled() => Err(Cancel::error()),
+            account = task => account.unwrap_or_else(|_| Err(Cancel::error())),
+            () = tokio::time::sleep(limit) => Err(Error::new(
+                ErrorCode::TimedOut,
+                format!("the sign-in was not taken over within {:.1} s", limit.as_secs_f64()),
+            )),
+        }
     }
 
     /// Forgets the tokens, here and in the store. Where the service has a revocation endpoint, it is told; if that

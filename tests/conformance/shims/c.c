@@ -17,7 +17,7 @@ static struct {
     mailbearer_call *call;
     mailbearer_message *messages[MOST_MESSAGES];
     size_t count, next;
-    char *method, *redirect_uri, *saved, *callback, *send_to;
+    char *method, *redirect_uri, *saved, *text, *callback, *send_to;
     bool force, refuse;
     bool failed;
 } request;
@@ -83,6 +83,7 @@ static void take(char *word, char **value, size_t *length, int values) {
         if (strcmp(value[0], "method") == 0) request.method = duplicate(value[1]);
         if (strcmp(value[0], "redirect_uri") == 0) request.redirect_uri = duplicate(value[1]);
         if (strcmp(value[0], "saved") == 0) request.saved = duplicate(value[1]);
+        if (strcmp(value[0], "text") == 0) request.text = duplicate(value[1]);
         if (strcmp(value[0], "callback") == 0) request.callback = duplicate(value[1]);
         if (strcmp(value[0], "send_to") == 0) request.send_to = duplicate(value[1]);
         if (strcmp(value[0], "force") == 0) request.force = true;
@@ -246,6 +247,13 @@ static void perform(const char *op) {
                 : mailbearer_mailer_resume_login(mailer, request.saved, &flow, &err);
         if (status != 0) failed();
         else begun();
+    } else if (strcmp(op, "import") == 0) {
+        mailbearer_tokens *tokens = NULL;
+        mailbearer_account *found = NULL;
+        mailbearer_status status = mailbearer_mailer_tokens(mailer, &tokens, &err);
+        if (status == 0) status = mailbearer_tokens_import_login(tokens, request.text, request.call, &found, &err);
+        account(status, found);
+        mailbearer_tokens_free(tokens);
     } else if (strcmp(op, "wait") == 0) {
         mailbearer_account *found = NULL;
         mailbearer_status status = mailbearer_login_wait(flow, request.call, &found, &err);
@@ -285,6 +293,7 @@ static void begin(void) {
     free(request.method);
     free(request.redirect_uri);
     free(request.saved);
+    free(request.text);
     free(request.callback);
     free(request.send_to);
     memset(&request, 0, sizeof request);

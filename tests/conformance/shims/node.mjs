@@ -41,6 +41,8 @@ async function perform(request) {
       return await flow.finish(request.callback)
     case 'save':
       return { saved: flow.save() }
+    case 'import':
+      return await mailer.tokens.importLogin(request.text)
     case 'logout':
       await mailer.logout()
       return {}

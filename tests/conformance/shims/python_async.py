@@ -65,6 +65,8 @@ class Shim:
             case "save":
                 assert self.flow is not None
                 return {"ok": {"saved": self.flow.save()}}
+            case "import":
+                return {"ok": account(await mailer.tokens.import_login(request["text"]))}
             case "logout":
                 await mailer.tokens.logout()
                 return {"ok": {}}

@@ -61,6 +61,8 @@ class Shim:
             case "save":
                 assert self.flow is not None
                 return {"ok": {"saved": self.flow.save()}}
+            case "import":
+                return {"ok": account(mailer.tokens.import_login(request["text"]))}
             case "logout":
                 mailer.logout()
                 return {"ok": {}}
