@@ -8,7 +8,7 @@ mkdir -p "$bench/node"
 cargo build --locked -p mailbearer-emulator --examples
 .venv/bin/maturin build --quiet --release --locked --out "$bench/wheels"
 test -x "$bench/venv/bin/python" || python3 -m venv "$bench/venv"
-"$bench/venv/bin/pip" install -q --disable-pip-version-check aiosmtplib pycurl
+"$bench/venv/bin/pip" install -q --disable-pip-version-check aiosmtplib pycurl 'msal>=1.39,<2'
 "$bench/venv/bin/pip" install -q --disable-pip-version-check --force-reinstall --no-deps "$bench"/wheels/*.whl
 cargo build --release --locked -p mailbearer-node
 cp -r bindings-node/lib bindings-node/index.cjs bindings-node/package.json "$bench/node/"

@@ -1,5 +1,5 @@
 """`make bench`: the figures of docs/benchmarks.md, with peers in the same run. Only ratios mean anything: the
-machines are shared. `run.py round-trips` runs a part: round-trips first throughput large idle import."""
+machines are shared. `run.py round-trips` runs a part: round-trips first throughput large idle tokens import."""
 
 from __future__ import annotations
 
@@ -9,6 +9,7 @@ import statistics
 import subprocess
 import sys
 import tempfile
+import urllib.request
 from pathlib import Path
 from typing import Any
 
@@ -128,7 +129,6 @@ def first() -> None:
     emulator = HERE.parent / "target" / "debug" / "examples" / "serve"
     with Service(emulator) as about:
         delayed = [Service(BIN / "delay", str(port), str(RTT)) for port in (about["smtp_port"], int(about["authority"].rsplit(":", 1)[1]))]
-        import urllib.request
 
         def settings(grant: str) -> dict[str, Any]:
             with urllib.request.urlopen(f"{about['url']}/api/settings?grant={grant}&username=noreply@contoso.com") as answer:
@@ -223,6 +223,31 @@ def idle() -> None:
     print(f"  {float(ran.stdout) / 1024:.1f} KB each")
 
 
+def tokens() -> None:
+    print("\na token that is there already, of 2,000 octets or so")
+    serve = HERE.parent / "target" / "debug" / "examples" / "serve"
+    with Service(serve, json.dumps({"config": {"token_lifetime": 86_400}})) as emulator:
+        def settings(grant: str) -> dict[str, Any]:
+            url = f"{emulator['url'].rstrip('/')}/api/settings?grant={grant}&username=noreply@contoso.com"
+            with urllib.request.urlopen(url, timeout=10) as answer:
+                found: dict[str, Any] = json.load(answer)
+            return found
+
+        def asked(*command: str | Path) -> dict[str, float]:
+            ran = subprocess.run([*map(str, command)], capture_output=True, text=True, env=ENVIRONMENT, timeout=300)
+            assert ran.returncode == 0, ran.stderr[-2000:]
+            found: dict[str, float] = json.loads(ran.stdout.splitlines()[-1])
+            return found
+
+        app, person = json.dumps(settings("client_credentials")), settings("refresh_token")
+        rust = asked(BIN / "tokens", json.dumps(person), "10000")
+        print(f"  rust              {rust['alone'] / 1000:6.3f} us a call; among 10,000 accounts {rust['among'] / 1000:.3f} us")
+        print(f"  python            {asked(PYTHON, HERE / 'peers/tokens.py', 'mailbearer', app)['microseconds']:6.2f} us a call")
+        print(f"  MSAL for Python   {asked(PYTHON, HERE / 'peers/tokens.py', 'msal', app)['microseconds']:6.2f} us a call")
+        print(f"  node              {asked('node', HERE / 'peers/tokens.cjs', app)['microseconds']:6.2f} us a call")
+        print(f"  10,000 accounts with a token each: {rust['memory'] / 1024:.1f} KB each")
+
+
 def imports() -> None:
     print("\ntime of an import, the interpreter's own start taken off")
     for name, bare, full in (
@@ -248,6 +273,7 @@ PARTS = {
     "throughput": throughput,
     "large": large,
     "idle": idle,
+    "tokens": tokens,
     "import": imports,
 }
 

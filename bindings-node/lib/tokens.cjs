@@ -14,6 +14,8 @@ class AccessToken {
     Object.assign(this, about, { expiresAt: expiresAt && new Date(expiresAt) })
     // Readable, but never printed by accident.
     Object.defineProperty(this, 'secret', { get: () => token.secret(), enumerable: false })
+    // Many callers get the same one.
+    Object.freeze(this)
   }
   xoauth2(username) {
     return sync(() => this.#token.xoauth2(username))
@@ -61,6 +63,9 @@ async function begin(source, options = {}) {
 
 class TokenSource {
   #source
+  // The token given last, and its native half.
+  #given
+  #native
   constructor(options, from) {
     if (from) {
       this.#source = from
@@ -78,11 +83,16 @@ class TokenSource {
       throw invalid('config_invalid', 'minRemaining', '`minRemaining` must be a string with a unit', 'Write it like "10m".')
     }
     if (!force) {
+      if (this.#native && minRemaining === undefined && this.#source.holds(this.#native)) return this.#given
       const token = sync(() => this.#source.cached(minRemaining))
-      if (token) return new AccessToken(token)
+      if (token) return this.#give(token)
     }
     const { signal, call } = callOf(options, ['force', 'minRemaining'])
-    return new AccessToken(await under(signal, call, () => this.#source.get(force, minRemaining, call)))
+    return this.#give(await under(signal, call, () => this.#source.get(force, minRemaining, call)))
+  }
+  #give(token) {
+    this.#native = token
+    return (this.#given = new AccessToken(token))
   }
   invalidate(token) {
     this.#source.invalidate(typeof token === 'string' ? token : token.secret)

@@ -43,6 +43,12 @@ impl NativeTokens {
         Ok(self.source.cached(duration(min_remaining)?).map(|token| NativeToken { token }))
     }
 
+    /// Whether `token` is what `cached` would give: its caller has it already.
+    #[napi]
+    pub fn holds(&self, token: &NativeToken) -> bool {
+        self.source.cached(None).is_some_and(|found| found.is_same(&token.token))
+    }
+
     /// A token.
     #[napi(ts_return_type = "Promise<NativeToken>")]
     pub fn get<'env>(

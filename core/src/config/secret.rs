@@ -2,6 +2,7 @@
 
 use std::fmt;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 use std::time::Duration;
 
 use serde::{Deserialize, Deserializer, de};
@@ -10,14 +11,19 @@ use zeroize::Zeroizing;
 
 use crate::error::{Error, Result};
 
-/// A secret text: wiped when dropped, never printed.
+/// A secret text: wiped when the last of its clones is dropped, which share it; never printed.
 #[derive(Clone, PartialEq, Eq)]
-pub struct Secret(Zeroizing<String>);
+pub struct Secret(Arc<Zeroizing<String>>);
 
 impl Secret {
     /// Wraps a secret.
     pub fn new(text: impl Into<String>) -> Self {
-        Self(Zeroizing::new(text.into()))
+        Self(Arc::new(Zeroizing::new(text.into())))
+    }
+
+    /// Whether it shares its text with `other`.
+    pub(crate) fn is_same(&self, other: &Self) -> bool {
+        Arc::ptr_eq(&self.0, &other.0)
     }
 
     /// The secret itself: only for the wire and for callers who ask for it.

@@ -121,8 +121,8 @@ impl Entry {
         };
         let token = AccessToken {
             secret,
-            username: self.account.as_ref().map(|a| a.username.clone()),
-            scopes: self.scopes.clone(),
+            username: self.account.as_ref().map(|a| a.username.as_str().into()),
+            scopes: self.scopes.as_slice().into(),
             expires_at: self.expires_at.map(instant),
             acquired: acquired_mono,
         };
@@ -207,7 +207,7 @@ pub(crate) fn acquired_token(
     expires_at: Option<SystemTime>,
     acquired: Instant,
 ) -> AccessToken {
-    AccessToken { secret, username: None, scopes, expires_at, acquired }
+    AccessToken { secret, username: None, scopes: scopes.into(), expires_at, acquired }
 }
 
 fn expose<S: Serializer>(secret: &Option<Secret>, serializer: S) -> Result<S::Ok, S::Error> {

@@ -112,14 +112,14 @@ impl Run<'_> {
                     Event::new("token.refreshed")
                         .with("grant", grant)
                         .with("expires_in", expires_in.as_secs())
-                        .with("scopes", held.token.scopes.clone())
+                        .with("scopes", held.token.scopes())
                 });
                 let left = self.ends.map(|at| at.duration_since(SystemTime::now()).unwrap_or_default());
                 if let Some(left) = left.filter(|left| *left < NOTICE) {
                     events.emit(|| {
                         Event::new("login.expiring")
                             .with("expires_in", left.as_secs())
-                            .with("username", held.token.username.clone())
+                            .with("username", held.token.username().map(str::to_owned))
                             .with("hint", "Sign in again before then: what renews the tokens ends by itself.")
                     });
                 }

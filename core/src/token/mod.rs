@@ -3,6 +3,7 @@
 //! Freshness is a pure function; one refresh is in flight per token, as a task of its own; a store is
 //! a compare-and-swap. What is posted, and what the answers mean, stands in `oauth`.
 
+use std::sync::Arc;
 use std::time::SystemTime;
 
 use serde::Serialize;
@@ -33,14 +34,19 @@ pub use source::{GetToken, TokenSource};
 #[derive(Clone, Debug)]
 pub struct AccessToken {
     pub(crate) secret: Secret,
-    pub(crate) username: Option<String>,
-    pub(crate) scopes: Vec<String>,
+    pub(crate) username: Option<Arc<str>>,
+    pub(crate) scopes: Arc<[String]>,
     pub(crate) expires_at: Option<SystemTime>,
     /// When it was acquired, by the monotonic clock.
     pub(crate) acquired: std::time::Instant,
 }
 
 impl AccessToken {
+    /// Whether it is the very token that `other` is: a comparison without reading it.
+    pub fn is_same(&self, other: &Self) -> bool {
+        self.secret.is_same(&other.secret) && self.username == other.username
+    }
+
     /// The token itself.
     pub fn secret(&self) -> &str {
         self.secret.expose()

@@ -75,8 +75,8 @@ mod tests {
     fn token(secret: &str, username: Option<&str>) -> AccessToken {
         AccessToken {
             secret: Secret::new(secret),
-            username: username.map(str::to_owned),
-            scopes: Vec::new(),
+            username: username.map(Into::into),
+            scopes: [].into(),
             expires_at: None,
             acquired: std::time::Instant::now(),
         }

@@ -33,6 +33,8 @@ pub struct TokenSource {
 pub(crate) struct Shared {
     pub(crate) settings: Arc<Settings>,
     pub(crate) host: Host,
+    /// That of the settings, for each token.
+    username: Option<Arc<str>>,
     /// Siblings for other mailboxes of the same application have the same one.
     state: Arc<ForkCell<State>>,
     /// The same for siblings that share their state, and for no other source of this process.
@@ -95,7 +97,9 @@ impl TokenSource {
     }
 
     fn assemble(settings: Arc<Settings>, host: Host, state: Arc<ForkCell<State>>, id: u64) -> Self {
-        Self { shared: Arc::new(Shared { settings, host, state, id, closed: AtomicBool::new(false) }) }
+        let username = settings.username.as_deref().map(Into::into);
+        let closed = AtomicBool::new(false);
+        Self { shared: Arc::new(Shared { settings, host, username, state, id, closed }) }
     }
 
     /// Equal for two sources only if they bring the same tokens: it changes with every sign-in and
@@ -368,8 +372,10 @@ impl Shared {
 
     /// The token as its caller's own mailbox needs it.
     fn dress(&self, mut token: AccessToken, adopted: Option<&str>) -> AccessToken {
-        if let Some(name) = self.settings.username.as_deref().or(adopted) {
-            token.username = Some(name.to_owned());
+        match (&self.username, adopted) {
+            (Some(name), _) => token.username = Some(name.clone()),
+            (None, Some(name)) => token.username = Some(name.into()),
+            (None, None) => {}
         }
         token
     }
