@@ -33,9 +33,9 @@ pub struct Settings {
     /// The default From.
     pub from: Option<MailboxOption>,
     /// How tokens are acquired; absent for `provider = "memory"`.
-    pub auth: Option<AuthSettings>,
+    pub auth: Option<Arc<AuthSettings>>,
     /// How the mail server is reached.
-    pub smtp: SmtpSettings,
+    pub smtp: Arc<SmtpSettings>,
     /// Which certificates are trusted.
     pub roots: Roots,
     /// Where tokens are kept, unless the host program brings its own store.
@@ -366,8 +366,8 @@ impl Settings {
             preset,
             username: options.username,
             from: options.from,
-            auth,
-            smtp,
+            auth: auth.map(Arc::new),
+            smtp: Arc::new(smtp),
             roots: options.tls.roots,
             store,
             attempts: options.retry.attempts.unwrap_or(3),
@@ -394,7 +394,8 @@ impl Settings {
         }
         let mut settings = self.clone();
         if let Some(auth) = &mut settings.auth
-            && let Some((_, subject)) = &mut auth.bearer
+            && auth.bearer.is_some()
+            && let Some((_, subject)) = &mut Arc::make_mut(auth).bearer
         {
             // The service account asks in the other mailbox's name then.
             *subject = username.to_owned();

@@ -49,7 +49,7 @@ use crate::token::TokenSource;
 /// Everything that makes a connection what it is.
 #[derive(Clone)]
 pub(crate) struct Route<B = TokenSource> {
-    pub(crate) settings: SmtpSettings,
+    pub(crate) settings: Arc<SmtpSettings>,
     pub(crate) roots: Roots,
     /// `user=` of XOAUTH2; `None`: the token's own username.
     pub(crate) username: Option<String>,

@@ -80,7 +80,7 @@ impl Shared {
             inner.account = Some(account.clone());
             inner.adopted = Some(account.username.clone());
             if stored.is_err() {
-                inner.unsaved = Some(Unsaved { key, entry, replaces: None });
+                inner.unsaved = Some(Box::new(Unsaved { key, entry, replaces: None }));
                 let generation = inner.generation;
                 drop(inner);
                 self.save_later(generation);

@@ -455,7 +455,7 @@ impl Run<'_> {
                     if inner.generation == self.order.generation {
                         inner.held = held(renewed).ok();
                         let (key, entry, replaces) = (key.clone(), renewed.clone(), Some(sent.clone()));
-                        inner.unsaved = Some(Unsaved { key, entry, replaces });
+                        inner.unsaved = Some(Box::new(Unsaved { key, entry, replaces }));
                     }
                     drop(inner);
                     shared.save_later(self.order.generation);
@@ -499,14 +499,14 @@ impl Run<'_> {
         };
         if grant {
             let until = Instant::now() + DEAD_TIME;
-            self.shared.state().lock().dead = Some((sent, Failure { error: error.clone(), until }));
+            self.shared.state().lock().dead = Some(Box::new((sent, Failure { error: error.clone(), until })));
         }
         error
     }
 
     fn refused_lately(&self, token: &Secret) -> Option<Error> {
         let inner = self.shared.state().lock();
-        let (dead, failure) = inner.dead.as_ref()?;
+        let (dead, failure) = inner.dead.as_deref()?;
         (dead == token && Instant::now() < failure.until).then(|| failure.error.clone())
     }
 

@@ -348,7 +348,7 @@ impl Shared {
 
     /// How tokens are acquired.
     pub(crate) fn auth(&self) -> Result<&AuthSettings> {
-        self.settings.auth.as_ref().ok_or_else(|| {
+        self.settings.auth.as_deref().ok_or_else(|| {
             Error::config("auth", format!("provider {} has no tokens", self.settings.preset.name))
         })
     }

@@ -38,9 +38,9 @@ pub(crate) struct Inner {
     /// How many refreshes were started: each has a number of its own.
     pub(crate) flights: u64,
     /// What the store did not take.
-    pub(crate) unsaved: Option<Unsaved>,
+    pub(crate) unsaved: Option<Box<Unsaved>>,
     /// The refresh token that the service refused last: not posted again for a while.
-    pub(crate) dead: Option<(Secret, Failure)>,
+    pub(crate) dead: Option<Box<(Secret, Failure)>>,
 }
 
 /// A token in memory.

@@ -67,7 +67,7 @@ impl Shared {
         }
         let mut inner = self.state().lock();
         let same = |held: &Unsaved| held.entry.refresh_token == unsaved.entry.refresh_token;
-        if inner.unsaved.as_ref().is_some_and(same) {
+        if inner.unsaved.as_deref().is_some_and(same) {
             inner.unsaved = None;
         }
         Ok(true)

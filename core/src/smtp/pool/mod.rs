@@ -70,7 +70,7 @@ impl Host {
 /// Everything that made a connection: only an equal one is reused.
 #[derive(Debug, PartialEq, Eq)]
 pub(crate) struct Key {
-    pub(crate) settings: SmtpSettings,
+    pub(crate) settings: Arc<SmtpSettings>,
     pub(crate) roots: Roots,
     pub(crate) username: Option<String>,
     pub(crate) tokens: Identity,

@@ -12,7 +12,7 @@ async fn nobody_there() {
     let closed = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap().local_addr().unwrap();
     assert_eq!(fails(&route(closed)).await, (ErrorCode::ConnectFailed, Delivery::None, true));
     let mut nowhere = route(closed);
-    nowhere.settings.host = "no-such-host.invalid".into();
+    Arc::make_mut(&mut nowhere.settings).host = "no-such-host.invalid".into();
     assert_eq!(fails(&nowhere).await, (ErrorCode::NameNotResolved, Delivery::None, true));
 }
 
@@ -66,7 +66,7 @@ async fn starttls_is_required_and_nothing_before_the_handshake_is_kept() {
     for (script, more, code, retryable) in table {
         let server = Server::start([with(script, more)]).await;
         let mut route = route(server.address);
-        route.settings.security = Security::Starttls;
+        Arc::make_mut(&mut route.settings).security = Security::Starttls;
         assert_eq!(fails(&route).await, (code, Delivery::None, retryable));
         let seen = server.seen().await.remove(0);
         assert!(!seen.contains("AUTH") && !seen.contains("MAIL"), "{seen}");
@@ -77,7 +77,7 @@ async fn starttls_is_required_and_nothing_before_the_handshake_is_kept() {
 async fn plain_text_on_the_tls_port_is_no_tls() {
     let server = Server::start([vec![Say("220 mx.test ESMTP\r\n"), Eof]]).await;
     let mut route = route(server.address);
-    route.settings.security = Security::Tls;
+    Arc::make_mut(&mut route.settings).security = Security::Tls;
     let error = send(&route, transaction(b"x\r\n")).await.unwrap_err();
     assert_eq!(judged(&error), (ErrorCode::TlsFailed, Delivery::None, false));
 }
@@ -181,7 +181,7 @@ async fn every_stage_has_its_time() {
         let case = format!("{script:?}");
         let server = Server::start([script]).await;
         let mut route = route(server.address);
-        change(&mut route.settings.timeouts, short);
+        change(&mut Arc::make_mut(&mut route.settings).timeouts, short);
         assert_eq!(fails(&route).await, (code, delivery, retryable), "{case}");
         server.seen().await;
     }
@@ -193,7 +193,7 @@ async fn a_body_that_does_not_move_fails() {
     let script = with(signed_in(), [Group("DATA\r\n"), Say("250 ok\r\n250 ok\r\n354 go\r\n")]);
     let (server, _) = Server::gated(script, gate, vec![Eof]).await;
     let mut route = route(server.address);
-    route.settings.timeouts.progress = Duration::from_millis(150);
+    Arc::make_mut(&mut route.settings).timeouts.progress = Duration::from_millis(150);
     let body = b"a line of text\r\n".repeat(600_000);
     let error = send(&route, transaction(&body)).await.unwrap_err();
     assert_eq!(judged(&error), (ErrorCode::TimedOut, Delivery::None, true));
@@ -243,7 +243,7 @@ async fn cancelling_keeps_the_verdict() {
         ];
         let (server, reached) = Server::gated(script, gate, more.to_vec()).await;
         let mut route = route(server.address);
-        route.settings.max_connections = Some(1);
+        Arc::make_mut(&mut route.settings).max_connections = Some(1);
         let cancel = Cancel::default();
         let sending = tokio::spawn({
             let (route, cancel) = (route.clone(), cancel.clone());

@@ -87,7 +87,7 @@ impl BearerToken for Token {
 fn route(address: SocketAddr) -> Route<Tokens> {
     let limit = Duration::from_secs(20);
     Route {
-        settings: SmtpSettings {
+        settings: Arc::new(SmtpSettings {
             host: address.ip().to_string(),
             port: address.port(),
             security: Security::None,
@@ -113,7 +113,7 @@ fn route(address: SocketAddr) -> Route<Tokens> {
             idle_timeout: Some(limit),
             max_age: Some(limit * 10),
             shared: None,
-        },
+        }),
         roots: Roots::Bundled,
         username: Some("me@x".into()),
         tokens: Tokens::new(&["token-one"]),
@@ -207,7 +207,7 @@ async fn one_octet_at_a_time_and_one_command_at_a_time_work_too() {
     ]])
     .await;
     let mut route = route(server.address);
-    route.settings.hello_name = Some("my.name".into());
+    Arc::make_mut(&mut route.settings).hello_name = Some("my.name".into());
     let delivered = send(&route, transaction(b"x\r\n")).await.unwrap();
     assert_eq!(delivered.reply.text, "all\ndone");
     close_idle(&route).await;

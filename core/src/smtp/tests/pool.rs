@@ -20,7 +20,7 @@ async fn a_connection_that_closed_meanwhile_is_replaced_without_a_word() {
         let first = with(with(signed_in(), one_message()), end);
         let server = Server::start([first, with(with(signed_in(), one_message()), [Eof])]).await;
         let mut route = route(server.address);
-        route.settings.max_connections = Some(1);
+        Arc::make_mut(&mut route.settings).max_connections = Some(1);
         send(&route, transaction(b"one\r\n")).await.unwrap();
         send(&route, transaction(b"two\r\n")).await.unwrap_or_else(|e| panic!("{case}: {e}"));
         close_idle(&route).await;
@@ -45,7 +45,7 @@ async fn the_cap_is_real_and_callers_queue() {
     let messages = (0..6).flat_map(|_| one_message());
     let server = Server::start([with(with(signed_in(), messages), [Eof])]).await;
     let mut route = route(server.address);
-    route.settings.max_connections = Some(1);
+    Arc::make_mut(&mut route.settings).max_connections = Some(1);
     let mut sends = tokio::task::JoinSet::new();
     for _ in 0..6 {
         let route = route.clone();
@@ -63,7 +63,7 @@ async fn a_deadline_that_passes_in_the_queue_is_throttled() {
     let (open, gate) = tokio::sync::oneshot::channel();
     let (server, _) = Server::gated(signed_in(), gate, with(one_message(), [Eof])).await;
     let mut route = route(server.address);
-    route.settings.max_connections = Some(1);
+    Arc::make_mut(&mut route.settings).max_connections = Some(1);
     let first = tokio::spawn({
         let route = route.clone();
         async move { send(&route, transaction(b"x\r\n")).await }
@@ -88,10 +88,10 @@ async fn another_key_under_the_same_cap_takes_the_place_of_an_idle_connection() 
     let one = with(with(signed_in(), one_message()), [Hear("QUIT"), Say("221 bye\r\n"), Eof]);
     let server = Server::start([one.clone(), one]).await;
     let mut route = route(server.address);
-    route.settings.max_connections = Some(1);
+    Arc::make_mut(&mut route.settings).max_connections = Some(1);
     send(&route, transaction(b"x\r\n")).await.unwrap();
     let mut other = route.clone();
-    other.settings.hello_name = Some("[127.0.0.9]".into());
+    Arc::make_mut(&mut other.settings).hello_name = Some("[127.0.0.9]".into());
     send(&other, transaction(b"y\r\n")).await.unwrap();
     close_idle(&other).await;
     let seen = server.seen().await;
@@ -103,8 +103,8 @@ async fn as_many_idle_connections_close_as_are_too_many() {
     let idle = || with(with(signed_in(), one_message()), [Eof]);
     let server = Server::start([idle(), idle(), idle(), idle()]).await;
     let mut route = route(server.address);
-    route.settings.idle_timeout = None;
-    route.settings.max_age = None;
+    Arc::make_mut(&mut route.settings).idle_timeout = None;
+    Arc::make_mut(&mut route.settings).max_age = None;
     let sends = (0..3).map(|_| {
         let route = route.clone();
         tokio::spawn(async move { send(&route, transaction(b"x\r\n")).await })
@@ -114,7 +114,7 @@ async fn as_many_idle_connections_close_as_are_too_many() {
     }
     // Another key, and a cap that leaves room for one.
     let mut other = route.clone();
-    other.settings.max_connections = Some(1);
+    Arc::make_mut(&mut other.settings).max_connections = Some(1);
     let sent = tokio::time::timeout(Duration::from_secs(60), send(&other, transaction(b"y\r\n"))).await;
     sent.expect("nobody told the others to close").unwrap();
     close_idle(&other).await;
@@ -158,7 +158,7 @@ async fn after_four_refusals_in_a_row_the_connection_is_replaced() {
     let first = with(first, [Hear("QUIT"), Say("221 bye\r\n"), Eof]);
     let server = Server::start([first, with(with(signed_in(), one_message()), [Eof])]).await;
     let mut route = route(server.address);
-    route.settings.max_connections = Some(1);
+    Arc::make_mut(&mut route.settings).max_connections = Some(1);
     for _ in 0..4 {
         let error = send(&route, transaction(b"x\r\n")).await.unwrap_err();
         assert_eq!(error.code(), ErrorCode::MessageRejected);
@@ -174,10 +174,10 @@ async fn a_connection_carries_its_share_and_idles_its_time() {
     let one = with(with(signed_in(), one_message()), quits);
     let server = Server::start([one.clone(), one]).await;
     let mut route = route(server.address);
-    route.settings.max_messages_per_connection = Some(1);
+    Arc::make_mut(&mut route.settings).max_messages_per_connection = Some(1);
     send(&route, transaction(b"x\r\n")).await.unwrap();
-    route.settings.max_messages_per_connection = None;
-    route.settings.idle_timeout = Some(Duration::from_millis(50));
+    Arc::make_mut(&mut route.settings).max_messages_per_connection = None;
+    Arc::make_mut(&mut route.settings).idle_timeout = Some(Duration::from_millis(50));
     send(&route, transaction(b"y\r\n")).await.unwrap();
     // Both scripts end only when both connections said goodbye by themselves.
     server.seen().await;
@@ -203,7 +203,7 @@ fn a_connection_whose_runtime_is_gone_is_replaced() {
     let script = with(with(signed_in(), one_message()), [Eof]);
     let server = servers.block_on(Server::start([script.clone(), script]));
     let mut route = route(server.address);
-    route.settings.max_connections = Some(1);
+    Arc::make_mut(&mut route.settings).max_connections = Some(1);
     let first = runtime();
     first.block_on(send(&route, transaction(b"x\r\n"))).unwrap();
     drop(first);
@@ -217,7 +217,7 @@ fn a_connection_whose_runtime_is_gone_is_replaced() {
 async fn a_caller_that_goes_away_frees_its_slot() {
     let server = Server::start([vec![Eof], with(with(signed_in(), one_message()), [Eof])]).await;
     let mut route = route(server.address);
-    route.settings.max_connections = Some(1);
+    Arc::make_mut(&mut route.settings).max_connections = Some(1);
     let never = send(&route, transaction(b"x\r\n"));
     assert!(tokio::time::timeout(Duration::from_millis(50), never).await.is_err());
     send(&route, transaction(b"y\r\n")).await.unwrap();

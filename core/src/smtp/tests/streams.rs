@@ -79,7 +79,8 @@ async fn a_stream_that_stands_still_is_given_up_and_so_is_one_that_is_cancelled(
         let (reader, mut writer) = duplex(4096);
         writer.write_all(&[7; 4000]).await.unwrap();
         let mut route = route(server.address);
-        route.settings.timeouts.progress = Duration::from_millis(if cancelled { 60_000 } else { 200 });
+        Arc::make_mut(&mut route.settings).timeouts.progress =
+            Duration::from_millis(if cancelled { 60_000 } else { 200 });
         let transaction = message(Attachment::stream(reader)).await;
         let cancel = Cancel::default();
         let stop = cancel.clone();

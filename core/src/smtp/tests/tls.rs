@@ -34,7 +34,7 @@ fn certificate(name: &str, last_year: i32) -> Certificate {
 
 fn secured(server: &Server, certificate: &Certificate, security: Security) -> Route<Tokens> {
     let mut route = route(server.address);
-    route.settings.security = security;
+    Arc::make_mut(&mut route.settings).security = security;
     route.roots = Roots::File(certificate.pem.path().to_owned());
     route
 }

@@ -12,13 +12,14 @@ pub(crate) struct MemoryStore(Mutex<Inner>);
 
 #[derive(Clone, Default)]
 struct Inner {
-    entries: HashMap<String, Versioned>,
+    /// Boxed: a table has room for several, and mostly holds one.
+    entries: HashMap<String, Box<Versioned>>,
     counter: u64,
 }
 
 impl MemoryStore {
     pub(super) fn load(&self, key: &str) -> Option<Versioned> {
-        self.lock().entries.get(key).cloned()
+        self.lock().entries.get(key).map(|held| Versioned::clone(held))
     }
 
     pub(super) fn save(&self, key: &str, entry: Option<&Entry>, expected: Option<u64>) -> bool {
@@ -30,7 +31,8 @@ impl MemoryStore {
         match entry {
             Some(entry) => {
                 let version = inner.counter;
-                inner.entries.insert(key.to_owned(), Versioned { entry: entry.clone(), version });
+                let held = Versioned { entry: entry.clone(), version };
+                inner.entries.insert(key.to_owned(), Box::new(held));
             }
             None => {
                 inner.entries.remove(key);
