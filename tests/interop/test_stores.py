@@ -336,3 +336,38 @@ def test_twenty_processes_share_a_rotating_sign_in(store: Any, service: Service)
     assert service.refused == 0 and len(service.answers) > PROCESSES
     # Each renewal began with what the one before had given.
     assert all(given == sent for (_, given), (sent, _) in zip(service.answers, service.answers[1:], strict=False))
+
+
+KEYRING = """
+set -eu
+printf pw | gnome-keyring-daemon --unlock --components=secrets --foreground >/dev/null 2>&1 &
+keyring=$!
+sleep 2
+status=0
+"$@" token --force >/dev/null && "$@" --json token || status=$?
+kill $keyring
+exit $status
+"""
+
+
+def test_the_systems_keyring_keeps_the_key(service: Service, tmp_path: Path) -> None:
+    missing = [tool for tool in ("secret-tool", "gnome-keyring-daemon", "dbus-run-session") if not shutil.which(tool)]
+    if missing:
+        skip(f"not installed: {', '.join(missing)}")
+    path, config = tmp_path / "tokens.json", tmp_path / "config.toml"
+    config.write_text(toml(service.options({"kind": "keyring", "path": str(path)})), encoding="utf-8")
+    config.chmod(0o600)
+    home = {name: str(tmp_path / name) for name in ("HOME", "XDG_DATA_HOME", "XDG_RUNTIME_DIR", "XDG_CACHE_HOME")}
+    for folder in home.values():
+        Path(folder).mkdir(mode=0o700)
+    environment = {**{k: v for k, v in os.environ.items() if not k.startswith(("MAILBEARER_", "DBUS_"))}, **home}
+    command = ["dbus-run-session", "--", "bash", "-c", KEYRING, "bash", BINARY, "--config", config]
+    ran = subprocess.run(command, env=environment, capture_output=True, text=True, timeout=60)
+    assert ran.returncode == 0, ran.stderr
+    # Two processes, one renewal: the second opened what the first had sealed.
+    assert json.loads(ran.stdout)["access_token"] and len(service.answers) == 1
+    (slot,) = json.loads(path.read_text())["entries"].values()
+    assert slot["entry"]["sealed"] == 1
+    # Without a session there is a sentence.
+    alone = subprocess.run([BINARY, "--config", config, "token"], env=environment, capture_output=True, text=True, timeout=60)
+    assert alone.returncode == 78 and "keyring" in alone.stderr, alone.stderr

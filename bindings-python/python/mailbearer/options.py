@@ -163,6 +163,13 @@ class FileStore(TypedDict, total=False):
     key: Secret
 
 
+class KeyringStore(TypedDict, total=False):
+    """A file, encrypted with a key that the system's keyring keeps (secret-tool, macOS's keychain)."""
+
+    kind: Required[Literal["keyring"]]
+    path: Union[str, "Path"]
+
+
 class RedisStore(TypedDict, total=False):
     """A server that processes and hosts share: ``redis://``, ``rediss://`` or ``unix://``."""
 
@@ -182,7 +189,7 @@ class Options(TypedDict, total=False):
     smtp: Mapping[str, Any]
     limits: Mapping[str, Any]
     tls: Mapping[str, Any]
-    store: Union[Literal["memory", "file"], FileStore, RedisStore, TokenStore]
+    store: Union[Literal["memory", "file", "keyring"], FileStore, KeyringStore, RedisStore, TokenStore]
     retry: Mapping[str, Any]
     http: Mapping[str, Any]
     #: ``domain``, ``selector`` and ``private_key`` (PEM: RSA from 2,048 bits, or Ed25519): signs every message.

@@ -7,6 +7,7 @@ mod auth;
 mod credential;
 mod dkim;
 mod duration;
+mod keyring;
 mod load;
 mod mistake;
 mod options;

@@ -373,6 +373,11 @@ pub enum StoreOptions {
         /// Encrypts what stands in it: at least 24 characters.
         key: Option<SecretSource>,
     },
+    /// The same, encrypted with a key that the system's keyring keeps.
+    Keyring {
+        /// Default: as for a file.
+        path: Option<PathBuf>,
+    },
     /// A Redis server that processes and hosts share.
     Redis {
         /// `redis://`, `rediss://` or `unix://`.
@@ -388,7 +393,11 @@ impl<'de> Deserialize<'de> for StoreOptions {
         let mut table: BTreeMap<String, Value> = match value {
             Value::String(kind) => BTreeMap::from([("kind".to_owned(), Value::String(kind))]),
             Value::Object(map) => map.into_iter().collect(),
-            _ => return Err(de::Error::custom("a store is `memory`, `file` or {kind, path, url, key}")),
+            _ => {
+                return Err(de::Error::custom(
+                    "a store is `memory`, `file`, `keyring` or {kind, path, url, key}",
+                ));
+            }
         };
         let kind = table.remove("kind");
         let path = match table.remove("path") {
@@ -412,12 +421,14 @@ impl<'de> Deserialize<'de> for StoreOptions {
             }
             (Some("file"), path, None) => Ok(Self::File { path, key }),
             (Some("file"), _, Some(_)) => Err(de::Error::custom("a `file` store takes a `path`, no `url`")),
+            (Some("keyring"), path, None) if key.is_none() => Ok(Self::Keyring { path }),
+            (Some("keyring"), ..) => Err(de::Error::custom("a `keyring` store takes a `path` and no more")),
             (Some("redis"), None, Some(url)) => Ok(Self::Redis { url, key }),
             (Some("redis"), ..) => Err(de::Error::custom("a `redis` store takes a `url`, no `path`")),
             (Some(other), ..) => Err(de::Error::custom(format!(
-                "unknown store `{other}`; there are `memory`, `file` and `redis`"
+                "unknown store `{other}`; there are `memory`, `file`, `keyring` and `redis`"
             ))),
-            (None, ..) => Err(de::Error::custom("`kind` is missing: `memory`, `file` or `redis`")),
+            (None, ..) => Err(de::Error::custom("`kind` is missing: `memory`, `file`, `keyring` or `redis`")),
         }
     }
 }

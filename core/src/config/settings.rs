@@ -1,7 +1,7 @@
 //! Options, checked and with the provider's preset applied: what the rest of the crate reads.
 
 use std::net::IpAddr;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::{Duration, SystemTime};
 
@@ -10,6 +10,7 @@ use url::Url;
 use super::auth::Resolver;
 use super::credential::{BearerKey, ClientCredential};
 use super::dkim::DkimSettings;
+use super::keyring;
 use super::options::*;
 use super::proxy::HttpProxy;
 use super::secret::{Secret, SecretSource};
@@ -543,6 +544,12 @@ fn store(options: &Options, auth: Option<&AuthSettings>, around: &Surroundings) 
     match &options.store {
         Some(StoreOptions::Memory) => Ok(StoreSettings::Memory),
         Some(StoreOptions::File { path, key }) => Ok(StoreSettings::File(file(path)?, store_key(key)?)),
+        Some(StoreOptions::Keyring { path }) => {
+            let path = file(path)?;
+            let mut lock = path.clone().into_os_string();
+            lock.push(".keyring");
+            Ok(StoreSettings::File(path, Some(keyring::key(Path::new(&lock))?)))
+        }
         Some(StoreOptions::Redis { url, key }) => {
             Ok(StoreSettings::Redis(redis_url("store.url", url)?, store_key(key)?))
         }

@@ -236,7 +236,8 @@ fn beside(path: &Path, tail: &str) -> PathBuf {
     PathBuf::from(name)
 }
 
-fn create_folder(path: &Path) -> Result<()> {
+/// The folder of this file, for its user alone.
+pub(crate) fn create_folder(path: &Path) -> Result<()> {
     let folder = folder(path);
     if folder.is_dir() {
         return Ok(());

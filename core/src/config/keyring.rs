@@ -1,0 +1,175 @@
+//! The key of a store in the system's own keyring: libsecret's on Linux and the BSDs, macOS's keychain.
+//!
+//! By the programs that come with them, `secret-tool` and `security`: a machine without a keyring, or whose keyring
+//! waits for somebody to unlock it, gets a sentence.
+
+use std::fs::{File, OpenOptions};
+use std::io::{Read, Write};
+use std::path::Path;
+use std::process::{Command, Stdio};
+use std::time::{Duration, Instant};
+
+use base64::Engine;
+use base64::engine::general_purpose::STANDARD;
+use zeroize::Zeroizing;
+
+use super::secret::Secret;
+use crate::error::{Error, Result};
+use crate::random;
+use crate::token::store::file::create_folder;
+
+/// The key; one is made and kept there if there is none. Processes that begin together take turns by `lock`, a file.
+///
+/// # Errors
+/// `config_invalid` if there is no keyring here, or it does not open.
+pub(super) fn key(lock: &Path) -> Result<Secret> {
+    let _turn = turn(lock)?;
+    let keyring = Keyring::here()?;
+    if let Some(found) = keyring.look()? {
+        return Ok(found);
+    }
+    let made = Secret::new(STANDARD.encode(random::bytes::<32>()?));
+    keyring.keep(&made)?;
+    // What it gives is what counts: it may have been told and not have listened.
+    match keyring.look()? {
+        Some(kept) if kept == made => Ok(kept),
+        _ => Err(trouble("does not keep what it is given")),
+    }
+}
+
+enum Keyring {
+    SecretTool,
+    Security,
+}
+
+impl Keyring {
+    fn here() -> Result<Self> {
+        if cfg!(target_os = "macos") {
+            return Ok(Self::Security);
+        }
+        match cfg!(unix) {
+            true => Ok(Self::SecretTool),
+            false => Err(trouble("is not known on this system")),
+        }
+    }
+
+    fn look(&self) -> Result<Option<Secret>> {
+        let ran = match self {
+            Self::SecretTool => {
+                run("secret-tool", &["lookup", "application", "mailbearer", "use", "store"], b"")
+            }
+            Self::Security => {
+                run("security", &["find-generic-password", "-s", "mailbearer", "-a", "store", "-w"], b"")
+            }
+        }?;
+        let text = ran.said.trim_end_matches('\n');
+        match (ran.good, text.is_empty()) {
+            (true, false) => Ok(Some(Secret::new(text))),
+            // Both say so by a code, and without words if that is all.
+            _ if ran.complaint.is_empty() || ran.complaint.contains("could not be found") => Ok(None),
+            _ => Err(trouble(&format!("says: {}", ran.complaint))),
+        }
+    }
+
+    fn keep(&self, key: &Secret) -> Result<()> {
+        let ran = match self {
+            Self::SecretTool => {
+                let words = [
+                    "store",
+                    "--label=mailbearer's token store",
+                    "application",
+                    "mailbearer",
+                    "use",
+                    "store",
+                ];
+                run("secret-tool", &words, key.expose().as_bytes())
+            }
+            Self::Security => {
+                // By its input: arguments can be seen by others.
+                let order = Zeroizing::new(format!(
+                    "add-generic-password -U -s mailbearer -a store -w {}\n",
+                    key.expose()
+                ));
+                run("security", &["-i"], order.as_bytes())
+            }
+        }?;
+        match ran.good {
+            true => Ok(()),
+            false => Err(trouble(&format!("says: {}", ran.complaint))),
+        }
+    }
+}
+
+struct Ran {
+    good: bool,
+    said: Zeroizing<String>,
+    complaint: String,
+}
+
+fn run(program: &str, words: &[&str], input: &[u8]) -> Result<Ran> {
+    let mut child = Command::new(program)
+        .args(words)
+        .stdin(Stdio::piped())
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped())
+        .spawn()
+        .map_err(|e| trouble(&format!("cannot be asked: {program}: {e}")))?;
+    if let Some(mut pipe) = child.stdin.take() {
+        // It may end without reading.
+        let _ = pipe.write_all(input);
+    }
+    let deadline = Instant::now() + PATIENCE;
+    let status = loop {
+        match child.try_wait() {
+            Ok(Some(status)) => break status,
+            Ok(None) if Instant::now() < deadline => std::thread::sleep(Duration::from_millis(5)),
+            _ => {
+                let _ = child.kill();
+                let _ = child.wait();
+                return Err(trouble("waits for somebody to unlock it"));
+            }
+        }
+    };
+    // What they print is far smaller than a pipe holds.
+    let mut said = Zeroizing::new(String::new());
+    let mut complaint = String::new();
+    if let Some(pipe) = child.stdout.take() {
+        let _ = pipe.take(LONGEST).read_to_string(&mut said);
+    }
+    if let Some(pipe) = child.stderr.take() {
+        let _ = pipe.take(LONGEST).read_to_string(&mut complaint);
+    }
+    let complaint =
+        complaint.trim().chars().map(|c| if c.is_control() { ' ' } else { c }).take(300).collect();
+    Ok(Ran { good: status.success(), said, complaint })
+}
+
+/// One process at a time: two would each make a key.
+fn turn(path: &Path) -> Result<File> {
+    let failed = |e: std::io::Error| trouble(&format!("cannot be locked by {}: {e}", path.display()));
+    create_folder(path)?;
+    let file = OpenOptions::new().create(true).truncate(false).write(true).open(path).map_err(failed)?;
+    let deadline = Instant::now() + 2 * PATIENCE;
+    loop {
+        match file.try_lock() {
+            Ok(()) => return Ok(file),
+            Err(std::fs::TryLockError::WouldBlock) if Instant::now() < deadline => {
+                std::thread::sleep(Duration::from_millis(10));
+            }
+            Err(std::fs::TryLockError::WouldBlock) => {
+                return Err(trouble("is being asked by another process for too long"));
+            }
+            Err(std::fs::TryLockError::Error(e)) => return Err(failed(e)),
+        }
+    }
+}
+
+fn trouble(what: &str) -> Error {
+    Error::config("store", format!("`store`: the system's keyring {what}")).with_hint(
+        "On Linux it needs secret-tool (libsecret-tools) and an unlocked keyring, which servers seldom have: use {kind: \"file\"} with a `key` there.",
+    )
+}
+
+/// Somebody may be asked for a password.
+const PATIENCE: Duration = Duration::from_secs(10);
+const LONGEST: u64 = 16 * 1024;
