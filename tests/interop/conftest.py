@@ -17,8 +17,10 @@ from emulator import Emulator
 from faces import EMULATOR, FACES, Face, start
 from servers import EXIM, Exim, Postfix, free_port, missing
 
-# Where the faces look for the machine's own identity; known before any of them is started.
+# Where the faces look for the machine's own identity, and for a GitHub job's; known before any of them is started.
 IMDS_PORT = free_port()
+os.environ["ACTIONS_ID_TOKEN_REQUEST_URL"] = f"http://127.0.0.1:{IMDS_PORT}/github?api-version=2.0"
+os.environ["ACTIONS_ID_TOKEN_REQUEST_TOKEN"] = "job-secret"
 os.environ["AZURE_POD_IDENTITY_AUTHORITY_HOST"] = f"http://127.0.0.1:{IMDS_PORT}"
 MUST_RUN = bool(os.environ.get("INTEROP_MUST_RUN"))
 

@@ -37,7 +37,7 @@ class Services:
     def __init__(self, emulator: Emulator) -> None:
         self.emulator = emulator
         self.asked: list[dict[str, str]] = []
-        self.key: Any = None
+        self.client_id = ""
         services = self
 
         class Handler(http.server.BaseHTTPRequestHandler):
@@ -56,6 +56,10 @@ class Services:
                 url = urllib.parse.urlsplit(self.path)
                 query = dict(urllib.parse.parse_qsl(url.query))
                 services.asked.append({"path": url.path, **query})
+                if url.path == "/github":
+                    if self.headers["Authorization"] != "bearer job-secret":
+                        return self.say(401, {"message": "no"})
+                    return self.say(200, {"count": 1, "value": federated(services.client_id)})
                 if self.headers["Metadata"] != "true" or query.get("client_id") == "nobody":
                     return self.say(400, {"error": "invalid_request", "error_description": "Identity not found"})
                 token = services.minted(app_only=True)
@@ -101,6 +105,12 @@ class Services:
     def close(self) -> None:
         self.server.shutdown()
         self.server.server_close()
+
+
+def federated(client_id: str, number: int = 0) -> str:
+    claims = {"iss": client_id, "sub": client_id, "jti": str(number), "aud": "api://x/token", "exp": 4_000_000_000}
+    part = base64.urlsafe_b64encode(json.dumps(claims).encode()).rstrip(b"=").decode()
+    return f"e30.{part}.c2ln"
 
 
 def decoded(text: str) -> bytes:
@@ -179,13 +189,23 @@ def test_a_federated_token_is_read_anew(
     file = tmp_path / "token"
     given["auth"] |= {"client_assertion": {"file": str(file)}, "token_endpoint": f"{services.url}/contoso.com/oauth2/v2.0/token"}
     for number in range(2):
-        claims = {"iss": given["auth"]["client_id"], "sub": given["auth"]["client_id"], "jti": str(number),
-                  "aud": "api://x/token", "exp": 4_000_000_000}  # fmt: skip
-        part = base64.urlsafe_b64encode(json.dumps(claims).encode()).rstrip(b"=").decode()
-        file.write_text(f"e30.{part}.c2ln\n")
+        token = federated(given["auth"]["client_id"], number)
+        file.write_text(token + "\n")
         answer = face.call({"op": "token", "options": given, "force": True})
         assert "ok" in answer, answer
-        assert services.asked[-1]["client_assertion"] == f"e30.{part}.c2ln"
+        assert services.asked[-1]["client_assertion"] == token
+
+
+def test_a_github_jobs_own_token(face: Face, postfix: Postfix, options: Options, services: Services) -> None:
+    given = options(postfix)
+    del given["auth"]["client_secret"]
+    services.client_id = given["auth"]["client_id"]
+    endpoint = f"{services.url}/contoso.com/oauth2/v2.0/token"
+    given["auth"] |= {"client_assertion": {"github": True}, "token_endpoint": endpoint}
+    sent(face, given)
+    asked, posted = services.asked[-2:]
+    assert asked == {"path": "/github", "api-version": "2.0", "audience": "api://AzureADTokenExchange"}
+    assert posted["client_assertion"] == federated(services.client_id)
 
 
 def test_a_service_account(

@@ -58,7 +58,8 @@ class _Proof(_Common, total=False):
     #: The private key and its certificate, as PEM or PFX; a mapping may have ``password``, ``send_chain`` and
     #: ``algorithm`` too.
     certificate: Union[Secret, Mapping[str, Any]]
-    #: Another issuer's token that the application trusts, read anew at every use.
+    #: Another issuer's token that the application trusts, read anew at every use; ``{"github": True}`` is the
+    #: Actions job's own.
     client_assertion: Union[Secret, Mapping[str, Any]]
 
 

@@ -14,6 +14,7 @@ use super::settings::{AuthSettings, Endpoints, GrantKind, Surroundings, is_loopb
 use super::spelling::Spelling;
 use crate::error::{Error, Result};
 use crate::instant;
+use crate::oauth::github;
 use crate::oauth::managed::{Identity, IdentityService};
 use crate::provider::{Family, Preset};
 
@@ -108,9 +109,23 @@ impl Resolver<'_> {
             certificate.check(&self.spelling.path("auth.certificate"))?;
             return Ok(ClientCredential::Certificate(certificate.clone()));
         }
-        if let Some(AssertionOption(source)) = &auth.client_assertion {
-            source.check(&self.spelling.path("auth.client_assertion"))?;
-            return Ok(ClientCredential::Assertion(source.clone()));
+        let field = self.spelling.path("auth.client_assertion");
+        match &auth.client_assertion {
+            Some(AssertionOption::Source(source)) => {
+                source.check(&field)?;
+                return Ok(ClientCredential::Assertion(source.clone()));
+            }
+            Some(AssertionOption::Github(audience)) => {
+                github::check(&field, |name| (self.around.variable)(name))?;
+                let usual = match self.options.cloud {
+                    Cloud::Global => "api://AzureADTokenExchange",
+                    Cloud::Us | Cloud::Dod => "api://AzureADTokenExchangeUSGov",
+                    Cloud::China => "api://AzureADTokenExchangeChina",
+                };
+                let audience = audience.clone().unwrap_or_else(|| usual.to_owned());
+                return Ok(ClientCredential::Github(audience));
+            }
+            None => {}
         }
         if let Some(secret) = &auth.client_secret {
             return Ok(ClientCredential::Secret(secret.clone()));

@@ -10,9 +10,11 @@ use serde::{Deserialize, Deserializer, de};
 use serde_json::Value;
 use zeroize::Zeroizing;
 
+use super::Settings;
 use super::secret::{Secret, SecretSource};
 use super::spelling::Spelling;
 use crate::error::{Error, Result};
+use crate::oauth::github;
 use crate::pkcs12;
 use crate::private_key::{Algorithm, PrivateKey, opening};
 
@@ -28,6 +30,8 @@ pub enum ClientCredential {
     Certificate(CertificateOptions),
     /// By a token of another issuer that the application trusts, read anew at every use.
     Assertion(SecretSource),
+    /// By that of the GitHub Actions job that this is, for this audience.
+    Github(String),
 }
 
 impl ClientCredential {
@@ -35,7 +39,7 @@ impl ClientCredential {
     pub(crate) fn commands(&self) -> u32 {
         let runs = |source: &SecretSource| u32::from(matches!(source, SecretSource::Command(_)));
         match self {
-            Self::None => 0,
+            Self::None | Self::Github(_) => 0,
             Self::Secret(source) | Self::Assertion(source) => runs(source),
             Self::Certificate(options) => runs(&options.source) + options.password.as_ref().map_or(0, runs),
         }
@@ -45,12 +49,17 @@ impl ClientCredential {
     ///
     /// # Errors
     /// `config_invalid` if it cannot be read.
-    pub(crate) async fn read(&self, spelling: Spelling) -> Result<Option<Proof>> {
+    pub(crate) async fn read(&self, settings: &Settings) -> Result<Option<Proof>> {
+        let spelling = settings.spelling;
         Ok(Some(match self {
             Self::None => return Ok(None),
             Self::Secret(source) => Proof::Secret(source.read(&spelling.path("auth.client_secret")).await?),
             Self::Assertion(source) => {
                 Proof::Assertion(source.read(&spelling.path("auth.client_assertion")).await?)
+            }
+            Self::Github(audience) => {
+                let field = spelling.path("auth.client_assertion");
+                Proof::Assertion(github::token(settings, &field, audience).await?)
             }
             Self::Certificate(options) => {
                 let field = spelling.path("auth.certificate");
@@ -200,9 +209,15 @@ fn contents(octets: &[u8], password: Option<&Secret>) -> Result<(Vec<PrivateKey>
     Ok((keys.collect::<Result<_, _>>()?, found.certificates))
 }
 
-/// `auth.client_assertion`: a text, or `{value}`, `{file}`, `{env}`, `{command}`.
+/// `auth.client_assertion`: a text, or `{value}`, `{file}`, `{env}`, `{command}`; or `{github}`, an audience, or true for
+/// the usual one.
 #[derive(Clone, Debug)]
-pub struct AssertionOption(pub SecretSource);
+pub enum AssertionOption {
+    /// Where the token stands.
+    Source(SecretSource),
+    /// The audience of a GitHub Actions job's own; absent: Entra's.
+    Github(Option<String>),
+}
 
 impl<'de> Deserialize<'de> for AssertionOption {
     fn deserialize<D: Deserializer<'de>>(de: D) -> Result<Self, D::Error> {
@@ -213,7 +228,15 @@ impl<'de> Deserialize<'de> for AssertionOption {
         {
             value = text;
         }
-        SecretSource::deserialize(value).map(Self).map_err(de::Error::custom)
+        if let Some(audience) = value.get("github") {
+            return match audience {
+                Value::Bool(true) => Ok(Self::Github(None)),
+                Value::String(text) if text == "true" => Ok(Self::Github(None)),
+                Value::String(text) if !text.is_empty() => Ok(Self::Github(Some(text.clone()))),
+                _ => Err(de::Error::custom("`github` is true, or an audience")),
+            };
+        }
+        SecretSource::deserialize(value).map(Self::Source).map_err(de::Error::custom)
     }
 }
 
@@ -375,5 +398,44 @@ mod tests {
             let error = open(text.as_bytes(), None).err().unwrap();
             assert!(error.message().contains(said), "{said}: {error}");
         }
+    }
+
+    #[test]
+    fn a_workload_of_aks_is_known_by_its_environment_alone() {
+        let file = tempfile::NamedTempFile::new().unwrap();
+        std::fs::write(file.path(), "e30.e30.c2ln").unwrap();
+        let set = [
+            ("AZURE_CLIENT_ID", "the-id"),
+            ("AZURE_TENANT_ID", "contoso.com"),
+            ("AZURE_AUTHORITY_HOST", "https://login.microsoftonline.us/"),
+            ("AZURE_FEDERATED_TOKEN_FILE", file.path().to_str().unwrap()),
+        ]
+        .map(|(name, value)| (name.to_owned(), value.to_owned()));
+        let resolve = |more: Value, set: Vec<(String, String)>| {
+            let mut options = serde_json::json!({"provider": "microsoft365", "username": "a@contoso.com",
+                "auth": {"grant": "client_credentials"}});
+            crate::config::overlay(&mut options, more);
+            let variable = move |name: &str| set.iter().find(|(n, _)| n == name).map(|(_, v)| v.clone());
+            let around = crate::config::Surroundings {
+                callback: false,
+                store: false,
+                persistent: false,
+                variable: std::sync::Arc::new(variable),
+            };
+            let options = crate::config::Options::from_json(options, Spelling::Snake).unwrap();
+            Settings::resolve(options, Spelling::Snake, around)
+        };
+        let auth = resolve(serde_json::json!({}), set.to_vec()).unwrap().auth.unwrap();
+        assert_eq!((&*auth.client_id, &*auth.tenant), ("the-id", "contoso.com"));
+        assert!(matches!(auth.credential, ClientCredential::Assertion(SecretSource::File(_))));
+        let token = auth.endpoints.token.as_ref().unwrap().as_str();
+        assert_eq!(token, "https://login.microsoftonline.us/contoso.com/oauth2/v2.0/token");
+        // What the options say goes first.
+        let china = resolve(serde_json::json!({"cloud": "china"}), set.to_vec()).unwrap().auth.unwrap();
+        assert!(china.endpoints.authority.contains("partner.microsoftonline.cn"));
+        let own = serde_json::json!({"auth": {"client_id": "mine", "client_secret": "hunter22"}});
+        let error = resolve(own, set.to_vec()).unwrap_err();
+        assert!(error.message().contains("tenant"), "nothing is mixed: {error}");
+        assert!(resolve(serde_json::json!({}), Vec::new()).is_err());
     }
 }

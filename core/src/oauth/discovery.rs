@@ -56,7 +56,7 @@ pub(crate) async fn endpoints<'a>(settings: &Settings, auth: &'a AuthSettings) -
 async fn read(settings: &Settings, issuer: &Url) -> Result<Endpoints> {
     let mut missing = None;
     for url in places(issuer) {
-        let answer = http::get_outside(settings, &url).await?;
+        let answer = http::get_outside(settings, &url, &[]).await?;
         match serde_json::from_slice::<Map<String, Value>>(&answer.body) {
             Ok(document) if answer.status == 200 => return interpret(issuer, &document),
             _ if matches!(answer.status, 408 | 429 | 500..=599) => {

@@ -139,8 +139,7 @@ pub(crate) async fn submit(
         ));
     };
     let form = form.with("client_id", auth.client_id.clone());
-    let spelling = settings.spelling;
-    let Some(proof) = auth.credential.read(spelling).await? else {
+    let Some(proof) = auth.credential.read(settings).await? else {
         return endpoint::request_token(settings, auth, asked, url, &form).await;
     };
     let signed = sign(settings, auth, form.clone(), &proof, url.as_str()).await?;
@@ -148,7 +147,7 @@ pub(crate) async fn submit(
         Err(error) if error.oauth().is_some_and(|detail| detail.error == "invalid_client") => error,
         other => return other,
     };
-    match auth.credential.read(spelling).await {
+    match auth.credential.read(settings).await {
         Ok(Some(renewed)) if renewed != proof => {
             let signed = sign(settings, auth, form, &renewed, url.as_str()).await?;
             endpoint::request_token(settings, auth, asked, url, &signed).await
@@ -168,7 +167,7 @@ pub(crate) async fn revoke(settings: &Settings, auth: &AuthSettings, token: &Sec
     // Google wants the token alone.
     if auth.family != Family::Google {
         form = form.with("token_type_hint", "refresh_token").with("client_id", auth.client_id.clone());
-        if let Some(proof) = auth.credential.read(settings.spelling).await? {
+        if let Some(proof) = auth.credential.read(settings).await? {
             form = sign(settings, auth, form, &proof, url.as_str()).await?;
         }
     }

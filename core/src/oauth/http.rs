@@ -88,14 +88,22 @@ pub(crate) async fn post_form(
     send(url, request).await
 }
 
-/// Gets a public document.
+/// Gets from a service on the net.
 ///
 /// # Errors
 /// As for [`post_form`].
-pub(crate) async fn get_outside(settings: &Settings, url: &Url) -> Result<Answer> {
+pub(crate) async fn get_outside(
+    settings: &Settings,
+    url: &Url,
+    headers: &[(&'static str, Secret)],
+) -> Result<Answer> {
     let client = outside(settings, url)?;
     let _turn = process().http.turns.acquire().await;
-    send(url, client.get(url.clone()).header(ACCEPT, "application/json")).await
+    let mut request = client.get(url.clone()).header(ACCEPT, "application/json");
+    for (name, value) in headers {
+        request = request.header(*name, value.expose());
+    }
+    send(url, request).await
 }
 
 /// Gets from a service of this machine's own: never through a proxy.

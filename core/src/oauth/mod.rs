@@ -11,6 +11,7 @@ pub(crate) mod command;
 pub(crate) mod device;
 pub(crate) mod discovery;
 pub(crate) mod endpoint;
+pub(crate) mod github;
 pub(crate) mod grants;
 pub(crate) mod hints;
 pub(crate) mod http;

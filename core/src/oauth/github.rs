@@ -1,0 +1,77 @@
+//! A GitHub Actions job's own token, for applications that trust it (GitHub, "OpenID Connect reference").
+//!
+//! The job needs `permissions: id-token: write`. Its token lives for minutes, so it is fetched anew each time.
+
+use serde_json::{Map, Value};
+use url::Url;
+
+use super::http;
+use crate::config::{Secret, Settings, parse_endpoint};
+use crate::error::{Error, ErrorCode, Result};
+
+/// Where a job is told to ask.
+pub(crate) const URL: &str = "ACTIONS_ID_TOKEN_REQUEST_URL";
+/// What it asks with.
+pub(crate) const TOKEN: &str = "ACTIONS_ID_TOKEN_REQUEST_TOKEN";
+
+/// The job's token for `audience`.
+///
+/// # Errors
+/// `config_invalid` outside a job that may have one; `token_endpoint_unavailable` if GitHub gives none.
+pub(crate) async fn token(settings: &Settings, field: &str, audience: &str) -> Result<Secret> {
+    let variable = |name: &str| std::env::var(name).map_err(|_| missing(field));
+    let mut url = parse_endpoint(URL, &variable(URL)?)?;
+    url.query_pairs_mut().append_pair("audience", audience);
+    let bearer = Secret::new(format!("bearer {}", variable(TOKEN)?));
+    let answer = http::get_outside(settings, &url, &[("Authorization", bearer)]).await?;
+    read(&url, answer.status, &answer.body)
+}
+
+/// # Errors
+/// `config_invalid` if this is no such job.
+pub(crate) fn check(field: &str, variable: impl Fn(&str) -> Option<String>) -> Result<()> {
+    match [URL, TOKEN].iter().all(|name| variable(name).is_some_and(|text| !text.is_empty())) {
+        true => Ok(()),
+        false => Err(missing(field)),
+    }
+}
+
+fn missing(field: &str) -> Error {
+    Error::config(field, format!("`{field}`: this is no GitHub Actions job that may have a token of its own"))
+        .with_hint("Give the job `permissions: id-token: write`.")
+}
+
+fn read(url: &Url, status: u16, body: &[u8]) -> Result<Secret> {
+    let map: Map<String, Value> = serde_json::from_slice(body).unwrap_or_default();
+    match map.get("value").and_then(Value::as_str).filter(|text| !text.is_empty()) {
+        Some(token) if status == 200 => Ok(Secret::new(token)),
+        _ => {
+            let host = url.host_str().unwrap_or_default();
+            Err(Error::new(
+                ErrorCode::TokenEndpointUnavailable,
+                format!("{host} gave the job no token: HTTP {status}"),
+            )
+            .with_retryable(matches!(status, 408 | 429 | 500..=599)))
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_token_is_taken_from_a_whole_answer_alone() {
+        let url = Url::parse("https://token.actions.example/x").unwrap();
+        assert_eq!(read(&url, 200, br#"{"count": 1, "value": "a.b.c"}"#).unwrap(), Secret::new("a.b.c"));
+        for (status, body, retryable) in
+            [(200, "{}", false), (403, r#"{"value": "a.b.c"}"#, false), (503, "<html>", true)]
+        {
+            let error = read(&url, status, body.as_bytes()).unwrap_err();
+            assert_eq!(error.retryable(), retryable, "{status}");
+        }
+        let error = check("auth.client_assertion", |_| None).unwrap_err();
+        assert!(error.hint().unwrap().contains("id-token"), "{error}");
+        assert!(check("auth.client_assertion", |_| Some("x".into())).is_ok());
+    }
+}
