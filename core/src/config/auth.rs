@@ -188,9 +188,10 @@ impl Resolver<'_> {
         };
         let service = IdentityService::detect(self.preset.family, |name| (self.around.variable)(name));
         let service = service.map_err(|what| self.config("auth.grant", |_| what))?;
-        if matches!(service, IdentityService::Arc(_)) && identity != Identity::System {
+        let one = matches!(service, IdentityService::Arc(_) | IdentityService::ServiceFabric(..));
+        if one && identity != Identity::System {
             return Err(self.config("auth.identity_client_id", |p| {
-                format!("`{p}`: a server of Azure Arc has one identity, its own")
+                format!("`{p}`: with Azure Arc and Service Fabric there is one identity, its own")
             }));
         }
         Ok(Some((service, identity)))

@@ -1,6 +1,7 @@
 //! Connections to the outside: names, addresses, TLS. One copy for HTTP and SMTP.
 
 pub(crate) mod dial;
+pub(crate) mod pinned;
 pub(crate) mod proxy;
 pub(crate) mod redis;
 pub(crate) mod stream;

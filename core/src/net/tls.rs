@@ -7,17 +7,22 @@ use std::io;
 use std::path::Path;
 use std::sync::{Arc, Mutex};
 
+use rustls::crypto::CryptoProvider;
 use rustls::pki_types::CertificateDer;
 use rustls::pki_types::pem::PemObject;
-use rustls::{CertificateError, ClientConfig, RootCertStore};
+use rustls::{CertificateError, ClientConfig, ConfigBuilder, RootCertStore, WantsVerifier};
 use rustls_platform_verifier::BuilderVerifierExt;
 
+use super::pinned::{Pinned, Thumbprint};
 use crate::config::Roots;
 use crate::error::{Error, ErrorCode, Result};
 
 /// Configurations by their settings: sessions are resumed across clients that share one.
 #[derive(Default)]
-pub(crate) struct TlsConfigs(Mutex<HashMap<Key, Arc<ClientConfig>>>);
+pub(crate) struct TlsConfigs {
+    by_roots: Mutex<HashMap<Key, Arc<ClientConfig>>>,
+    by_thumbprint: Mutex<HashMap<Thumbprint, Arc<ClientConfig>>>,
+}
 
 /// The setting, and the file's content where it names one.
 type Key = (Roots, Vec<u8>);
@@ -34,12 +39,29 @@ impl TlsConfigs {
             _ => Vec::new(),
         };
         let key = (roots.clone(), pem);
-        let mut map = self.0.lock().unwrap_or_else(|poisoned| poisoned.into_inner());
+        let mut map = self.by_roots.lock().unwrap_or_else(|poisoned| poisoned.into_inner());
         if let Some(config) = map.get(&key) {
             return Ok(config.clone());
         }
         let config = Arc::new(build(&key.0, &key.1)?);
         map.insert(key, config.clone());
+        Ok(config)
+    }
+
+    /// The configuration for one server, known by its certificate.
+    ///
+    /// # Errors
+    /// `internal`.
+    pub(crate) fn pinned(&self, thumbprint: Thumbprint) -> Result<Arc<ClientConfig>> {
+        let mut map = self.by_thumbprint.lock().unwrap_or_else(|poisoned| poisoned.into_inner());
+        if let Some(config) = map.get(&thumbprint) {
+            return Ok(config.clone());
+        }
+        let (provider, builder) = builder()?;
+        let verifier = Arc::new(Pinned { thumbprint, provider });
+        let config = builder.dangerous().with_custom_certificate_verifier(verifier).with_no_client_auth();
+        let config = Arc::new(config);
+        map.insert(thumbprint, config.clone());
         Ok(config)
     }
 }
@@ -97,11 +119,16 @@ const CLOSED: [io::ErrorKind; 4] = [
     io::ErrorKind::BrokenPipe,
 ];
 
-fn build(roots: &Roots, pem: &[u8]) -> Result<ClientConfig> {
+fn builder() -> Result<(Arc<CryptoProvider>, ConfigBuilder<ClientConfig, WantsVerifier>)> {
     let provider = Arc::new(rustls::crypto::ring::default_provider());
-    let builder = ClientConfig::builder_with_provider(provider)
+    let builder = ClientConfig::builder_with_provider(provider.clone())
         .with_safe_default_protocol_versions()
         .map_err(|e| Error::new(ErrorCode::Internal, format!("TLS cannot be set up: {e}")))?;
+    Ok((provider, builder))
+}
+
+fn build(roots: &Roots, pem: &[u8]) -> Result<ClientConfig> {
+    let (_, builder) = builder()?;
     Ok(match roots {
         Roots::Platform => builder
             .with_platform_verifier()

@@ -17,6 +17,7 @@ use zeroize::Zeroizing;
 
 use crate::config::{HttpProxy, Roots, Secret, ServerUrl, Settings};
 use crate::error::{Error, ErrorCode, Result};
+use crate::net::pinned::Thumbprint;
 use crate::net::tls;
 use crate::process::process;
 
@@ -114,9 +115,13 @@ pub(crate) async fn get(
     settings: &Settings,
     url: &Url,
     headers: &[(&'static str, Secret)],
+    pinned: Option<Thumbprint>,
 ) -> Result<Answer> {
     let straight = HttpProxy::default();
-    let tls = process().tls.client(&Roots::Bundled)?;
+    let tls = match pinned {
+        Some(thumbprint) => process().tls.pinned(thumbprint)?,
+        None => process().tls.client(&Roots::Bundled)?,
+    };
     let client = process().http.client(tls, settings.http_timeout, &straight)?;
     let mut request = client.get(url.clone()).header(ACCEPT, "application/json");
     for (name, value) in headers {

@@ -17,6 +17,7 @@ use super::endpoint::{self, TokenAnswer};
 use super::http::{self, Answer};
 use crate::config::{AuthSettings, Secret, Settings};
 use crate::error::{Error, ErrorCode, Result};
+use crate::net::pinned;
 use crate::provider::Family;
 
 /// Who gives the token here.
@@ -30,6 +31,8 @@ pub enum IdentityService {
     MachineLearning(Url, Secret),
     /// A server of one's own that Azure Arc knows.
     Arc(Url),
+    /// Service Fabric, whose server is known by its certificate's thumbprint.
+    ServiceFabric(Url, Secret, [u8; 20]),
     /// Google's machines.
     Google(Url),
 }
@@ -69,7 +72,12 @@ impl IdentityService {
         if let Some(endpoint) = set("IDENTITY_ENDPOINT") {
             let endpoint = url("IDENTITY_ENDPOINT", &endpoint)?;
             return match (set("IDENTITY_HEADER"), set("IDENTITY_SERVER_THUMBPRINT")) {
-                (Some(_), Some(_)) => Err("Service Fabric's identities are not supported".into()),
+                (Some(header), Some(text)) => match pinned::thumbprint(&text) {
+                    Some(thumbprint) => Ok(Self::ServiceFabric(endpoint, Secret::new(header), thumbprint)),
+                    None => {
+                        Err("the environment variable IDENTITY_SERVER_THUMBPRINT is not a thumbprint".into())
+                    }
+                },
                 (Some(header), None) => Ok(Self::AppService(endpoint, Secret::new(header))),
                 (None, _) => Ok(Self::Arc(endpoint)),
             };
@@ -112,6 +120,10 @@ impl IdentityService {
                 (url, vec![("secret", secret.clone())], "2017-09-01", ["clientid", "object_id", "mi_res_id"])
             }
             Self::Arc(url) => (url, flag("Metadata"), "2020-06-01", ["client_id", "object_id", "msi_res_id"]),
+            // The application has one identity: none is named.
+            Self::ServiceFabric(url, secret, _) => {
+                (url, vec![("secret", secret.clone())], "2019-07-01-preview", ["client_id"; 3])
+            }
         };
         let mut url = url.clone();
         {
@@ -137,14 +149,18 @@ pub(crate) async fn token(settings: &Settings, auth: &AuthSettings) -> Result<To
         return Err(Error::config("auth.grant", "this machine has no identity service"));
     };
     let (url, mut headers) = service.question(&auth.scopes, identity);
-    let mut answer = http::get(settings, &url, &headers).await.map_err(|error| {
+    let pinned = match service {
+        IdentityService::ServiceFabric(_, _, thumbprint) => Some(*thumbprint),
+        _ => None,
+    };
+    let mut answer = http::get(settings, &url, &headers, pinned).await.map_err(|error| {
         error.with_hint(
             "Only a machine in Azure (or Google Cloud) with an identity can use this grant: is this one?",
         )
     })?;
     if let (IdentityService::Arc(_), 401) = (service, answer.status) {
         headers.push(("Authorization", arc_key(&answer)?));
-        answer = http::get(settings, &url, &headers).await?;
+        answer = http::get(settings, &url, &headers, None).await?;
     }
     read(&answer, SystemTime::now())
 }
@@ -250,8 +266,12 @@ mod tests {
         let google = IdentityService::detect(Family::Google, |_| None).unwrap();
         let (url, _) = google.question(&["https://mail.google.com/".to_owned()], &Identity::System);
         assert!(url.as_str().ends_with("/default/token?scopes=https%3A%2F%2Fmail.google.com%2F"));
-        let fabric = [endpoint, ("IDENTITY_HEADER", "h"), ("IDENTITY_SERVER_THUMBPRINT", "t")];
-        assert!(detect(&fabric).unwrap_err().contains("Service Fabric"));
+        let print = "00ff00ff00ff00ff00ff00ff00ff00ff00ff00ff";
+        let fabric = |print| [endpoint, ("IDENTITY_HEADER", "h"), ("IDENTITY_SERVER_THUMBPRINT", print)];
+        let (url, headers) = detect(&fabric(print)).unwrap().question(&scopes, &Identity::System);
+        assert!(url.query().unwrap().starts_with("api-version=2019-07-01-preview&resource="), "{url}");
+        assert_eq!((headers[0].0, headers[0].1.expose()), ("secret", "h"));
+        assert!(detect(&fabric("t")).unwrap_err().contains("THUMBPRINT"));
         assert!(detect(&[("IDENTITY_ENDPOINT", "not a url")]).is_err());
         let shown = format!("{:?}", detect(&[endpoint, ("IDENTITY_HEADER", "hunter2")]).unwrap());
         assert!(!shown.contains("hunter2"), "{shown}");

@@ -13,7 +13,7 @@ use tokio::task::JoinSet;
 use super::entry::Claim;
 use super::{GetToken, TokenSource, millis};
 use crate::call::Call;
-use crate::config::{Options, Secret, Spelling};
+use crate::config::{Options, Secret, Settings, Spelling, Surroundings};
 use crate::error::{Error, ErrorCode, Result};
 use crate::host::{BoxFuture, Host, ProvidedToken, StoredEntry, TokenProvider, TokenRequest, TokenStore};
 use crate::oauth::login::LoginRequest;
@@ -196,8 +196,8 @@ async fn a_port_without_tls_is_named() {
     assert!(error.hint().unwrap().contains("auth.authority"), "{error}");
 }
 
-#[tokio::test]
-async fn a_certificate_that_is_not_trusted_is_named_and_nothing_is_sent() {
+/// A service behind TLS that gives everybody a token; its address, and its certificate.
+async fn behind_tls() -> (String, rcgen::Certificate) {
     let made = rcgen::generate_simple_self_signed(["localhost".to_owned()]).unwrap();
     let key = rustls::pki_types::PrivateKeyDer::try_from(made.signing_key.serialize_der()).unwrap();
     let config = rustls::ServerConfig::builder_with_provider(rustls::crypto::ring::default_provider().into())
@@ -220,6 +220,41 @@ async fn a_certificate_that_is_not_trusted_is_named_and_nothing_is_sent() {
             let _ = stream.shutdown().await;
         }
     });
+    (url, made.cert)
+}
+
+#[tokio::test]
+async fn service_fabrics_server_is_known_by_its_thumbprint() {
+    let (url, certificate) = behind_tls().await;
+    let digest = ring::digest::digest(&ring::digest::SHA1_FOR_LEGACY_USE_ONLY, certificate.der());
+    let right: String = digest.as_ref().iter().map(|octet| format!("{octet:02X}")).collect();
+    for (print, good) in [(right.clone(), true), (format!("00{}", &right[2..]), right.starts_with("00"))] {
+        let set = [
+            ("IDENTITY_ENDPOINT", format!("{url}/metadata/identity/oauth2/token")),
+            ("IDENTITY_HEADER", "h".to_owned()),
+            ("IDENTITY_SERVER_THUMBPRINT", print),
+        ];
+        let variable = move |name: &str| set.iter().find(|(n, _)| *n == name).map(|(_, value)| value.clone());
+        let around =
+            Surroundings { callback: false, store: false, persistent: false, variable: Arc::new(variable) };
+        let options = json!({"provider": "microsoft365", "username": "a@contoso.com",
+            "auth": {"grant": "managed_identity"}});
+        let options = Options::from_json(options, Spelling::Snake).unwrap();
+        let settings = Arc::new(Settings::resolve(options, Spelling::Snake, around).unwrap());
+        let source = TokenSource::with_settings(settings, Host::default()).unwrap();
+        match source.get(GetToken::default()).await {
+            Ok(token) => assert!(good && token.secret() == "at"),
+            Err(error) => {
+                assert!(!good, "{error}");
+                assert_eq!(error.code(), ErrorCode::CertificateInvalid);
+            }
+        }
+    }
+}
+
+#[tokio::test]
+async fn a_certificate_that_is_not_trusted_is_named_and_nothing_is_sent() {
+    let (url, certificate) = behind_tls().await;
     let fake = counting(1, Duration::ZERO).await;
     let source = fake.app(json!({"auth": {"authority": url}, "tls": {"roots": "bundled"}}));
     let error = source.get(GetToken::default()).await.unwrap_err();
@@ -227,7 +262,7 @@ async fn a_certificate_that_is_not_trusted_is_named_and_nothing_is_sent() {
     // With that certificate as the only authority it is trusted.
     let dir = tempfile::tempdir().unwrap();
     let pem = dir.path().join("root.pem");
-    std::fs::write(&pem, made.cert.pem()).unwrap();
+    std::fs::write(&pem, certificate.pem()).unwrap();
     let source = fake.app(json!({"auth": {"authority": url}, "tls": {"roots": pem}}));
     assert_eq!(source.get(GetToken::default()).await.unwrap().secret(), "at");
 }
