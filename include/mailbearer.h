@@ -475,7 +475,8 @@ mailbearer_status mailbearer_config_load_env(mailbearer_config *config,
 
 /**
  * Has tokens brought by a function of the host program: sets `auth.grant` to `callback`. `userdata` is
- * handed to it untouched.
+ * handed to it untouched. With another `auth.grant` set behind it, and `auth.client_assertion` set to
+ * `{"callback": true}`, it brings the application's assertion instead (RFC 7523).
  *
  * Errors: `config_invalid` for a NULL argument other than `userdata`.
  */

@@ -8,6 +8,8 @@ use std::fs;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
+use base64::Engine;
+use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use common::{Program, emulator, here, proxy};
 use mailbearer_emulator::{DEFAULT_USERNAME, Decision, Fault, Mint};
 
@@ -104,6 +106,14 @@ fn tokens_come_from_the_service_or_the_program() {
     let emulator = emulator();
     let program = Program::new("tests/c/tokens.c").with(&emulator, "client_credentials");
     program.run(&["service"]);
+    let about = emulator.settings("client_credentials", DEFAULT_USERNAME).unwrap();
+    let me = about["auth"]["client_id"].as_str().unwrap();
+    let claims = format!(r#"{{"iss":"{me}","sub":"{me}","jti":"1","aud":"api://x/token","exp":4000000000}}"#);
+    let assertion = format!("e30.{}.c2ln", URL_SAFE_NO_PAD.encode(claims));
+    Program::new("tests/c/tokens.c")
+        .with(&emulator, "client_credentials")
+        .env("ASSERTION", &assertion)
+        .run(&["proof"]);
     let good = emulator.mint(Mint { username: DEFAULT_USERNAME.into(), ..Mint::default() });
     let program = Program::new("tests/c/tokens.c").with(&emulator, "callback").env("GOOD_TOKEN", &good);
     program.run(&["program"]);

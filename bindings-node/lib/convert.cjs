@@ -11,6 +11,11 @@ function split(options) {
   const isTable = auth !== null && typeof auth === 'object' && !Array.isArray(auth)
   const { callback, ...plain } = isTable ? auth : {}
   const host = {}
+  if (typeof plain.clientAssertion === 'function') {
+    const prove = plain.clientAssertion
+    plain.clientAssertion = { callback: true }
+    host.token = asked(() => provide(() => prove(), {}))
+  }
   if (auth !== undefined) rest.auth = isTable ? plain : auth
   if (callback !== undefined) host.token = asked((request) => provide(callback, request))
   if (store !== null && typeof store === 'object' && typeof store.load === 'function') {

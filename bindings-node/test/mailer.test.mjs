@@ -136,6 +136,20 @@ test('a callback may throw, reject, or bring a token', async () => {
   }
 })
 
+test('a function proves who the application is', async () => {
+  const options = emulator.settings()
+  const { clientSecret, ...auth } = options.auth
+  let calls = 0
+  const clientAssertion = async () => {
+    const claims = { iss: auth.clientId, sub: auth.clientId, jti: String(++calls), aud: 'api://x/token', exp: 4e9 }
+    return `e30.${Buffer.from(JSON.stringify(claims)).toString('base64url')}.c2ln`
+  }
+  await new Mailer({ ...options, auth: { ...auth, clientAssertion } }).send(hello)
+  assert.deepEqual([calls, typeof clientSecret], [1, 'string'])
+  const fails = { ...auth, clientAssertion: () => { throw new RangeError('none today') } }
+  await assert.rejects(new Mailer({ ...options, auth: fails }).send(hello), { code: 'token_provider_failed', message: /none today/ })
+})
+
 test('a store of the program keeps rotated tokens', async () => {
   const kept = new Map()
   const store = {

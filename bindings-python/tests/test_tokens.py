@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import base64
 import datetime as dt
+import json
 import threading
 import time
 from collections.abc import Mapping
@@ -116,6 +117,36 @@ def test_a_failing_callback_is_told(mailbearer_emulator: Emulator, answer: Any, 
         with pytest.raises(mailbearer.TokenError, match=says) as caught:
             mailer.send(to="ada@example.com", text="x")
     assert caught.value.code == "token_provider_failed"
+
+
+@pytest.mark.parametrize("asynchronous", [False, True])
+def test_a_function_proves_who_the_application_is(mailbearer_emulator: Emulator, asynchronous: bool) -> None:
+    options: dict[str, Any] = mailbearer_emulator.settings()
+    del options["auth"]["client_secret"]
+    called: list[int] = []
+
+    def prove() -> str:
+        called.append(1)
+        me = options["auth"]["client_id"]
+        claims = {"iss": me, "sub": me, "jti": str(len(called)), "aud": "api://x/token", "exp": 4_000_000_000}
+        part = base64.urlsafe_b64encode(json.dumps(claims).encode()).rstrip(b"=").decode()
+        return f"e30.{part}.c2ln"
+
+    async def later() -> str:
+        return prove()
+
+    options["auth"]["client_assertion"] = later if asynchronous else prove
+    with TokenSource(**options) as source:
+        assert source.get() != source.get(force=True)
+    assert len(called) == 2
+
+    def fail() -> str:
+        raise LookupError("no assertion today")
+
+    options["auth"]["client_assertion"] = fail
+    with TokenSource(**options) as source, pytest.raises(mailbearer.TokenError) as caught:
+        source.get()
+    assert caught.value.code == "token_provider_failed" and "no assertion today" in str(caught.value)
 
 
 def test_a_refused_token_is_asked_for_anew(mailbearer_emulator: Emulator) -> None:

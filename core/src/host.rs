@@ -17,7 +17,8 @@ pub type BoxFuture<'a, T> = Pin<Box<dyn Future<Output = T> + Send + 'a>>;
 pub struct Host {
     /// How its language spells names in messages.
     pub spelling: Spelling,
-    /// Its token function, for `auth.grant = "callback"`.
+    /// Its token function, for `auth.grant = "callback"`; with `auth.client_assertion = {callback = true}` it brings
+    /// the application's assertion instead, and `scopes` holds its audience, the token endpoint.
     pub token_provider: Option<Arc<dyn TokenProvider>>,
     /// Its token store.
     pub store: Option<Arc<dyn TokenStore>>,

@@ -185,6 +185,8 @@ static void logins_and_tokens(void) {
     IS_NULL(mailbearer_tokens_new, "tokens", config, NULL);
     IS_NULL(mailbearer_tokens_get, "tokens", NULL, false, NULL, &got);
     IS_NULL(mailbearer_tokens_logout, "tokens", NULL);
+    IS_NULL(mailbearer_tokens_import_login, "tokens", NULL, "{}", NULL, &account);
+    IS_NULL(mailbearer_tokens_import_login, "account", NULL, "{}", NULL, NULL);
     NOTHING(mailbearer_tokens_invalidate, mailbearer_tokens_invalidate(NULL, NULL));
     NOTHING(mailbearer_tokens_free, mailbearer_tokens_free(NULL));
     NOTHING(mailbearer_token_secret, CHECK(mailbearer_token_secret(NULL) == NULL));

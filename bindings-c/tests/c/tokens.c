@@ -88,9 +88,35 @@ static void from_the_program(void) {
     mailbearer_message_free(message);
 }
 
+/* The claims of the emulator's own application, without a signature that anybody checks. */
+static int prove(void *userdata, const mailbearer_token_request *request, mailbearer_token_answer *answer) {
+    (void)request;
+    ++*(int *)userdata;
+    mailbearer_token_answer_set(answer, getenv("ASSERTION"), 0);
+    return 0;
+}
+
+static void proven_by_the_program(void) {
+    mailbearer_config *config = config_from_env();
+    mailbearer_tokens *tokens = NULL;
+    mailbearer_token *token = NULL;
+    int calls = 0;
+    OK(mailbearer_config_set_token_callback(config, prove, &calls, &err));
+    OK(mailbearer_config_set(config, "auth.grant", "client_credentials", &err));
+    OK(mailbearer_config_set_json(config, "auth.client_secret", "null", &err));
+    OK(mailbearer_config_set_json(config, "auth.client_assertion", "{\"callback\": true}", &err));
+    OK(mailbearer_tokens_new(config, &tokens, &err));
+    OK(mailbearer_tokens_get(tokens, false, NULL, &token, &err));
+    CHECK(calls == 1 && strlen(mailbearer_token_secret(token)) > 100);
+    mailbearer_token_free(token);
+    mailbearer_tokens_free(tokens);
+    mailbearer_config_free(config);
+}
+
 int main(int count, char **argument) {
     CHECK(count == 2);
     if (strcmp(argument[1], "service") == 0) from_the_service();
+    else if (strcmp(argument[1], "proof") == 0) proven_by_the_program();
     else from_the_program();
     return 0;
 }

@@ -23,6 +23,9 @@ def split(options: Mapping[str, Any]) -> tuple[dict[str, Any], Host]:
     if is_mapping(rest.get("auth")):
         auth = dict(rest["auth"])
         callback = _function(auth.pop("callback", None), "auth.callback")
+        if callback is None and callable(auth.get("client_assertion")):
+            prove = auth["client_assertion"]
+            callback, auth["client_assertion"] = (lambda _: prove()), {"callback": True}
         rest["auth"] = auth
     store = rest.get("store")
     if hasattr(store, "load") and hasattr(store, "save"):

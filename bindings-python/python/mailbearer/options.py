@@ -59,8 +59,8 @@ class _Proof(_Common, total=False):
     #: ``algorithm`` too.
     certificate: Union[Secret, Mapping[str, Any]]
     #: Another issuer's token that the application trusts, read anew at every use; ``{"github": True}`` is the
-    #: Actions job's own.
-    client_assertion: Union[Secret, Mapping[str, Any]]
+    #: Actions job's own. Or a function without arguments that brings one; it may be asynchronous.
+    client_assertion: Union[Secret, Mapping[str, Any], Callable[[], "str | Awaitable[str]"]]
 
 
 class ClientCredentials(_Proof):

@@ -6,7 +6,7 @@ use std::time::{Duration, SystemTime, UNIX_EPOCH};
 use serde_json::Value;
 use url::Url;
 
-use super::credential::{AssertionOption, BearerKey, ClientCredential};
+use super::credential::{AssertionCallback, AssertionOption, BearerKey, ClientCredential};
 use super::mistake;
 use super::options::{AuthOptions, Cloud, Options};
 use super::secret::SecretSource;
@@ -124,6 +124,14 @@ impl Resolver<'_> {
                 };
                 let audience = audience.clone().unwrap_or_else(|| usual.to_owned());
                 return Ok(ClientCredential::Github(audience));
+            }
+            Some(AssertionOption::Callback) => {
+                let Some(callback) = self.around.callback.clone() else {
+                    return Err(self
+                        .config("auth.client_assertion", |p| format!("`{p}`: there is no function"))
+                        .with_hint("It needs a function of the program that returns the assertion."));
+                };
+                return Ok(ClientCredential::Callback(AssertionCallback(callback)));
             }
             None => {}
         }
@@ -260,12 +268,14 @@ impl Resolver<'_> {
                     }));
             }
         }
-        if grant == Callback && !self.around.callback {
+        let callback = self.around.callback.is_some();
+        if grant == Callback && !callback {
             return Err(self
                 .config("auth.callback", |p| format!("`{p}` is missing"))
                 .with_hint("The grant callback needs a function that returns a token."));
         }
-        if grant != Callback && self.around.callback {
+        let proves = matches!(credential, ClientCredential::Callback(_));
+        if grant != Callback && callback && !proves {
             return Err(self.config("auth.callback", |p| {
                 format!("`{p}` does not belong to the grant {}", grant.as_str())
             }));

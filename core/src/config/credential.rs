@@ -1,6 +1,8 @@
 //! How an application proves who it is: a secret, a certificate, or somebody else's word for it.
 
+use std::fmt;
 use std::path::PathBuf;
+use std::sync::Arc;
 
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
@@ -8,12 +10,14 @@ use rustls::pki_types::pem::PemObject;
 use rustls::pki_types::{CertificateDer, PrivateKeyDer};
 use serde::{Deserialize, Deserializer, de};
 use serde_json::Value;
+use url::Url;
 use zeroize::Zeroizing;
 
 use super::Settings;
 use super::secret::{Secret, SecretSource};
 use super::spelling::Spelling;
-use crate::error::{Error, Result};
+use crate::error::{Error, ErrorCode, Result};
+use crate::host::{TokenProvider, TokenRequest};
 use crate::oauth::github;
 use crate::pkcs12;
 use crate::private_key::{Algorithm, PrivateKey, opening};
@@ -32,6 +36,34 @@ pub enum ClientCredential {
     Assertion(SecretSource),
     /// By that of the GitHub Actions job that this is, for this audience.
     Github(String),
+    /// By what a function of the host program brings.
+    Callback(AssertionCallback),
+}
+
+/// The host program's function; its answer's secret is the assertion.
+#[derive(Clone)]
+pub struct AssertionCallback(pub(super) Arc<dyn TokenProvider>);
+
+impl fmt::Debug for AssertionCallback {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("AssertionCallback(..)")
+    }
+}
+
+impl AssertionCallback {
+    async fn read(&self, audience: &str) -> Result<Secret> {
+        let request = TokenRequest { username: None, scopes: vec![audience.to_owned()], force: true };
+        let provided = self.0.token(request).await.map_err(|error| {
+            let text = format!("the assertion callback failed: {}", error.message());
+            Error::new(ErrorCode::TokenProviderFailed, text)
+                .with_retryable(error.retryable())
+                .with_retry_after(error.retry_after())
+        })?;
+        match provided.secret.expose().is_empty() {
+            true => Err(Error::new(ErrorCode::TokenProviderFailed, "the assertion callback gave nothing")),
+            false => Ok(provided.secret),
+        }
+    }
 }
 
 impl ClientCredential {
@@ -39,7 +71,7 @@ impl ClientCredential {
     pub(crate) fn commands(&self) -> u32 {
         let runs = |source: &SecretSource| u32::from(matches!(source, SecretSource::Command(_)));
         match self {
-            Self::None | Self::Github(_) => 0,
+            Self::None | Self::Github(_) | Self::Callback(_) => 0,
             Self::Secret(source) | Self::Assertion(source) => runs(source),
             Self::Certificate(options) => runs(&options.source) + options.password.as_ref().map_or(0, runs),
         }
@@ -49,7 +81,7 @@ impl ClientCredential {
     ///
     /// # Errors
     /// `config_invalid` if it cannot be read.
-    pub(crate) async fn read(&self, settings: &Settings) -> Result<Option<Proof>> {
+    pub(crate) async fn read(&self, settings: &Settings, audience: &Url) -> Result<Option<Proof>> {
         let spelling = settings.spelling;
         Ok(Some(match self {
             Self::None => return Ok(None),
@@ -57,6 +89,7 @@ impl ClientCredential {
             Self::Assertion(source) => {
                 Proof::Assertion(source.read(&spelling.path("auth.client_assertion")).await?)
             }
+            Self::Callback(function) => Proof::Assertion(function.read(audience.as_str()).await?),
             Self::Github(audience) => {
                 let field = spelling.path("auth.client_assertion");
                 Proof::Assertion(github::token(settings, &field, audience).await?)
@@ -210,13 +243,15 @@ fn contents(octets: &[u8], password: Option<&Secret>) -> Result<(Vec<PrivateKey>
 }
 
 /// `auth.client_assertion`: a text, or `{value}`, `{file}`, `{env}`, `{command}`; or `{github}`, an audience, or true for
-/// the usual one.
+/// the usual one; or `{callback = true}`, where the host program brings a function.
 #[derive(Clone, Debug)]
 pub enum AssertionOption {
     /// Where the token stands.
     Source(SecretSource),
     /// The audience of a GitHub Actions job's own; absent: Entra's.
     Github(Option<String>),
+    /// A function of the host program.
+    Callback,
 }
 
 impl<'de> Deserialize<'de> for AssertionOption {
@@ -227,6 +262,9 @@ impl<'de> Deserialize<'de> for AssertionOption {
             && let Some(text) = map.remove("value")
         {
             value = text;
+        }
+        if value.get("callback").is_some_and(|flag| *flag == true || *flag == "true") {
+            return Ok(Self::Callback);
         }
         if let Some(audience) = value.get("github") {
             return match audience {
@@ -417,7 +455,7 @@ mod tests {
             crate::config::overlay(&mut options, more);
             let variable = move |name: &str| set.iter().find(|(n, _)| n == name).map(|(_, v)| v.clone());
             let around = crate::config::Surroundings {
-                callback: false,
+                callback: None,
                 store: false,
                 persistent: false,
                 variable: std::sync::Arc::new(variable),

@@ -19,7 +19,7 @@ mod spelling;
 
 pub(crate) use auth::check_redirect_uri;
 pub(crate) use auth::parse_endpoint;
-pub use credential::{AssertionOption, BearerKey, CertificateOptions, ClientCredential};
+pub use credential::{AssertionCallback, AssertionOption, BearerKey, CertificateOptions, ClientCredential};
 pub(crate) use credential::{Bearer, Certificate, Proof};
 pub use dkim::{DkimKey, DkimOptions, DkimSettings};
 pub use duration::parse_duration;

@@ -17,7 +17,7 @@ use super::secret::{Secret, SecretSource};
 use super::server_url::ServerUrl;
 use super::spelling::Spelling;
 use crate::error::{Error, Result};
-use crate::host::Host;
+use crate::host::{Host, TokenProvider};
 use crate::message::{Mailbox, Place};
 use crate::oauth::managed::{Identity, IdentityService};
 use crate::provider::{self, Family, Preset};
@@ -307,8 +307,8 @@ type Variable = Arc<dyn Fn(&str) -> Option<String> + Send + Sync>;
 /// What else decides, beside the options.
 #[derive(Clone)]
 pub(crate) struct Surroundings {
-    /// The host program brought a token callback.
-    pub(crate) callback: bool,
+    /// The host program's token callback.
+    pub(crate) callback: Option<Arc<dyn TokenProvider>>,
     /// The host program brought a token store.
     pub(crate) store: bool,
     /// The options came from a file: delegated grants then default to a file store.
@@ -320,7 +320,7 @@ pub(crate) struct Surroundings {
 impl Surroundings {
     pub(crate) fn of(host: &Host) -> Self {
         Self {
-            callback: host.token_provider.is_some(),
+            callback: host.token_provider.clone(),
             store: host.store.is_some(),
             persistent: host.persistent,
             variable: Arc::new(|name| std::env::var(name).ok()),

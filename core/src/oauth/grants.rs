@@ -139,7 +139,7 @@ pub(crate) async fn submit(
         ));
     };
     let form = form.with("client_id", auth.client_id.clone());
-    let Some(proof) = auth.credential.read(settings).await? else {
+    let Some(proof) = auth.credential.read(settings, url).await? else {
         return endpoint::request_token(settings, auth, asked, url, &form).await;
     };
     let signed = sign(settings, auth, form.clone(), &proof, url.as_str()).await?;
@@ -147,7 +147,7 @@ pub(crate) async fn submit(
         Err(error) if error.oauth().is_some_and(|detail| detail.error == "invalid_client") => error,
         other => return other,
     };
-    match auth.credential.read(settings).await {
+    match auth.credential.read(settings, url).await {
         Ok(Some(renewed)) if renewed != proof => {
             let signed = sign(settings, auth, form, &renewed, url.as_str()).await?;
             endpoint::request_token(settings, auth, asked, url, &signed).await
@@ -167,7 +167,7 @@ pub(crate) async fn revoke(settings: &Settings, auth: &AuthSettings, token: &Sec
     // Google wants the token alone.
     if auth.family != Family::Google {
         form = form.with("token_type_hint", "refresh_token").with("client_id", auth.client_id.clone());
-        if let Some(proof) = auth.credential.read(settings).await? {
+        if let Some(proof) = auth.credential.read(settings, url).await? {
             form = sign(settings, auth, form, &proof, url.as_str()).await?;
         }
     }

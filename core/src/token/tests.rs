@@ -236,7 +236,7 @@ async fn service_fabrics_server_is_known_by_its_thumbprint() {
         ];
         let variable = move |name: &str| set.iter().find(|(n, _)| *n == name).map(|(_, value)| value.clone());
         let around =
-            Surroundings { callback: false, store: false, persistent: false, variable: Arc::new(variable) };
+            Surroundings { callback: None, store: false, persistent: false, variable: Arc::new(variable) };
         let options = json!({"provider": "microsoft365", "username": "a@contoso.com",
             "auth": {"grant": "managed_identity"}});
         let options = Options::from_json(options, Spelling::Snake).unwrap();
