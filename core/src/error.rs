@@ -64,6 +64,13 @@ impl Error {
         self
     }
 
+    /// The same, said otherwise.
+    #[must_use]
+    pub(crate) fn reworded(mut self, message: String) -> Self {
+        self.inner.message = message;
+        self
+    }
+
     /// A mistake that a binding found on its own side of the border, in that language's words.
     pub fn told(
         code: ErrorCode,

@@ -197,3 +197,21 @@ impl fmt::Debug for PrivateKey {
         write!(f, "PrivateKey({})", self.algorithm().name())
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use base64::engine::general_purpose::URL_SAFE_NO_PAD;
+
+    #[test]
+    fn rfc_7515_a2_is_signed_as_it_stands_there() {
+        let der = include_bytes!("../testdata/rfc7515-a2.der");
+        let key = PrivateKey::from_der(&PrivateKeyDer::Pkcs8((&der[..]).into())).unwrap();
+        let input = "eyJhbGciOiJSUzI1NiJ9.eyJpc3MiOiJqb2UiLA0KICJleHAiOjEzMDA4MTkzODAsDQogImh0dHA6Ly9leGFtcGxlLmNvbS9pc19yb290Ijp0cnVlfQ";
+        let signature = key.sign(Algorithm::Rs256, input.as_bytes()).unwrap();
+        assert_eq!(
+            URL_SAFE_NO_PAD.encode(signature),
+            "cC4hiUPoj9Eetdgtv3hF80EGrhuB__dzERat0XF9g2VtQgr9PJbu3XOiZj5RZmh7AAuHIm4Bh-0Qc_lF5YKt_O8W2Fp5jujGbds9uJdbF9CUAr7t1dnZcAcQjbKBYNX4BAynRFdiuB--f_nZLgrnbyTyWzO75vRK5h6xBArLIARNPvkSjtQBMHlb1L07Qe7K0GarZRmB_eSN9383LcOLn6_dO--xi12jzDwusC-eOkHWEsqtFZESc6BfI7noOPqvhJ1phCnvWh6IeYI2w9QOYEUipUTI8np6LbgGY9Fs98rqVt5AXLIhWkWywlVmtVrBp0igcN_IoypGlUPQGe77Rw"
+        );
+    }
+}

@@ -55,10 +55,10 @@ pub(crate) async fn request_token(
     if let Some(error) = refusals.recall(&request, Instant::now()).filter(|_| repeats) {
         return Err(error);
     }
-    let answer = post(settings, auth, url, form).await?;
+    let (answer, id) = post(settings, auth, url, form).await?;
     let outcome = match object(&answer) {
         Some(map) if success(&answer) && map.contains_key("access_token") => read_token(&map),
-        map => Err(refusal(&answer, map, auth, asked, url, form)),
+        map => Err(refusal(&answer, map, auth, asked, url, form, id.as_deref())),
     };
     if repeats {
         refusals.note(request, outcome.as_ref().err(), Instant::now());
@@ -77,10 +77,10 @@ pub(crate) async fn request_object(
     url: &Url,
     form: &Form,
 ) -> Result<Map<String, Value>> {
-    let answer = post(settings, auth, url, form).await?;
+    let (answer, id) = post(settings, auth, url, form).await?;
     match object(&answer) {
         Some(map) if success(&answer) && !map.contains_key("error") => Ok(map),
-        map => Err(refusal(&answer, map, auth, asked, url, form)),
+        map => Err(refusal(&answer, map, auth, asked, url, form, id.as_deref())),
     }
 }
 
@@ -94,13 +94,33 @@ pub(crate) fn seconds(value: Option<&Value>) -> Option<Duration> {
     (0.0..1e10).contains(&number).then(|| Duration::from_secs_f64(number))
 }
 
-async fn post(settings: &Settings, auth: &AuthSettings, url: &Url, form: &Form) -> Result<Answer> {
+/// The answer, and the id that the request had.
+async fn post(
+    settings: &Settings,
+    auth: &AuthSettings,
+    url: &Url,
+    form: &Form,
+) -> Result<(Answer, Option<String>)> {
     // What Microsoft's support asks for; other services would not know it.
     let id = match auth.family {
         Family::Microsoft => Some(request_id()?),
         _ => None,
     };
-    http::post_form(settings, url, form.encode(), id.as_deref()).await
+    match http::post_form(settings, url, form.encode(), id.as_deref()).await {
+        Ok(answer) => Ok((answer, id)),
+        Err(error) => Err(with_id(error, id.as_deref())),
+    }
+}
+
+/// Without words of the service's, our own id is what its support can look for.
+fn with_id(error: Error, id: Option<&str>) -> Error {
+    match id {
+        Some(id) => {
+            let text = format!("{} (client-request-id {id})", error.message());
+            error.reworded(text)
+        }
+        None => error,
+    }
 }
 
 /// A random UUID (RFC 9562 §5.4).
@@ -160,6 +180,7 @@ fn refusal(
     asked: Asked,
     url: &Url,
     form: &Form,
+    id: Option<&str>,
 ) -> Error {
     if let Some(detail) = map.as_ref().and_then(|map| detail(map, form)) {
         return hints::error(detail, answer.status, answer.retry_after, asked, auth);
@@ -167,7 +188,7 @@ fn refusal(
     let host = url.host_str().unwrap_or_default();
     let status = answer.status;
     let html = answer.content_type.contains("html") || answer.body.trim_ascii_start().starts_with(b"<");
-    let unavailable = |what: String| Error::new(ErrorCode::TokenEndpointUnavailable, what);
+    let unavailable = |what: String| with_id(Error::new(ErrorCode::TokenEndpointUnavailable, what), id);
     match status {
         408 | 429 | 500..=599 => {
             let body = if html { ", with a web page" } else { "" };

@@ -382,3 +382,23 @@ async fn an_issuer_that_describes_itself_needs_no_endpoints() {
     let asked = fake.asked();
     assert_eq!((asked.len(), &*asked.last().unwrap().path), (before + 1, "/r"));
 }
+
+#[tokio::test]
+async fn the_answer_of_rfc_8628_3_2_is_understood() {
+    let fake = Fake::start(|_| {
+        reply(
+            200,
+            json!({
+                "device_code": "GmRhmhcxhwAzkoEqiMEg_DnyEysNkuNhszIySk9eS", "user_code": "WDJB-MJHT",
+                "verification_uri": "https://example.com/device",
+                "verification_uri_complete": "https://example.com/device?user_code=WDJB-MJHT",
+                "expires_in": 1800, "interval": 5
+            }),
+        )
+    })
+    .await;
+    let login = device(&fake).login(LoginRequest::default()).await.unwrap();
+    assert_eq!((login.url(), login.user_code()), ("https://example.com/device", Some("WDJB-MJHT")));
+    let form = &fake.asked()[0].form;
+    assert_eq!((&*form["client_id"], form.contains_key("scope")), ("app", true));
+}

@@ -517,7 +517,7 @@ impl Run<'_> {
         renewed
     }
 
-    /// Waits before another try, or hands the error back: at most three tries, and a service that wants
+    /// Waits before another try, or hands the error back: at most three tries (six of a machine's own service), and a service that wants
     /// a longer pause is not asked again by us.
     async fn pause(&self, tries: &mut u32, error: Error) -> Result<()> {
         *tries += 1;
@@ -526,7 +526,10 @@ impl Run<'_> {
         let wait = backoff.mul_f64(0.75 + 0.5 * random::unit());
         let asked = error.retry_after().unwrap_or_default();
         let passing = error.code() == ErrorCode::TokenEndpointUnavailable && error.retryable();
-        if !passing || *tries >= TRIES || asked > LONGEST_PAUSE {
+        // The machine's own service may be away for a minute while it is renewed (410).
+        let machine = self.shared.auth().is_ok_and(|auth| auth.grant == GrantKind::ManagedIdentity);
+        let most = if machine { TRIES_OF_A_MACHINE } else { TRIES };
+        if !passing || *tries >= most || asked > LONGEST_PAUSE {
             return Err(error);
         }
         tokio::time::sleep(wait.max(asked)).await;
@@ -555,6 +558,9 @@ fn negative(error: &Error) -> Duration {
 
 /// Tries of one token request.
 const TRIES: u32 = 3;
+
+/// Microsoft asks for as many of an identity service.
+const TRIES_OF_A_MACHINE: u32 = 6;
 
 /// A pause longer than this is the caller's to make.
 const LONGEST_PAUSE: Duration = Duration::from_secs(10);
