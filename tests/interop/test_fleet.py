@@ -201,7 +201,8 @@ def test_a_paused_holder_finds_its_place_taken(fleet: Fleet, gate: Gate, emulato
     until(lambda: gate.open == 1, "the one that was paused to close its connection")
     paused.send(1)
     assert paused.result()["results"][0]["outcome"] == "sent"
-    until(lambda: gate.open == 1, "one connection")
+    # None, if it was quicker to send than to hear that its place was taken: then it has closed behind the message.
+    until(lambda: gate.open <= 1, "one connection at most")
 
 
 def test_redis_is_restarted_while_they_send(fleet: Fleet, gate: Gate, emulator: Emulator, redis: Redis) -> None:
