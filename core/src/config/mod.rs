@@ -35,5 +35,6 @@ pub(crate) use secret::run;
 pub use secret::{Secret, SecretSource};
 pub use server_url::ServerUrl;
 pub(crate) use settings::Surroundings;
+pub(crate) use settings::is_loopback;
 pub use settings::{AuthSettings, Endpoints, GrantKind, Settings, SmtpSettings, StoreSettings, Timeouts};
 pub use spelling::Spelling;

@@ -603,7 +603,7 @@ fn token_may_go(options: &Options, preset: &Preset, host: &str) -> Result<()> {
 }
 
 /// `localhost`, 127.0.0.0/8 and ::1.
-pub(super) fn is_loopback(host: &str) -> bool {
+pub(crate) fn is_loopback(host: &str) -> bool {
     let bare = host.trim_start_matches('[').trim_end_matches(']');
     host.eq_ignore_ascii_case("localhost") || bare.parse::<IpAddr>().is_ok_and(|ip| ip.is_loopback())
 }

@@ -11,7 +11,7 @@ use super::grants::Form;
 use super::hints::{self, Asked};
 use super::http::{self, Answer};
 use super::refusals;
-use crate::config::{AuthSettings, Secret, Settings};
+use crate::config::{AuthSettings, Secret, Settings, is_loopback};
 use crate::error::{Error, ErrorCode, OAuthDetail, Result};
 use crate::process::process;
 use crate::provider::Family;
@@ -48,8 +48,22 @@ pub(crate) async fn request_token(
     url: &Url,
     form: &Form,
 ) -> Result<TokenAnswer> {
-    // A device's polls are meant to be refused; a code is good for one request anyway.
-    let repeats = matches!(asked, Asked::App | Asked::Refresh);
+    // A device's polls are meant to be refused; a code is good for one request anyway; and a service on this machine
+    // is a test's, which plays the same refusal many times.
+    let local = url.host_str().is_some_and(is_loopback);
+    let repeats = matches!(asked, Asked::App | Asked::Refresh) && !local;
+    ask(settings, auth, asked, url, form, repeats).await
+}
+
+/// `repeats`: this request is remembered if it is refused.
+async fn ask(
+    settings: &Settings,
+    auth: &AuthSettings,
+    asked: Asked,
+    url: &Url,
+    form: &Form,
+    repeats: bool,
+) -> Result<TokenAnswer> {
     let refusals = &process().refusals;
     let request = refusals::fingerprint(url, form);
     if let Some(error) = refusals.recall(&request, Instant::now()).filter(|_| repeats) {
@@ -247,6 +261,40 @@ fn detail(map: &Map<String, Value>, form: &Form) -> Option<OAuthDetail> {
 mod tests {
     use super::*;
     use serde_json::json;
+
+    #[tokio::test]
+    async fn a_request_that_is_refused_three_times_is_not_made_again() {
+        use super::super::testing::{Fake, reply};
+        let fake = Fake::start(|_| {
+            let text = "AADSTS7000215: Invalid client secret.";
+            reply(
+                401,
+                json!({"error": "invalid_client", "error_description": text, "error_codes": [7_000_215]}),
+            )
+        })
+        .await;
+        let source = fake.app(json!({}));
+        let settings = &source.shared.settings;
+        let auth = settings.auth.as_ref().unwrap();
+        let url = auth.endpoints.token.as_ref().unwrap();
+        let refused = async |scope: &str, repeats: bool| {
+            let form = Form::default().with("client_id", "app").with("scope", scope);
+            ask(settings, auth, Asked::App, url, &form, repeats).await.unwrap_err()
+        };
+        for _ in 0..5 {
+            let error = refused("one", true).await;
+            assert_eq!((error.code(), error.retryable()), (ErrorCode::ClientRejected, false));
+        }
+        assert_eq!(fake.count(), 3);
+        let hint = refused("one", true).await;
+        assert!(hint.hint().unwrap().contains("is asked again in"), "{hint}");
+        refused("two", true).await;
+        assert_eq!(fake.count(), 4);
+        for _ in 0..5 {
+            refused("three", false).await;
+        }
+        assert_eq!(fake.count(), 9);
+    }
 
     fn map(value: Value) -> Map<String, Value> {
         value.as_object().unwrap().clone()
