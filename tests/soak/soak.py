@@ -49,7 +49,7 @@ def options(port: int, smtp: dict[str, str]) -> dict[str, Any]:
         "username": "me@example.com",
         "auth": {"grant": "access_token", "access_token": "token-of-the-soak"},
         "smtp": {"host": "127.0.0.1", "port": port, "security": "none", "timeouts": short, **smtp},
-        "limits": {"max_connections": 30},
+        "limits": {"max_connections": 30, "breaker": False},
         "retry": {"base_delay": "5ms", "max_delay": "20ms", "attempts": 4},
     }
 

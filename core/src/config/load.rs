@@ -114,6 +114,7 @@ const TYPED: &[&str] = &[
     "max_connections",
     "messages_per_minute",
     "max_messages_per_connection",
+    "breaker",
     "retry.attempts",
     "retry__attempts",
     "danger_token_to_host",

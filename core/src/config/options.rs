@@ -322,6 +322,8 @@ pub struct LimitOptions {
     /// How old a connection may grow; default 10 minutes.
     #[serde(deserialize_with = "duration::nullable")]
     pub max_age: Option<Option<Duration>>,
+    /// Stop signing in for 30 s after three refusals in a row, lest the provider lock the account; default true.
+    pub breaker: Option<bool>,
     /// A Redis server by its URL (`redis://`, `rediss://` for TLS, `unix://`): all processes and hosts that
     /// name the same one keep a mailbox's `max_connections` and `messages_per_minute` together.
     pub shared: Option<SecretSource>,

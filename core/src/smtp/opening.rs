@@ -174,7 +174,7 @@ pub(crate) async fn sign_in<B: Bearer>(
         mailbox.signed_in();
         return Ok(opened);
     };
-    let breaker_open = mailbox.sign_in_refused(&first);
+    let breaker_open = mailbox.sign_in_refused(&first, route.settings.breaker);
     let error = refused(&peer, &first);
     if !first.calls_for_another_token(token.age(), breaker_open) {
         super::wire::take_leave(opened.wire.stream).await;
@@ -209,7 +209,7 @@ pub(crate) async fn sign_in<B: Bearer>(
             Ok(opened)
         }
         Some(refusal) => {
-            mailbox.sign_in_refused(&refusal);
+            mailbox.sign_in_refused(&refusal, route.settings.breaker);
             super::wire::take_leave(opened.wire.stream).await;
             Err(refused(&peer, &refusal))
         }

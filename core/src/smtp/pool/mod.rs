@@ -409,11 +409,11 @@ impl Mailbox {
         lock(&self.state).breaker.accepted();
     }
 
-    /// Counts a refusal, unless it is a passing one; says whether the breaker is open now.
-    pub(crate) fn sign_in_refused(&self, refusal: &Refusal) -> bool {
+    /// Counts a refusal if it `counts` and is no passing one; says whether the breaker is open now.
+    pub(crate) fn sign_in_refused(&self, refusal: &Refusal, counts: bool) -> bool {
         let breaker = &mut lock(&self.state).breaker;
         let now = Instant::now();
-        if refusal.is_permanent() {
+        if counts && refusal.is_permanent() {
             breaker.refused(now);
         }
         breaker.remaining(now).is_some()

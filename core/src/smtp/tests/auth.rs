@@ -132,6 +132,19 @@ async fn three_refusals_in_a_row_open_the_breaker() {
 }
 
 #[tokio::test]
+async fn without_the_breaker_every_send_asks() {
+    let refused = with(hello(), [Hear("AUTH"), Say("535 5.7.3 no\r\n"), Eof]);
+    let server = Server::start(std::iter::repeat_n(refused, 5)).await;
+    let mut route = route(server.address);
+    Arc::make_mut(&mut route.settings).breaker = false;
+    for _ in 0..5 {
+        let error = send(&route, transaction(b"x\r\n")).await.unwrap_err();
+        assert!(error.smtp().is_some() && error.retry_after().is_none());
+    }
+    server.seen().await;
+}
+
+#[tokio::test]
 async fn no_bearer_mechanism_is_said_so() {
     let script = vec![Say("220 x\r\n"), Hear("EHLO"), Say("250-x\r\n250 AUTH LOGIN PLAIN\r\n"), Eof];
     let server = Server::start([script]).await;
