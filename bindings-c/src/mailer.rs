@@ -47,6 +47,8 @@ pub extern "C" fn mailbearer_mailer_new(
     err: *mut *mut Error,
 ) -> Status {
     ffi::give(mailer, "mailer", err, || {
+        // It may start a thread.
+        let _blocked = SignalsBlocked::new();
         let (options, host, events) = ffi::object(config, "config")?.read()?;
         Ok(Mailer { mailer: mailbearer::Mailer::from_json(options, host)?, events })
     })

@@ -13,6 +13,7 @@ use crate::call::Call;
 use crate::config::Config;
 use crate::error::Error;
 use crate::event::Events;
+use crate::ffi::SignalsBlocked;
 use crate::status::Status;
 use crate::{blocking, ffi};
 
@@ -44,6 +45,8 @@ pub extern "C" fn mailbearer_tokens_new(
     err: *mut *mut Error,
 ) -> Status {
     ffi::give(tokens, "tokens", err, || {
+        // It may start a thread.
+        let _blocked = SignalsBlocked::new();
         let (options, host, events) = ffi::object(config, "config")?.read()?;
         let options = Options::from_json(options, host.spelling)?;
         Ok(Tokens { source: TokenSource::new(options, host)?, events })
@@ -107,10 +110,10 @@ pub extern "C" fn mailbearer_tokens_import_login(
     })
 }
 
-/// Forgets the account and its tokens, here and in the store, and tells the service where it wants to know; a later use asks for a sign-in again. A call
-/// that is under way ends as it would.
+/// Forgets the account and its tokens, here and in the store, and tells the service of a person's sign-in where it
+/// wants to know; a later use asks for a sign-in again. A call that is under way ends as it would.
 ///
-/// Errors: `store_failed`, `config_invalid` for NULL tokens.
+/// Errors: `store_failed`; `config_invalid` for NULL tokens, or if several accounts are stored and none is named.
 #[unsafe(no_mangle)]
 pub extern "C" fn mailbearer_tokens_logout(tokens: *const Tokens, err: *mut *mut Error) -> Status {
     ffi::status(err, || {

@@ -12,6 +12,7 @@ function split(options) {
   const { callback, ...plain } = isTable ? auth : {}
   const host = {}
   if (typeof plain.clientAssertion === 'function') {
+    if (callback !== undefined) throw invalid('config_invalid', 'auth.callback', '`auth.callback` and a function as `auth.clientAssertion` exclude each other')
     const prove = plain.clientAssertion
     plain.clientAssertion = { callback: true }
     host.token = asked(() => provide(() => prove(), {}))

@@ -9,6 +9,10 @@ const { callOf, data, message, receipt, split } = require('./convert.cjs')
 const { report, sync, under } = require('./errors.cjs')
 const { Login, TokenSource, begin } = require('./tokens.cjs')
 
+// What a person should look at, for loggers.
+const WARNINGS = new Set(['warning', 'token.refresh_failed', 'login.required', 'login.expiring', 'recipient.refused',
+  'send.failed', 'send.cancelled', 'send.retrying'])
+
 class Mailer extends EventEmitter {
   #mailer
   #tokens
@@ -24,7 +28,7 @@ class Mailer extends EventEmitter {
     const self = new WeakRef(this)
     const told = (event) => {
       const mailer = self.deref()
-      if (logger) logger[event.name === 'warning' || event.name.endsWith('failed') ? 'warn' : 'info']?.(event.fields, event.name)
+      if (logger) logger[WARNINGS.has(event.name) ? 'warn' : 'info']?.(event.fields, event.name)
       mailer?.emit(event.name, event.fields)
     }
     this.#mailer = sync(() => native.NativeMailer.open(plain, load, host.token, host.store, told))

@@ -15,6 +15,7 @@ class AccessToken {
     // Readable, but never printed by accident.
     Object.defineProperty(this, 'secret', { get: () => token.secret(), enumerable: false })
     // Many callers get the same one.
+    for (const part of [this.scopes, this.claims]) if (part) Object.freeze(part)
     Object.freeze(this)
   }
   xoauth2(username) {

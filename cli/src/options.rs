@@ -110,6 +110,11 @@ const SECRETS: &[&str] = &[
     "private_key",
     "password",
     "store.key",
+    "store.url",
+    "limits.shared",
+    "smtp.proxy",
+    "http.proxy",
+    "auth.certificate",
 ];
 
 #[cfg(test)]

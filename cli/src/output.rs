@@ -91,13 +91,13 @@ impl Output {
     /// Shows core's warnings; its other events are for programs.
     pub(crate) fn events(self) -> EventSink {
         EventSink::new(move |event: &Event| {
-            if event.name != "warning" {
+            if !["warning", "login.expiring"].contains(&event.name) {
                 return;
             }
             if self.json {
                 return self.note_value(&json!({ "event": event.name, "fields": event.fields }));
             }
-            let text = ["text", "message"].iter().find_map(|key| event.fields.get(*key)?.as_str());
+            let text = ["text", "message", "hint"].iter().find_map(|key| event.fields.get(*key)?.as_str());
             self.note(&format!("mailbearer: warning: {}", text.unwrap_or("unknown")));
         })
     }

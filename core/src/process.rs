@@ -6,6 +6,7 @@ use crate::oauth::discovery::Discovered;
 use crate::oauth::http::HttpClients;
 use crate::oauth::refusals::Refusals;
 use crate::oauth::saved::FinishedLogins;
+use crate::oauth::turns::Turns;
 use crate::smtp::pool::Pools;
 
 /// This process's shared state.
@@ -17,6 +18,8 @@ pub(crate) struct Process {
     pub(crate) tls: TlsConfigs,
     /// HTTP clients by their settings.
     pub(crate) http: HttpClients,
+    /// Who may ask for a token now.
+    pub(crate) turns: Turns,
     /// What sign-in services say of themselves.
     pub(crate) discovered: Discovered,
     /// Token requests that were refused again and again.

@@ -54,6 +54,7 @@ _WARNINGS = {
     "warning",
     "token.refresh_failed",
     "login.required",
+    "login.expiring",
     "recipient.refused",
     "send.failed",
     "send.cancelled",

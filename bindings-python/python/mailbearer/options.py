@@ -133,6 +133,8 @@ class StaticToken(_Common):
 
     grant: Required[Literal["access_token"]]
     access_token: Required[Secret]
+    #: An instant; default the JWT's own.
+    expires_at: Union["dt.datetime", int, str]
 
 
 #: How tokens are acquired.
@@ -184,6 +186,8 @@ class Options(TypedDict, total=False):
     """The options of a `Mailer` or a `TokenSource`. A dictionary may say ``from`` for ``from_``."""
 
     provider: Required[Provider]
+    #: Microsoft's; default ``global``.
+    cloud: Literal["global", "us", "dod", "china"]
     username: str
     from_: Addr
     auth: Auth
@@ -198,6 +202,8 @@ class Options(TypedDict, total=False):
     files: Union[Literal["allow", "deny"], "Sequence[str | Path]"]
     timeout: Duration
     partial: Literal["deliver", "refuse"]
+    #: Lets a Microsoft or Google token go to a server outside its preset. Default false.
+    danger_token_to_host: bool
     on_event: Callable[["Event"], None]
 
 

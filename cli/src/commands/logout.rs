@@ -1,4 +1,4 @@
-//! `mailbearer logout`: forgets a sign-in. The service is not told: it may serve other programs.
+//! `mailbearer logout`: forgets a sign-in, and tells the service where it wants to know.
 
 use mailbearer::Cancel;
 use serde_json::json;

@@ -3,6 +3,7 @@
 use std::fmt;
 use std::path::PathBuf;
 use std::sync::Arc;
+use std::time::Duration;
 
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
@@ -53,7 +54,12 @@ impl fmt::Debug for AssertionCallback {
 impl AssertionCallback {
     async fn read(&self, audience: &str) -> Result<Secret> {
         let request = TokenRequest { username: None, scopes: vec![audience.to_owned()], force: true };
-        let provided = self.0.token(request).await.map_err(|error| {
+        let late = || {
+            let text = format!("the assertion callback gave nothing within {} s", PATIENCE.as_secs());
+            Error::new(ErrorCode::TokenProviderFailed, text).with_retryable(true)
+        };
+        let provided = tokio::time::timeout(PATIENCE, self.0.token(request)).await.map_err(|_| late())?;
+        let provided = provided.map_err(|error| {
             let text = format!("the assertion callback failed: {}", error.message());
             Error::new(ErrorCode::TokenProviderFailed, text)
                 .with_retryable(error.retryable())
@@ -67,13 +73,17 @@ impl AssertionCallback {
 }
 
 impl ClientCredential {
-    /// How many commands run to get it.
-    pub(crate) fn commands(&self) -> u32 {
+    /// How long it may take to get it; a request of our own takes `http_timeout`.
+    pub(crate) fn patience(&self, http_timeout: Duration) -> Duration {
         let runs = |source: &SecretSource| u32::from(matches!(source, SecretSource::Command(_)));
         match self {
-            Self::None | Self::Github(_) | Self::Callback(_) => 0,
-            Self::Secret(source) | Self::Assertion(source) => runs(source),
-            Self::Certificate(options) => runs(&options.source) + options.password.as_ref().map_or(0, runs),
+            Self::None => Duration::ZERO,
+            Self::Github(_) => http_timeout,
+            Self::Callback(_) => PATIENCE,
+            Self::Secret(source) | Self::Assertion(source) => PATIENCE * runs(source),
+            Self::Certificate(options) => {
+                PATIENCE * (runs(&options.source) + options.password.as_ref().map_or(0, runs))
+            }
         }
     }
 
@@ -364,6 +374,9 @@ impl BearerKey {
         }
     }
 }
+
+/// How long a program, or the host's function, may take.
+const PATIENCE: Duration = Duration::from_secs(30);
 
 #[cfg(test)]
 mod tests {

@@ -16,17 +16,38 @@ use zeroize::Zeroizing;
 use super::secret::Secret;
 use crate::error::{Error, Result};
 use crate::random;
-use crate::token::store::file::create_folder;
+use crate::token::store::file::{create_folder, holds_sealed};
 
-/// The key; one is made and kept there if there is none. Processes that begin together take turns by `lock`, a file.
+/// The key; one is made and kept there if there is none. Processes of a user that begin together take turns by `lock`,
+/// a file. `store` is what it is for.
 ///
 /// # Errors
 /// `config_invalid` if there is no keyring here, or it does not open.
-pub(super) fn key(lock: &Path) -> Result<Secret> {
-    let _turn = turn(lock)?;
+pub(super) fn key(lock: &Path, store: &Path) -> Result<Secret> {
+    // On a thread of its own: a program that ends early raises SIGPIPE in whoever writes to it.
+    std::thread::scope(|scope| scope.spawn(|| find(lock, store)).join())
+        .unwrap_or_else(|_| Err(trouble("could not be asked")))
+}
+
+fn find(lock: &Path, store: &Path) -> Result<Secret> {
+    let turn = turn(lock)?;
+    let found = find_in_turn(store);
+    // Closing alone would not do if a forked child has a copy of the descriptor.
+    let _ = turn.unlock();
+    found
+}
+
+fn find_in_turn(store: &Path) -> Result<Secret> {
     let keyring = Keyring::here()?;
     if let Some(found) = keyring.look()? {
         return Ok(found);
+    }
+    // An unlocking that somebody waved away looks like a keyring without a key; a new one would lock them all out.
+    if holds_sealed(store)? {
+        let text = format!("has no key, and {} is encrypted", store.display());
+        return Err(trouble(&text).with_hint(
+            "Unlock the keyring and try again. If the key is lost, move that file away and sign in anew.",
+        ));
     }
     let made = Secret::new(STANDARD.encode(random::bytes::<32>()?));
     keyring.keep(&made)?;
@@ -65,9 +86,10 @@ impl Keyring {
         let text = ran.said.trim_end_matches('\n');
         match (ran.good, text.is_empty()) {
             (true, false) => Ok(Some(Secret::new(text))),
-            // Both say so by a code, and without words if that is all.
-            _ if ran.complaint.is_empty() || ran.complaint.contains("could not be found") => Ok(None),
-            _ => Err(trouble(&format!("says: {}", ran.complaint))),
+            // secret-tool says so by its code alone.
+            _ if ran.complaint.is_empty() && ran.code == Some(1) => Ok(None),
+            _ if ran.complaint.contains("could not be found") => Ok(None),
+            _ => Err(ran.trouble()),
         }
     }
 
@@ -95,15 +117,26 @@ impl Keyring {
         }?;
         match ran.good {
             true => Ok(()),
-            false => Err(trouble(&format!("says: {}", ran.complaint))),
+            false => Err(ran.trouble()),
         }
     }
 }
 
 struct Ran {
     good: bool,
+    code: Option<i32>,
     said: Zeroizing<String>,
     complaint: String,
+}
+
+impl Ran {
+    fn trouble(&self) -> Error {
+        match (self.complaint.is_empty(), self.code) {
+            (false, _) => trouble(&format!("says: {}", self.complaint)),
+            (true, Some(code)) => trouble(&format!("fails with code {code}, and says nothing")),
+            (true, None) => trouble("was ended while it was asked"),
+        }
+    }
 }
 
 fn run(program: &str, words: &[&str], input: &[u8]) -> Result<Ran> {
@@ -123,11 +156,13 @@ fn run(program: &str, words: &[&str], input: &[u8]) -> Result<Ran> {
         match child.try_wait() {
             Ok(Some(status)) => break status,
             Ok(None) if Instant::now() < deadline => std::thread::sleep(Duration::from_millis(5)),
-            _ => {
+            Ok(None) => {
                 let _ = child.kill();
                 let _ = child.wait();
                 return Err(trouble("waits for somebody to unlock it"));
             }
+            // Where the host program ignores SIGCHLD.
+            Err(e) => return Err(trouble(&format!("cannot be waited for: {e}"))),
         }
     };
     // What they print is far smaller than a pipe holds.
@@ -141,7 +176,7 @@ fn run(program: &str, words: &[&str], input: &[u8]) -> Result<Ran> {
     }
     let complaint =
         complaint.trim().chars().map(|c| if c.is_control() { ' ' } else { c }).take(300).collect();
-    Ok(Ran { good: status.success(), said, complaint })
+    Ok(Ran { good: status.success(), code: status.code(), said, complaint })
 }
 
 /// One process at a time: two would each make a key.

@@ -1,7 +1,7 @@
 //! Options, checked and with the provider's preset applied: what the rest of the crate reads.
 
 use std::net::IpAddr;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::{Duration, SystemTime};
 
@@ -549,9 +549,8 @@ fn store(options: &Options, auth: Option<&AuthSettings>, around: &Surroundings) 
         Some(StoreOptions::File { path, key }) => Ok(StoreSettings::File(file(path)?, store_key(key)?)),
         Some(StoreOptions::Keyring { path }) => {
             let path = file(path)?;
-            let mut lock = path.clone().into_os_string();
-            lock.push(".keyring");
-            Ok(StoreSettings::File(path, Some(keyring::key(Path::new(&lock))?)))
+            let key = keyring::key(&default_store()?.with_file_name("keyring.lock"), &path)?;
+            Ok(StoreSettings::File(path, Some(key)))
         }
         Some(StoreOptions::Redis { url, key }) => {
             Ok(StoreSettings::Redis(redis_url("store.url", url)?, store_key(key)?))

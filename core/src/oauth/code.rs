@@ -20,6 +20,8 @@ pub(super) struct CodeFlow {
     pub(super) state: String,
     pub(super) verifier: Secret,
     pub(super) redirect_uri: String,
+    /// Who the service said it is, where it was asked.
+    pub(super) issuer: Option<String>,
 }
 
 /// Begins it: the URL to open, and a listener unless the application has a redirect URI of its own.
@@ -54,7 +56,8 @@ pub(super) fn begin(
             (format!("http://{host}:{}", listener.port()), Some(listener))
         }
     };
-    let flow = CodeFlow { state: random::token::<24>()?, verifier: pkce::verifier()?, redirect_uri };
+    let (state, verifier) = (random::token::<24>()?, pkce::verifier()?);
+    let flow = CodeFlow { state, verifier, redirect_uri, issuer: endpoints.issuer.clone() };
     let url = authorization_url(settings, auth, request, endpoint, &flow, challenge);
     Ok((flow, listener, url.into()))
 }
@@ -69,14 +72,9 @@ impl CodeFlow {
     ///
     /// # Errors
     /// What the page said instead; `login_invalid` for an answer of another service, or of none.
-    pub(super) fn form(
-        &self,
-        auth: &AuthSettings,
-        endpoints: &Endpoints,
-        parameters: &Parameters,
-    ) -> Result<Form> {
+    pub(super) fn form(&self, auth: &AuthSettings, parameters: &Parameters) -> Result<Form> {
         if parameters.iter().any(|(name, _)| name == "iss") {
-            check_issuer(auth, endpoints, one(parameters, "iss").unwrap_or_default())?;
+            check_issuer(auth, self.issuer.as_deref(), one(parameters, "iss").unwrap_or_default())?;
         }
         if let Some(error) = one(parameters, "error") {
             let description = one(parameters, "error_description").unwrap_or_default().to_owned();
@@ -151,12 +149,12 @@ fn merged(claims: Option<&str>, challenge: Option<&str>) -> Option<String> {
 }
 
 /// RFC 9207: an answer of another service is not for us. Nor is one that names several, or none.
-fn check_issuer(auth: &AuthSettings, endpoints: &Endpoints, issuer: &str) -> Result<()> {
-    let Some(endpoint) = &endpoints.authorization else { return Ok(()) };
-    let known = match (auth.family, &endpoints.issuer) {
+fn check_issuer(auth: &AuthSettings, known: Option<&str>, issuer: &str) -> Result<()> {
+    let known = match (auth.family, known.or(auth.endpoints.issuer.as_deref())) {
         (_, Some(known)) => issuer == known,
         (Family::Google, None) if issuer == "https://accounts.google.com" => true,
         (Family::Microsoft | Family::Google, None) => {
+            let Some(endpoint) = &auth.endpoints.authorization else { return Ok(()) };
             Url::parse(issuer).is_ok_and(|url| url.origin() == endpoint.origin())
         }
         // Others' issuers are not told apart from their endpoints by anything we know.

@@ -65,7 +65,12 @@ impl Pace {
             _ => {}
         }
         // Whatever is not the service's own verdict is an outage, and not the person's answer.
-        let passing = error.oauth().is_none() || error.code() == ErrorCode::TokenEndpointUnavailable;
+        let passing = match error.code() {
+            ErrorCode::TokenEndpointUnavailable => true,
+            // They are ours to put right, and stay until then.
+            ErrorCode::ConfigInvalid | ErrorCode::CertificateInvalid => false,
+            _ => error.oauth().is_none(),
+        };
         let asked = error.retry_after().unwrap_or_default();
         let slower = (self.next * 2).min(LONGEST.max(self.interval)).max(asked);
         passing.then_some(Self { next: slower, ..self })
@@ -155,7 +160,8 @@ mod tests {
         assert_eq!((pace.wait(), polls), (LONGEST, 20));
         assert_eq!(pace.after(&said("authorization_pending")), Some(five), "an outage is no reason for ever");
         assert!(five.after(&outage.with_retryable(false)).is_some(), "a captive portal's page is no answer");
-        for error in [said("authorization_declined"), said("expired_token")] {
+        let unreadable = Error::config("auth.client_secret", "cannot be read");
+        for error in [said("authorization_declined"), said("expired_token"), unreadable] {
             assert_eq!(five.after(&error), None, "{error}");
         }
     }

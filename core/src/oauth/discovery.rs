@@ -102,7 +102,14 @@ fn interpret(issuer: &Url, document: &Map<String, Value>) -> Result<Endpoints> {
         return Err(wrong(format!("is of another issuer, {said:?}")));
     }
     let endpoint = |name: &str| match text(name) {
-        Some(url) => parse_endpoint(name, url).map(Some).map_err(|error| wrong(error.message().to_owned())),
+        Some(url) => {
+            let url = parse_endpoint(name, url).map_err(|error| wrong(error.message().to_owned()))?;
+            // What it names is told secrets: somebody else's document does not send them to this machine.
+            match url.scheme() == "https" || issuer.scheme() == "http" {
+                true => Ok(Some(url)),
+                false => Err(wrong(format!("names a {name} without https"))),
+            }
+        }
         None => Ok(None),
     };
     let token = endpoint("token_endpoint")?;
@@ -154,6 +161,7 @@ mod tests {
         for (name, value, said) in [
             ("issuer", "https://evil.example", "another issuer"),
             ("token_endpoint", "http://id.example/t", "https"),
+            ("token_endpoint", "http://127.0.0.1:8080/t", "https"),
             ("token_endpoint", "", "no token_endpoint"),
             ("authorization_endpoint", "javascript:alert(1)", "https"),
         ] {

@@ -18,24 +18,40 @@ use crate::provider::Family;
 
 /// A form; its values may be secrets.
 #[derive(Clone, Default)]
-pub(crate) struct Form(Vec<(&'static str, Secret)>);
+pub(crate) struct Form(Vec<Field>);
+
+#[derive(Clone)]
+struct Field {
+    name: &'static str,
+    value: Secret,
+    /// What tells requests apart in its place, if the value is new each time.
+    alike: Option<String>,
+}
 
 impl Form {
     /// Adds a field.
     pub(crate) fn with(mut self, name: &'static str, value: impl Into<String>) -> Self {
-        self.0.push((name, Secret::new(value)));
+        self.0.push(Field { name, value: Secret::new(value), alike: None });
         self
     }
 
-    /// Names and values.
-    pub(crate) fn fields(&self) -> impl Iterator<Item = (&'static str, &str)> {
-        self.0.iter().map(|(name, value)| (*name, value.expose()))
+    /// Adds a field whose value is made anew for each request; `alike` is what makes two of them the same request.
+    pub(crate) fn with_fresh(mut self, name: &'static str, value: &Secret, alike: String) -> Self {
+        self.0.push(Field { name, value: value.clone(), alike: Some(alike) });
+        self
+    }
+
+    /// Names and what tells this request from others.
+    pub(crate) fn likeness(&self) -> impl Iterator<Item = (&'static str, &str)> {
+        self.0
+            .iter()
+            .map(|field| (field.name, field.alike.as_deref().unwrap_or_else(|| field.value.expose())))
     }
 
     /// As it goes over the wire: everything is percent-encoded.
     pub(crate) fn encode(&self) -> Zeroizing<String> {
         let mut out = form_urlencoded::Serializer::new(String::new());
-        for (name, value) in &self.0 {
+        for Field { name, value, .. } in &self.0 {
             out.append_pair(name, value.expose());
         }
         Zeroizing::new(out.finish())
@@ -44,9 +60,9 @@ impl Form {
     /// Takes out of a server's words whatever we sent in confidence.
     pub(crate) fn redact(&self, text: &str) -> String {
         let secret = |name: &str| CONFIDENTIAL.contains(&name);
-        self.0.iter().filter(|(name, value)| secret(name) && value.expose().len() >= 4).fold(
+        self.0.iter().filter(|field| secret(field.name) && field.value.expose().len() >= 4).fold(
             text.to_owned(),
-            |text, (name, value)| match text.contains(value.expose()) {
+            |text, Field { name, value, .. }| match text.contains(value.expose()) {
                 true => text.replace(value.expose(), &format!("[{name}]")),
                 false => text,
             },
@@ -205,9 +221,14 @@ pub(crate) async fn jwt_bearer(settings: &Settings, auth: &AuthSettings) -> Resu
         ));
     };
     let assertion = assertion::bearer(&bearer, subject, &auth.scopes, url.as_str(), SystemTime::now())?;
-    let form = Form::default()
-        .with("grant_type", "urn:ietf:params:oauth:grant-type:jwt-bearer")
-        .with("assertion", assertion.expose());
+    // Its header names the key.
+    let header = assertion.expose().split('.').next().unwrap_or_default();
+    let alike = format!("{header} {} {subject} {}", bearer.issuer, auth.scopes.join(" "));
+    let form = Form::default().with("grant_type", "urn:ietf:params:oauth:grant-type:jwt-bearer").with_fresh(
+        "assertion",
+        &assertion,
+        alike,
+    );
     endpoint::request_token(settings, auth, Asked::App, url, &form).await
 }
 
@@ -219,9 +240,11 @@ async fn sign(
     proof: &Proof,
     audience: &str,
 ) -> Result<Form> {
-    let assertion = match (proof, &auth.credential) {
-        (Proof::Secret(secret), _) => return Ok(form.with("client_secret", secret.expose())),
-        (Proof::Assertion(token), _) => token.clone(),
+    const KIND: &str = "urn:ietf:params:oauth:client-assertion-type:jwt-bearer";
+    let kind = |form: Form| form.with("client_assertion_type", KIND);
+    match (proof, &auth.credential) {
+        (Proof::Secret(secret), _) => Ok(form.with("client_secret", secret.expose())),
+        (Proof::Assertion(token), _) => Ok(kind(form).with("client_assertion", token.expose())),
         (Proof::Certificate(octets, password), ClientCredential::Certificate(options)) => {
             let send_chain = options.send_chain;
             let (options, octets, password) = (options.clone(), octets.clone(), password.clone());
@@ -232,13 +255,14 @@ async fn sign(
             let certificate = opening.await.map_err(|_| {
                 Error::new(ErrorCode::Internal, "the certificate was not opened: the program is ending")
             })??;
-            assertion::client(&certificate, &auth.client_id, audience, send_chain, SystemTime::now())?
+            let now = SystemTime::now();
+            let assertion = assertion::client(&certificate, &auth.client_id, audience, send_chain, now)?;
+            // Its header names the certificate.
+            let header = assertion.expose().split('.').next().unwrap_or_default().to_owned();
+            Ok(kind(form).with_fresh("client_assertion", &assertion, header))
         }
-        (Proof::Certificate(..), _) => return Ok(form),
-    };
-    Ok(form
-        .with("client_assertion_type", "urn:ietf:params:oauth:client-assertion-type:jwt-bearer")
-        .with("client_assertion", assertion.expose()))
+        (Proof::Certificate(..), _) => Ok(form),
+    }
 }
 
 #[cfg(test)]

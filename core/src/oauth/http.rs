@@ -11,7 +11,6 @@ use std::time::{Duration, SystemTime};
 use percent_encoding::{NON_ALPHANUMERIC, utf8_percent_encode};
 use reqwest::header::{ACCEPT, CONTENT_TYPE, HeaderMap, LOCATION, RETRY_AFTER, WWW_AUTHENTICATE};
 use rustls::ClientConfig;
-use tokio::sync::Semaphore;
 use url::Url;
 use zeroize::Zeroizing;
 
@@ -21,21 +20,9 @@ use crate::net::pinned::Thumbprint;
 use crate::net::tls;
 use crate::process::process;
 
-/// Clients by their settings, the latest last; and turns, so that ten thousand accounts that start together are a
-/// queue and no storm.
-pub(crate) struct HttpClients {
-    known: Mutex<VecDeque<(Key, reqwest::Client)>>,
-    turns: Semaphore,
-}
-
-impl Default for HttpClients {
-    fn default() -> Self {
-        Self { known: Mutex::default(), turns: Semaphore::new(AT_ONCE) }
-    }
-}
-
-/// Requests at once.
-const AT_ONCE: usize = 32;
+/// Clients by their settings, the latest last.
+#[derive(Default)]
+pub(crate) struct HttpClients(Mutex<VecDeque<(Key, reqwest::Client)>>);
 
 /// What makes a client. TLS configurations are interned, so identity is equality.
 struct Key {
@@ -76,8 +63,6 @@ pub(crate) async fn post_form(
     request_id: Option<&str>,
 ) -> Result<Answer> {
     let client = outside(settings, url)?;
-    // It is never closed.
-    let _turn = process().http.turns.acquire().await;
     let mut request = client
         .post(url.clone())
         .header(CONTENT_TYPE, "application/x-www-form-urlencoded")
@@ -99,7 +84,6 @@ pub(crate) async fn get_outside(
     headers: &[(&'static str, Secret)],
 ) -> Result<Answer> {
     let client = outside(settings, url)?;
-    let _turn = process().http.turns.acquire().await;
     let mut request = client.get(url.clone()).header(ACCEPT, "application/json");
     for (name, value) in headers {
         request = request.header(*name, value.expose());
@@ -175,7 +159,7 @@ impl HttpClients {
         proxy: &HttpProxy,
     ) -> Result<reqwest::Client> {
         let runtime = tokio::runtime::Handle::current().id();
-        let mut clients = self.known.lock().unwrap_or_else(|poisoned| poisoned.into_inner());
+        let mut clients = self.0.lock().unwrap_or_else(|poisoned| poisoned.into_inner());
         let known = clients.iter().find(|(k, _)| {
             Arc::ptr_eq(&k.tls, &tls) && k.timeout == timeout && k.proxy == *proxy && k.runtime == runtime
         });

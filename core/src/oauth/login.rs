@@ -154,8 +154,9 @@ impl Login {
         let now = SystemTime::now();
         let saved = saved::open(text, auth, source.shared.settings.store.key(), now)?;
         let way = match saved.way {
-            SavedWay::AuthorizationCode { state, verifier, redirect_uri } => {
-                Way::Redirect { flow: CodeFlow { state, verifier: Secret::new(verifier), redirect_uri } }
+            SavedWay::AuthorizationCode { state, verifier, redirect_uri, issuer } => {
+                let verifier = Secret::new(verifier);
+                Way::Redirect { flow: CodeFlow { state, verifier, redirect_uri, issuer } }
             }
             SavedWay::DeviceCode { device_code, user_code, interval_ms } => Way::Device {
                 device_code: Secret::new(device_code),
@@ -280,17 +281,12 @@ impl Login {
         if SystemTime::now() >= self.inner.expires_at {
             return Err(expired());
         }
-        let form = self.inner.form(flow, &parameters).await;
-        self.use_up().await?;
-        let form = match form {
-            Ok(form) => form,
-            Err(error) => return self.inner.settle(Err(error)),
-        };
+        let form = self.inner.form(flow, &parameters);
         tokio::select! {
             biased;
             () = self.inner.cancel.cancelled() => Err(Cancel::error()),
             () = call.cancel.cancelled() => Err(Cancel::error()),
-            account = Inner::exchange_beside(&self.inner, form) => account,
+            account = Inner::redeem(&self.inner, form) => account,
             () = elapse(call.timeout) => Err(too_late(call.timeout)),
         }
     }
@@ -317,6 +313,7 @@ impl Login {
                 state: flow.state.clone(),
                 verifier: flow.verifier.expose().to_owned(),
                 redirect_uri: flow.redirect_uri.clone(),
+                issuer: flow.issuer.clone(),
             },
             Way::Device { device_code, user_code, pace } => SavedWay::DeviceCode {
                 device_code: device_code.expose().to_owned(),
@@ -372,22 +369,6 @@ impl Login {
         }
     }
 
-    /// A sign-in's answer counts once: in this process, and in those that share a store that can tell. (Elsewhere
-    /// the service sees to it: a code can be redeemed once.)
-    async fn use_up(&self) -> Result<()> {
-        let (id, now) = (self.id(), millis(SystemTime::now()));
-        let until = millis(self.inner.expires_at);
-        let shared = &self.inner.source.shared;
-        let mut first = process().logins.finish(&id, now, until);
-        if first {
-            first = shared.mark_finished(&id, now, until).await.inspect_err(|_| {
-                // It may be tried again.
-                process().logins.forget(&id);
-            })?;
-        }
-        if first { Ok(()) } else { Err(invalid("this sign-in was finished already")) }
-    }
-
     fn id(&self) -> String {
         self.inner.id()
     }
@@ -425,11 +406,13 @@ impl Work {
                 match heard {
                     // From here on it is finished, whoever still waits.
                     Ok((parameters, browser)) => {
-                        let account = match inner.form(flow, &parameters).await {
+                        let account = match inner.form(flow, &parameters) {
                             Ok(form) => inner.exchange(form).await,
-                            Err(error) => inner.settle(Err(error)),
+                            Err(error) => Err(error),
                         };
-                        show(browser, &account).await;
+                        // The program may end as soon as it knows.
+                        let _ = tokio::time::timeout(PAGE_TIME, show(browser, &account)).await;
+                        drop(inner.settle(account));
                     }
                     Err(error) => drop(inner.settle(Err(error))),
                 }
@@ -458,11 +441,8 @@ async fn hear(listener: Option<Result<Listener>>, flow: &CodeFlow) -> Result<(Pa
 
 impl Inner {
     /// What redeems the answer.
-    async fn form(&self, flow: &CodeFlow, parameters: &Parameters) -> Result<Form> {
-        let shared = &self.source.shared;
-        let auth = shared.auth()?;
-        let endpoints = discovery::endpoints(&shared.settings, auth).await?;
-        flow.form(auth, &endpoints, parameters)
+    fn form(&self, flow: &CodeFlow, parameters: &Parameters) -> Result<Form> {
+        flow.form(self.source.shared.auth()?, parameters)
     }
 
     /// One poll (RFC 8628 §3.5); nothing, if it goes on.
@@ -493,35 +473,53 @@ impl Inner {
         }
     }
 
-    /// Redeems the code in a task of its own: a caller who gives up now would lose a sign-in that the
-    /// person has finished.
-    async fn exchange_beside(inner: &Arc<Self>, form: Form) -> Result<Account> {
+    /// Uses the answer up and redeems it, in a task of its own: a caller who gives up now would lose a sign-in that
+    /// the person has finished.
+    async fn redeem(inner: &Arc<Self>, form: Result<Form>) -> Result<Account> {
         let this = inner.clone();
-        let task = tokio::spawn(async move { this.exchange(form).await });
+        let task = tokio::spawn(async move {
+            this.use_up().await?;
+            let account = match form {
+                Ok(form) => this.exchange(form).await,
+                Err(error) => Err(error),
+            };
+            this.settle(account)
+        });
         task.await.unwrap_or_else(|_| Err(Cancel::error()))
+    }
+
+    /// A sign-in's answer counts once: in this process, and in those that share a store that can tell. (Elsewhere
+    /// the service sees to it: a code can be redeemed once.)
+    async fn use_up(&self) -> Result<()> {
+        let (id, now) = (self.id(), millis(SystemTime::now()));
+        let until = millis(self.expires_at);
+        let shared = &self.source.shared;
+        let mut first = process().logins.finish(&id, now, until);
+        if first {
+            first = shared.mark_finished(&id, now, until).await.inspect_err(|_| {
+                // It may be tried again.
+                process().logins.forget(&id);
+            })?;
+        }
+        if first { Ok(()) } else { Err(invalid("this sign-in was finished already")) }
     }
 
     async fn exchange(&self, form: Form) -> Result<Account> {
         let shared = &self.source.shared;
         let mut tries = 0;
-        let account = loop {
+        loop {
             tries += 1;
-            let auth = match shared.auth() {
-                Ok(auth) => auth,
-                Err(error) => break Err(error),
-            };
-            match grants::submit(&shared.settings, auth, Asked::Code, form.clone()).await {
-                Ok(answer) => break shared.adopt(answer).await,
+            match grants::submit(&shared.settings, shared.auth()?, Asked::Code, form.clone()).await {
+                Ok(answer) => return shared.adopt(answer).await,
                 // The code may still be good, and the person has done their part.
                 Err(error) if error.retryable() && tries < EXCHANGES => {
                     let asked = error.retry_after().unwrap_or_default().min(LONGEST_PAUSE);
                     let pause = shared.settings.base_delay.min(LONGEST_PAUSE).max(asked);
                     tokio::time::sleep(pause).await;
                 }
-                Err(error) => break Err(error),
+                Err(error) => return Err(error),
             }
-        };
-        self.settle(account)
+        }
     }
 
     /// Remembers the outcome for all who wait, and closes the port.
@@ -579,6 +577,9 @@ fn method(settings: &Settings, auth: &AuthSettings, asked: Option<&str>) -> Resu
         None => Ok(method),
     }
 }
+
+/// A browser that does not take its page does not hold up the program.
+const PAGE_TIME: Duration = Duration::from_secs(2);
 
 const EXCHANGES: u32 = 3;
 const LONGEST_PAUSE: Duration = Duration::from_secs(10);

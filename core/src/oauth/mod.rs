@@ -25,3 +25,4 @@ pub(crate) mod saved;
 pub(crate) mod testing;
 #[cfg(test)]
 mod tests;
+pub(crate) mod turns;

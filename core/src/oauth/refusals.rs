@@ -80,7 +80,7 @@ impl Refusals {
     }
 }
 
-/// What tells requests apart: the proof by its header alone, since its rest is new each time.
+/// What tells requests apart.
 pub(crate) fn fingerprint(url: &Url, form: &Form) -> Fingerprint {
     let mut context = Context::new(&SHA256);
     let mut add = |text: &str| {
@@ -88,10 +88,9 @@ pub(crate) fn fingerprint(url: &Url, form: &Form) -> Fingerprint {
         context.update(text.as_bytes());
     };
     add(url.as_str());
-    for (name, value) in form.fields() {
-        let fresh = matches!(name, "client_assertion" | "assertion");
+    for (name, likeness) in form.likeness() {
         add(name);
-        add(value.split('.').next().filter(|_| fresh).unwrap_or(value));
+        add(likeness);
     }
     let digest = context.finish();
     let mut out = [0; 32];
@@ -112,6 +111,7 @@ const MOST: usize = 1024;
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::config::Secret;
     use crate::error::OAuthDetail;
 
     fn refusal(code: u64) -> Error {
@@ -179,11 +179,15 @@ mod tests {
     fn requests_differ_by_what_they_ask_and_not_by_the_time() {
         let url = Url::parse("https://login.example/token").unwrap();
         let form = |assertion: &str, scope: &str| {
-            Form::default().with("client_assertion", assertion).with("scope", scope)
+            let alike = assertion.split('.').next().unwrap().to_owned();
+            Form::default().with_fresh("assertion", &Secret::new(assertion), alike).with("scope", scope)
         };
         let first = fingerprint(&url, &form("head.one.x", "s"));
         assert_eq!(first, fingerprint(&url, &form("head.two.y", "s")));
         assert_ne!(first, fingerprint(&url, &form("other.one.x", "s")));
         assert_ne!(first, fingerprint(&url, &form("head.one.x", "t")));
+        // One that was read in is another when it was renewed.
+        let given = |assertion: &str| fingerprint(&url, &Form::default().with("client_assertion", assertion));
+        assert_ne!(given("head.one.x"), given("head.two.y"));
     }
 }

@@ -39,8 +39,18 @@ pub(crate) struct Saved {
 #[derive(Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub(crate) enum SavedWay {
-    AuthorizationCode { state: String, verifier: String, redirect_uri: String },
-    DeviceCode { device_code: String, user_code: String, interval_ms: u64 },
+    AuthorizationCode {
+        state: String,
+        verifier: String,
+        redirect_uri: String,
+        #[serde(default)]
+        issuer: Option<String>,
+    },
+    DeviceCode {
+        device_code: String,
+        user_code: String,
+        interval_ms: u64,
+    },
 }
 
 /// As text, sealed if there is a key.

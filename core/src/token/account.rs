@@ -6,7 +6,7 @@ use std::time::SystemTime;
 use ring::digest::{SHA256, digest};
 
 use super::Account;
-use super::entry::{Entry, StoredAccount};
+use super::entry::{Entry, StoredAccount, millis};
 use super::freshness::Now;
 use super::import;
 use super::source::Shared;
@@ -63,6 +63,7 @@ impl Shared {
         let key = Key::new(auth, &account.username);
         let mut entry = blank.renewed(&answer, &auth.scopes, now.wall);
         entry.account = Some(StoredAccount::new(&account));
+        entry.signed_in_at = millis(now.wall);
         if entry.refresh_token.is_none() {
             self.host.events.emit(|| {
                 Event::new("warning").with("code", "no_refresh_token").with(
@@ -98,13 +99,18 @@ impl Shared {
             Err(error) => return Err(error),
         };
         // Only a sign-in of our own is ended at the service: another's token may serve others.
-        let refresh_token = match &key {
-            Some(key) if auth.grant.is_interactive() => {
+        let unsaved = self.state().lock().unsaved.clone();
+        let refresh_token = match (&key, unsaved) {
+            _ if !auth.grant.is_interactive() => None,
+            (Some(key), Some(unsaved)) if unsaved.key == *key => unsaved.entry.refresh_token,
+            (Some(key), _) => {
                 let stored = self.store()?.load(key).await.ok().flatten();
                 stored.and_then(|stored| stored.entry.refresh_token)
             }
-            _ => None,
+            (None, _) => None,
         };
+        // What is to be saved beside is not saved any more.
+        self.state().lock().unsaved = None;
         let removed = match &key {
             Some(key) => self.put(key, None).await,
             None => Ok(()),

@@ -20,6 +20,9 @@ pub(crate) struct Entry {
     access_token: Option<Secret>,
     #[serde(default)]
     acquired_at: u64,
+    /// When the person signed in.
+    #[serde(default)]
+    pub(crate) signed_in_at: u64,
     #[serde(default)]
     expires_at: Option<u64>,
     #[serde(default)]
@@ -89,6 +92,7 @@ impl Entry {
             refresh_token: answer.refresh_token.clone().or_else(|| self.refresh_token.clone()),
             access_token: Some(answer.access_token.clone()),
             acquired_at: millis(now),
+            signed_in_at: self.signed_in_at,
             expires_at: Some(millis(now + answer.expires_in)),
             refresh_at: answer.refresh_in.map(|after| millis(now + after)),
             scopes: answer.scopes.clone().unwrap_or_else(|| asked.to_vec()),
@@ -100,9 +104,9 @@ impl Entry {
         }
     }
 
-    /// Whether the other one came later.
+    /// Whether the other one is of a later sign-in.
     pub(crate) fn is_older_than(&self, other: &Self) -> bool {
-        self.acquired_at < other.acquired_at
+        self.signed_in_at < other.signed_in_at
     }
 
     /// Its access token with its times; the age counts by the wall clock up to now.

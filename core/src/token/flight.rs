@@ -19,14 +19,17 @@ use crate::config::{AuthSettings, GrantKind, Secret};
 use crate::error::{Error, ErrorCode, Result};
 use crate::event::Event;
 use crate::host::{ProvidedToken, TokenRequest};
+use crate::oauth::discovery;
 use crate::oauth::endpoint::TokenAnswer;
 use crate::oauth::grants;
 use crate::oauth::hints::Asked;
 use crate::oauth::http::RETRY_AFTER_CAP;
 use crate::oauth::{claims, command, managed};
+use crate::process::process;
 use crate::random;
 
 /// What a refresh was started for.
+#[derive(Clone)]
 pub(crate) struct Order {
     /// Its number.
     pub(crate) id: u64,
@@ -47,15 +50,23 @@ pub(crate) fn start(shared: Arc<Shared>, order: Order) -> watch::Receiver<Option
     tokio::spawn(async move {
         let mut run = Run {
             shared: &shared,
-            order,
+            order: order.clone(),
             owner: random::hex().unwrap_or_default(),
             renewed: None,
             ends: None,
         };
-        let outcome = tokio::time::timeout(LONGEST, run.refresh()).await.unwrap_or_else(|_| {
-            Err(Error::new(ErrorCode::TokenEndpointUnavailable, "the refresh took too long"))
-        });
-        let _ = tx.send(Some(run.land(outcome)));
+        let mut refresh = Box::pin(run.refresh());
+        let in_time = tokio::time::timeout(LONGEST, &mut refresh).await;
+        if let Ok(outcome) = in_time {
+            drop(refresh);
+            let _ = tx.send(Some(run.land(outcome)));
+            return;
+        }
+        // It may have been posted: what was rotated is kept all the same, for whoever asks next.
+        let late = Run { shared: &shared, order, owner: String::new(), renewed: None, ends: None };
+        let error = Error::new(ErrorCode::TokenEndpointUnavailable, "the refresh took too long");
+        let _ = tx.send(Some(late.land(Err(error))));
+        let _ = tokio::time::timeout(LONGEST, refresh).await;
     });
     rx
 }
@@ -182,10 +193,14 @@ impl Run<'_> {
         let mut tries = 0;
         let answer = loop {
             let asked = match auth.grant {
-                GrantKind::JwtBearer => grants::jwt_bearer(&shared.settings, auth).await,
+                GrantKind::JwtBearer => {
+                    let _turn = process().turns.take(auth).await;
+                    grants::jwt_bearer(&shared.settings, auth).await
+                }
                 GrantKind::ManagedIdentity => managed::token(&shared.settings, auth).await,
                 _ => {
                     let form = grants::client_credentials(auth);
+                    let _turn = process().turns.take(auth).await;
                     grants::submit(&shared.settings, auth, Asked::App, form).await
                 }
             };
@@ -304,7 +319,7 @@ impl Run<'_> {
             GrantKind::RefreshToken => Some(shared.seed(auth).await?),
             _ => None,
         };
-        let (mut tries, mut raced) = (0, false);
+        let (mut tries, mut raced, mut turn) = (0, false, None);
         // Each round waits, loses a race or posts; others' claims end by themselves.
         for _ in 0..ROUNDS {
             let (mut entry, version) = self.stored(auth, &key, seed.as_ref()).await?;
@@ -313,6 +328,7 @@ impl Run<'_> {
                 return Ok(held);
             }
             if entry.claimed_by_another(&self.owner, SystemTime::now()) {
+                turn = None;
                 tokio::time::sleep(Duration::from_millis(50).mul_f64(1.0 + 2.0 * random::unit())).await;
                 continue;
             }
@@ -320,10 +336,19 @@ impl Run<'_> {
             if let Some(error) = self.refused_lately(&sent) {
                 return Err(error);
             }
-            // Commands that bring the application's secret run within the claim too, and all of it happens twice if
-            // the secret changed meanwhile.
-            let reading = COMMAND_TIME * auth.credential.commands();
-            let until = SystemTime::now() + 2 * (shared.settings.http_timeout + reading) + CLAIM_MARGIN;
+            if turn.is_none() {
+                // All that may take long comes before the claim; meanwhile somebody else may have refreshed it.
+                if let Err(error) = discovery::endpoints(&shared.settings, auth).await {
+                    self.pause(&mut tries, error).await?;
+                    continue;
+                }
+                turn = Some(process().turns.take(auth).await);
+                continue;
+            }
+            // What brings the application's secret runs within the claim too, and all of it happens twice if the
+            // secret changed meanwhile.
+            let request = shared.settings.http_timeout;
+            let until = SystemTime::now() + 2 * (request + auth.credential.patience(request)) + CLAIM_MARGIN;
             entry.refreshing = Some(Claim { owner: self.owner.clone(), until: entry::millis(until) });
             if !shared.store()?.save(&key, Some(&entry), version).await? {
                 continue;
@@ -340,6 +365,7 @@ impl Run<'_> {
                     let challenge = error.oauth().and_then(|detail| detail.claims.clone());
                     let now_stored = self.release(&key, challenge).await?;
                     if error.code() == ErrorCode::TokenEndpointUnavailable {
+                        turn = None;
                         self.pause(&mut tries, error).await?;
                         continue;
                     }
@@ -445,8 +471,11 @@ impl Run<'_> {
             match saved {
                 Ok(true) => {
                     let mut inner = shared.state().lock();
-                    inner.unsaved = None;
-                    inner.dead = None;
+                    // A later sign-in's own is not ours to drop.
+                    if inner.generation == self.order.generation {
+                        inner.unsaved = None;
+                        inner.dead = None;
+                    }
                     return Ok(true);
                 }
                 Ok(false) => {}
@@ -570,9 +599,6 @@ const NOTICE: Duration = Duration::from_secs(3 * 24 * 3600);
 
 /// A claim outlasts its request by this.
 const CLAIM_MARGIN: Duration = Duration::from_secs(10);
-
-/// What `SecretSource` gives a command.
-const COMMAND_TIME: Duration = Duration::from_secs(30);
 
 /// A refused refresh token is not posted again for so long.
 const DEAD_TIME: Duration = Duration::from_secs(60);

@@ -208,7 +208,10 @@ impl TokenSource {
     /// `store_failed`; `config_invalid` if several accounts are stored and none is named.
     pub async fn logout(&self) -> Result<()> {
         self.shared.open()?;
-        self.shared.sign_out().await
+        let shared = self.shared.clone();
+        // A task of its own: begun, it ends in all places.
+        let task = tokio::spawn(async move { shared.sign_out().await });
+        task.await.unwrap_or_else(|_| Err(Cancel::error()))
     }
 
     /// Who is signed in, for delegated grants.

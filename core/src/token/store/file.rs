@@ -143,6 +143,11 @@ impl Content {
     }
 }
 
+/// Whether there are entries in it that nobody can read without their key.
+pub(crate) fn holds_sealed(path: &Path) -> Result<bool> {
+    Ok(read(path)?.entries.values().any(|slot| slot.entry.get("sealed").is_some()))
+}
+
 async fn blocking<T: Send + 'static>(op: impl FnOnce() -> Result<T> + Send + 'static) -> Result<T> {
     match tokio::task::spawn_blocking(op).await {
         Ok(result) => result,
@@ -204,6 +209,15 @@ fn write(path: &Path, content: &Content) -> Result<()> {
     let text = serde_json::to_vec(content)
         .map(Zeroizing::new)
         .map_err(|e| Error::new(ErrorCode::Internal, format!("the token file cannot be written: {e}")))?;
+    if text.len() as u64 >= CONTENT_CAP {
+        return Err(Error::new(
+            ErrorCode::StoreFailed,
+            format!("{} would grow beyond {} MiB", path.display(), CONTENT_CAP >> 20),
+        )
+        .with_hint(
+            "It is read and written whole: keep so many accounts in Redis, or in a store of your own.",
+        ));
+    }
     let _ = fs::remove_file(&temporary);
     let written = private().write(true).create_new(true).open(&temporary).and_then(|mut file| {
         file.write_all(&text)?;

@@ -93,6 +93,7 @@ impl Store<'_> {
 
 /// What an entry is kept under.
 #[derive(Clone, Debug, PartialEq, Eq)]
+#[cfg_attr(test, derive(Default))]
 pub(crate) struct Key {
     authority: String,
     client_id: String,
