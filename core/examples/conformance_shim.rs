@@ -89,7 +89,9 @@ impl Shim {
                 json!({})
             }
             "verify" => {
-                let request = VerifyRequest { send_to: text("send_to"), ..VerifyRequest::default() };
+                let always_report = request["report"] == true;
+                let request =
+                    VerifyRequest { send_to: text("send_to"), always_report, ..VerifyRequest::default() };
                 let report = mailer.verify(request).await?;
                 json!({"ok": report.ok, "text": report.to_string()})
             }

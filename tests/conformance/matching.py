@@ -30,7 +30,17 @@ def _matches(pattern: str, seen: Any) -> bool:
     if pattern.startswith("!~"):
         return pattern[2:].lower() not in str(seen).lower()
     if pattern.startswith("~"):
-        return seen is not None and pattern[1:].lower() in str(seen).lower()
+        return seen is not None and _in_order(pattern[1:].lower().split(" … "), str(seen).lower())
     if pattern.startswith("#"):
         return isinstance(seen, list) and len(seen) == int(pattern[1:])
     return bool(pattern == seen)
+
+
+def _in_order(parts: list[str], text: str) -> bool:
+    at = 0
+    for part in parts:
+        at = text.find(part, at)
+        if at < 0:
+            return False
+        at += len(part)
+    return True

@@ -158,6 +158,11 @@ impl GrantKind {
         matches!(self, Self::AuthorizationCode | Self::DeviceCode)
     }
 
+    /// Whether the token comes from a sign-in service's token endpoint.
+    pub(crate) fn asks_service(self) -> bool {
+        matches!(self, Self::ClientCredentials | Self::JwtBearer) || self.is_delegated()
+    }
+
     /// Whether the token stands for a person rather than for the application.
     pub fn is_delegated(self) -> bool {
         self.is_interactive() || self == Self::RefreshToken

@@ -1,13 +1,13 @@
 //! `verify`: walks the chain from the name to MAIL FROM, and says for each link what to do.
 
-use std::time::Duration;
+use std::time::{Duration, SystemTime};
 
-use serde_json::{Map, Value};
 use tokio::time::Instant;
 
 use super::Mailer;
 use crate::call::Call;
-use crate::doctor::{Finding, Report, Status};
+use crate::doctor::claims::Claims;
+use crate::doctor::{Finding, Report, Seen, Status};
 use crate::error::{Error, ErrorCode, Result};
 use crate::instant;
 use crate::message::Message;
@@ -46,16 +46,18 @@ impl Mailer {
 
     async fn walk(&self, walk: &mut Walk, request: &VerifyRequest) {
         let Some(route) = self.route() else {
-            walk.ok("memory", "messages are kept in memory and sent nowhere".into());
-            return;
+            let seen = Seen::from("messages are kept in memory and sent nowhere".to_owned());
+            return walk.link("memory", Ok(seen));
         };
         let timeout = request.call.timeout.or(self.settings().timeout).unwrap_or(VERIFY_TIME);
         let deadline = Instant::now() + timeout;
         let sender = self.sender().map(|sender| sender.address).unwrap_or_default();
+        let began = Instant::now();
         let token = match self.tokens() {
             Ok(tokens) => tokens.get(GetToken { call: request.call.clone(), ..GetToken::default() }).await,
             Err(error) => Err(error),
         };
+        let took = began.elapsed();
         let links = smtp::probe(&route, &sender, deadline, &request.call.cancel).await;
         let mut links = links.into_iter().peekable();
         while let Some(link) = links.next_if(|link| !["auth", "mail_from"].contains(&link.name)) {
@@ -63,15 +65,17 @@ impl Mailer {
         }
         match &token {
             Ok(token) => {
-                walk.ok("token", seen_of(token));
-                self.judge(walk, token);
+                walk.link("token", Ok(self.acquired(token, took)));
+                walk.link("claims", self.judge(token));
             }
             Err(error) => walk.link("token", Err(error.clone())),
         }
         for name in ["auth", "mail_from"] {
             match links.next_if(|link| link.name == name) {
-                Some(link) => walk.link(name, link.seen),
-                None => walk.skipped(name),
+                Some(link) if token.is_ok() => {
+                    walk.link(name, self.told_by_claims(link.seen, token.as_ref().ok()));
+                }
+                _ => walk.skipped(name),
             }
         }
         match &request.send_to {
@@ -90,34 +94,64 @@ impl Mailer {
         }
     }
 
-    /// Reads the token's own claims against what the provider wants of them.
-    fn judge(&self, walk: &mut Walk, token: &AccessToken) {
+    /// Which grant brought it, from where, and how long that took.
+    fn acquired(&self, token: &AccessToken, took: Duration) -> Seen {
         let settings = self.settings();
-        let Some(claims) = token.claims() else {
-            return walk.ok("claims", format!("the token is opaque; granted: {}", token.scopes().join(" ")));
+        let Some(auth) = &settings.auth else { return Seen::default() };
+        let from = auth.endpoints.token.as_ref().and_then(|url| url.host_str());
+        let from = match from.filter(|_| auth.grant.asks_service()) {
+            Some(host) => format!("{} at {host}", auth.grant.as_str()),
+            None => auth.grant.as_str().to_owned(),
         };
-        if settings.preset.family != Family::Microsoft {
-            return walk.ok("claims", "the token is a JWT; this provider's claims are its own".into());
-        }
-        match wrong_claim(&claims, settings.username.as_deref()) {
-            None if lacks_role(&claims) => walk.findings.push(Finding {
-                link: "claims",
-                status: Status::Warning,
-                seen: seen_claims(&claims),
-                means: "the token has no role SMTP.SendAsApp: right only if Exchange itself gives the application \
-                        the role Application SMTP.SendAsApp"
-                    .into(),
-                cure: "If AUTH fails, assign that Exchange role, or add the application permission SMTP.SendAsApp \
-                       of Office 365 Exchange Online and grant admin consent."
-                    .into(),
-                code: None,
-            }),
-            None => walk.ok("claims", seen_claims(&claims)),
-            Some((message, hint)) => {
-                let error = Error::new(ErrorCode::AuthRejected, message).with_hint(hint);
-                walk.link("claims", Err(error));
+        let until = match token.expires_at() {
+            Some(at) => format!("good until {}", instant::to_rfc3339(at)),
+            None => "without a known end".into(),
+        };
+        Seen::from(format!("{from}: a token {until}, in {:.1} s", took.as_secs_f64()))
+    }
+
+    /// Reads the token's own claims against what the provider wants of them.
+    fn judge(&self, token: &AccessToken) -> Result<Seen> {
+        let settings = self.settings();
+        let family = settings.preset.family;
+        match token.claims() {
+            Some(claims) if family == Family::Microsoft => {
+                Claims(&claims).for_exchange(settings.username.as_deref(), SystemTime::now())
+            }
+            Some(_) => Ok(Seen::from("the token is a JWT; this provider's claims are its own".to_owned())),
+            None => {
+                let granted = token.scopes().join(" ");
+                let wanted = match family {
+                    Family::Google => "https://mail.google.com/",
+                    Family::Microsoft => "SMTP.Send",
+                    Family::Plain => "",
+                };
+                if granted.is_empty() || granted.contains(wanted) {
+                    return Ok(Seen::from(format!("the token is opaque; granted: {granted}")));
+                }
+                let what = format!("the token was granted {granted}, and not {wanted}");
+                Err(Error::new(ErrorCode::AuthRejected, what).with_hint(format!(
+                    "Ask for {wanted} (leave auth.scopes out), sign in again, and leave its box ticked on the consent page."
+                )))
             }
         }
+    }
+
+    /// Of a refused token whose claims are right, what is left to look at.
+    fn told_by_claims(&self, seen: Result<Seen>, token: Option<&AccessToken>) -> Result<Seen> {
+        let settings = self.settings();
+        seen.map_err(|error| match (token.and_then(AccessToken::claims), &settings.username) {
+            (Some(claims), Some(mailbox))
+                if error.code() == ErrorCode::AuthRejected && settings.preset.family == Family::Microsoft =>
+            {
+                let claims = Claims(&claims);
+                match claims.for_exchange(Some(mailbox), SystemTime::now()) {
+                    Ok(_) => error.with_hint(claims.refused_by_exchange(mailbox)),
+                    Err(_) => error,
+                }
+            }
+            _ => error,
+        })
     }
 
     async fn send_one(&self, walk: &mut Walk, to: &str, request: &VerifyRequest) {
@@ -134,7 +168,7 @@ impl Mailer {
             Ok(message) => self.send(&message, request.call.clone()).await,
             Err(error) => Err(error),
         };
-        walk.link("message", sent.map(|receipt| format!("accepted: {}", receipt.reply)));
+        walk.link("message", sent.map(|receipt| Seen::from(format!("accepted: {}", receipt.reply))));
     }
 }
 
@@ -145,17 +179,6 @@ struct Walk {
 }
 
 impl Walk {
-    fn ok(&mut self, link: &'static str, seen: String) {
-        self.findings.push(Finding {
-            link,
-            status: Status::Ok,
-            seen,
-            means: String::new(),
-            cure: String::new(),
-            code: None,
-        });
-    }
-
     fn skipped(&mut self, link: &'static str) {
         self.findings.push(Finding {
             link,
@@ -167,9 +190,12 @@ impl Walk {
         });
     }
 
-    fn link(&mut self, link: &'static str, seen: Result<String>) {
+    fn link(&mut self, link: &'static str, seen: Result<Seen>) {
         let error = match seen {
-            Ok(seen) => return self.ok(link, seen),
+            Ok(Seen { seen, means, cure }) => {
+                let status = if cure.is_empty() { Status::Ok } else { Status::Warning };
+                return self.findings.push(Finding { link, status, seen, means, cure, code: None });
+            }
             Err(error) => error,
         };
         self.findings.push(Finding {
@@ -192,74 +218,6 @@ fn without_this_walk(hint: &str) -> String {
     }
 }
 
-fn seen_of(token: &AccessToken) -> String {
-    match token.expires_at() {
-        Some(at) => format!("a token that expires at {}", instant::to_rfc3339(at)),
-        None => "a token without a known expiry".into(),
-    }
-}
-
-fn seen_claims(claims: &Map<String, Value>) -> String {
-    let text = |key: &str| claims.get(key).and_then(Value::as_str).unwrap_or("-").to_owned();
-    format!(
-        "audience {}, scopes {}, roles {}, tenant {}, user {}",
-        text("aud"),
-        text("scp"),
-        roles(claims).join(" "),
-        text("tid"),
-        user(claims).unwrap_or("-"),
-    )
-}
-
-/// The first claim that Exchange would refuse, and the cure (facts: Microsoft Learn, "Authenticate an
-/// IMAP, POP or SMTP connection using OAuth").
-fn wrong_claim(claims: &Map<String, Value>, username: Option<&str>) -> Option<(String, String)> {
-    let audience = claims.get("aud").and_then(Value::as_str).unwrap_or_default();
-    let exchange = ["outlook.office", "outlook.office365", "00000002-0000-0ff1-ce00", "partner.outlook.cn"];
-    if !exchange.iter().any(|part| audience.contains(part)) {
-        return Some((
-            format!("the token is for {audience}, not for Exchange"),
-            "Leave auth.scopes out, or ask for https://outlook.office.com/SMTP.Send.".into(),
-        ));
-    }
-    let scopes: Vec<_> = claims.get("scp").and_then(Value::as_str).unwrap_or_default().split(' ').collect();
-    let delegated = claims.contains_key("scp");
-    if delegated && !scopes.contains(&"SMTP.Send") {
-        return Some((
-            "the token lacks the permission SMTP.Send".into(),
-            "Add the delegated permission SMTP.Send of Office 365 Exchange Online, consent, and sign in again."
-                .into(),
-        ));
-    }
-    if delegated
-        && let (Some(user), Some(username)) = (user(claims), username)
-        && !user.eq_ignore_ascii_case(username)
-    {
-        return Some((
-            format!("the token is {user}'s, not {username}'s"),
-            "Sign in as that user; for a shared mailbox let username be the person and from the mailbox."
-                .into(),
-        ));
-    }
-    None
-}
-
-fn lacks_role(claims: &Map<String, Value>) -> bool {
-    let app = !claims.contains_key("scp");
-    app && roles(claims).iter().all(|role| *role != "SMTP.SendAsApp" && *role != "Mail.Send")
-}
-
-fn user(claims: &Map<String, Value>) -> Option<&str> {
-    ["upn", "preferred_username", "unique_name", "email"]
-        .iter()
-        .find_map(|key| claims.get(*key).and_then(Value::as_str))
-}
-
-fn roles(claims: &Map<String, Value>) -> Vec<&str> {
-    let roles = claims.get("roles").and_then(Value::as_array);
-    roles.map(|roles| roles.iter().filter_map(Value::as_str).collect()).unwrap_or_default()
-}
-
 const RUN_VERIFY: &str = "Run `mailbearer verify`";
 const COMPARE_CLAIMS: &str =
     "Compare the claims above with what this server wants: audience, user and scopes.";
@@ -268,23 +226,6 @@ const VERIFY_TIME: Duration = Duration::from_secs(120);
 #[cfg(test)]
 mod tests {
     use super::*;
-    use serde_json::json;
-
-    #[test]
-    fn a_token_that_exchange_would_refuse_is_named() {
-        let judge = |claims: Value| {
-            let Value::Object(claims) = claims else { unreachable!() };
-            wrong_claim(&claims, Some("ada@contoso.com")).map(|(message, _)| message).unwrap_or_default()
-        };
-        let office = "https://outlook.office.com";
-        assert_eq!(judge(json!({"aud": office, "scp": "SMTP.Send", "upn": "Ada@contoso.com"})), "");
-        assert_eq!(judge(json!({"aud": office, "roles": ["SMTP.SendAsApp"]})), "");
-        assert!(judge(json!({"aud": "https://graph.microsoft.com", "scp": "SMTP.Send"})).contains("graph"));
-        assert!(judge(json!({"aud": office, "scp": "IMAP.AccessAsUser.All"})).contains("SMTP.Send"));
-        assert!(judge(json!({"aud": office, "scp": "SMTP.Send", "upn": "bob@contoso.com"})).contains("bob"));
-        let Value::Object(bare) = json!({"aud": office, "roles": []}) else { unreachable!() };
-        assert!(lacks_role(&bare) && wrong_claim(&bare, None).is_none(), "Exchange may still have the role");
-    }
 
     #[test]
     fn nobody_is_sent_in_a_circle() {

@@ -12,6 +12,7 @@ use tokio::net::TcpStream;
 use tokio_rustls::TlsConnector;
 use tokio_rustls::client::TlsStream;
 
+use super::certificate::Certificate;
 use super::tls;
 use crate::error::{Error, ErrorCode, Result};
 
@@ -48,6 +49,14 @@ impl Stream {
 }
 
 impl Stream {
+    /// The server's own.
+    pub(crate) fn certificate(&self) -> Option<Certificate> {
+        match self {
+            Self::Plain(_) => None,
+            Self::Tls(stream) => Certificate::read(stream.get_ref().1.peer_certificates()?.first()?),
+        }
+    }
+
     /// See [`acknowledge_quickly`].
     pub(crate) fn acknowledge_quickly(&self) {
         acknowledge_quickly(match self {

@@ -6,16 +6,20 @@ use std::collections::HashMap;
 use std::io;
 use std::path::Path;
 use std::sync::{Arc, Mutex};
+use std::time::{Duration, UNIX_EPOCH};
 
+use rustls::client::WebPkiServerVerifier;
+use rustls::client::danger::ServerCertVerifier;
 use rustls::crypto::CryptoProvider;
 use rustls::pki_types::CertificateDer;
 use rustls::pki_types::pem::PemObject;
 use rustls::{CertificateError, ClientConfig, ConfigBuilder, RootCertStore, WantsVerifier};
-use rustls_platform_verifier::BuilderVerifierExt;
 
 use super::pinned::{Pinned, Thumbprint};
+use super::verifier::{Telling, Untrusted};
 use crate::config::Roots;
 use crate::error::{Error, ErrorCode, Result};
+use crate::instant;
 
 /// Configurations by their settings: sessions are resumed across clients that share one.
 #[derive(Default)]
@@ -85,16 +89,32 @@ pub(crate) fn describe_tls(host: &str, error: &rustls::Error) -> Error {
         |what: String| Error::new(ErrorCode::CertificateInvalid, format!("the certificate of {host} {what}"));
     match error {
         rustls::Error::InvalidCertificate(reason) => match reason {
-            CertificateError::Expired | CertificateError::ExpiredContext { .. } => {
-                invalid("has expired".into())
+            CertificateError::Expired => invalid("has expired".into())
+                .with_hint("Check this machine's clock; else the server's operator must renew it."),
+            CertificateError::ExpiredContext { not_after, .. } => {
+                let at = UNIX_EPOCH + Duration::from_secs(not_after.as_secs());
+                invalid(format!("has expired at {}", instant::to_rfc3339(at)))
                     .with_hint("Check this machine's clock; else the server's operator must renew it.")
             }
             CertificateError::NotValidYet | CertificateError::NotValidYetContext { .. } => {
                 invalid("is not valid yet".into()).with_hint("Check this machine's clock.")
             }
-            CertificateError::NotValidForName | CertificateError::NotValidForNameContext { .. } => {
-                invalid("is for another name".into())
-                    .with_hint("Use the host name that the certificate was made for.")
+            CertificateError::NotValidForName => invalid("is for another name".into()).with_hint(OTHER_NAME),
+            CertificateError::NotValidForNameContext { presented, .. } => {
+                let names = presented.iter().map(|name| name.split('"').nth(1).unwrap_or(name));
+                let names = names.take(5).collect::<Vec<_>>().join(", ");
+                invalid(format!("is for another name: {names}")).with_hint(OTHER_NAME)
+            }
+            CertificateError::Other(other) if other.0.is::<Untrusted>() => {
+                let of = other.0.downcast_ref::<Untrusted>().map(|untrusted| &untrusted.0);
+                let (issuer, alone) =
+                    of.map_or(("nobody", false), |of| (of.issuer.as_str(), of.is_self_signed()));
+                match alone {
+                    true => invalid(format!("is signed by itself, {issuer}, and not trusted here"))
+                        .with_hint("If it is your own server's, name its certificate (PEM) in tls.roots; else somebody stands in between."),
+                    false => invalid(format!("is signed by an authority not trusted here: {issuer}"))
+                        .with_hint(format!("If `{issuer}` is your organisation's, or a firewall or virus scanner that reads connections, name its certificate (PEM) in tls.roots or have mail excepted; else set tls.roots = \"bundled\", or update ca-certificates.")),
+                }
             }
             CertificateError::Other(other) if other.to_string().contains("CaUsedAsEndEntity") => {
                 invalid("is an authority's own, and no server's".into()).with_hint(
@@ -110,6 +130,8 @@ pub(crate) fn describe_tls(host: &str, error: &rustls::Error) -> Error {
         other => Error::new(ErrorCode::TlsFailed, format!("TLS with {host} failed: {other}")),
     }
 }
+
+const OTHER_NAME: &str = "Use the host name that the certificate was made for, or look for a proxy that answers in the server's place.";
 
 /// How a peer that goes away looks in the middle of a handshake.
 const CLOSED: [io::ErrorKind; 4] = [
@@ -128,24 +150,27 @@ fn builder() -> Result<(Arc<CryptoProvider>, ConfigBuilder<ClientConfig, WantsVe
 }
 
 fn build(roots: &Roots, pem: &[u8]) -> Result<ClientConfig> {
-    let (_, builder) = builder()?;
-    Ok(match roots {
-        Roots::Platform => builder
-            .with_platform_verifier()
-            .map_err(|e| {
-                Error::new(
-                    ErrorCode::CertificateInvalid,
-                    format!("this system's trusted authorities cannot be read: {e}"),
-                )
-                .with_hint("Install the package ca-certificates, or set tls.roots = \"bundled\".")
-            })?
-            .with_no_client_auth(),
+    let (provider, builder) = builder()?;
+    let inner: Arc<dyn ServerCertVerifier> = match roots {
+        Roots::Platform => Arc::new(rustls_platform_verifier::Verifier::new(provider).map_err(|e| {
+            Error::new(
+                ErrorCode::CertificateInvalid,
+                format!("this system's trusted authorities cannot be read: {e}"),
+            )
+            .with_hint("Install the package ca-certificates, or set tls.roots = \"bundled\".")
+        })?),
         Roots::Bundled => {
-            let store = RootCertStore { roots: webpki_roots::TLS_SERVER_ROOTS.to_vec() };
-            builder.with_root_certificates(store).with_no_client_auth()
+            by_roots(RootCertStore { roots: webpki_roots::TLS_SERVER_ROOTS.to_vec() }, provider)?
         }
-        Roots::File(path) => builder.with_root_certificates(from_pem(path, pem)?).with_no_client_auth(),
-    })
+        Roots::File(path) => by_roots(from_pem(path, pem)?, provider)?,
+    };
+    let verifier = Arc::new(Telling(inner));
+    Ok(builder.dangerous().with_custom_certificate_verifier(verifier).with_no_client_auth())
+}
+
+fn by_roots(store: RootCertStore, provider: Arc<CryptoProvider>) -> Result<Arc<dyn ServerCertVerifier>> {
+    let verifier = WebPkiServerVerifier::builder_with_provider(Arc::new(store), provider).build();
+    Ok(verifier.map_err(|e| Error::new(ErrorCode::Internal, format!("TLS cannot be set up: {e}")))?)
 }
 
 fn from_pem(path: &Path, pem: &[u8]) -> Result<RootCertStore> {

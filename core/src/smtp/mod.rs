@@ -39,6 +39,7 @@ use self::refusal::Peer;
 use self::wire::{Bounds, quit};
 use crate::call::Cancel;
 use crate::config::{Partial, Roots, SmtpSettings};
+use crate::doctor::Seen;
 use crate::error::{Error, Result};
 use crate::event::{Event, EventSink};
 use crate::message::{Content, Requests};
@@ -239,7 +240,7 @@ async fn connect<B: Bearer>(
 pub(crate) struct Link {
     /// `dns`, `tcp`, `tls`, `greeting`, `ehlo`, `auth`, `mail_from`.
     pub(crate) name: &'static str,
-    pub(crate) seen: Result<String, Error>,
+    pub(crate) seen: Result<Seen, Error>,
 }
 
 /// Opens a connection of its own step by step up to MAIL FROM, then RSET and QUIT. Nothing is sent.

@@ -5,6 +5,7 @@
 
 use std::net::SocketAddr;
 use std::sync::Arc;
+use std::time::{Duration, SystemTime};
 
 use tokio::net::TcpStream;
 
@@ -18,7 +19,9 @@ use super::pool::{Host, Mailbox};
 use super::refusal::Peer;
 use super::wire::{Bounds, Wire, accepted};
 use crate::config::{InitialResponse, Roots, Security, SmtpSettings};
+use crate::doctor::Seen;
 use crate::error::{Error, ErrorCode, Result};
+use crate::instant;
 use crate::net::dial;
 use crate::net::proxy::{self, Target};
 use crate::net::stream::{Stream, handshake};
@@ -51,7 +54,7 @@ pub(crate) async fn open<B: Bearer>(
 /// What was seen on the way, and the step under way: for the doctor.
 #[derive(Default)]
 pub(crate) struct Steps {
-    pub(crate) seen: Vec<(&'static str, String)>,
+    pub(crate) seen: Vec<(&'static str, Seen)>,
     pub(crate) at: &'static str,
 }
 
@@ -60,8 +63,8 @@ impl Steps {
         self.at = step;
     }
 
-    pub(crate) fn end(&mut self, seen: String) {
-        self.seen.push((self.at, seen));
+    pub(crate) fn end(&mut self, seen: impl Into<Seen>) {
+        self.seen.push((self.at, seen.into()));
     }
 }
 
@@ -92,7 +95,7 @@ pub(crate) async fn prepare(
     let mut wire = Wire::new(match &config {
         Some(config) if settings.security == Security::Tls => {
             let stream = bounds.within(times.tls, &what, handshake(tcp, config.clone(), host)).await?;
-            steps.end(stream.tls_version().unwrap_or("TLS").to_owned());
+            steps.end(secured(&stream));
             stream
         }
         _ => Stream::Plain(tcp),
@@ -109,7 +112,7 @@ pub(crate) async fn prepare(
     if let (Security::Starttls, Some(config)) = (settings.security, config) {
         steps.begin("tls");
         wire = starttls(wire, &capabilities, config, peer, settings, bounds).await?;
-        steps.end(wire.stream.tls_version().unwrap_or("TLS").to_owned());
+        steps.end(secured(&wire.stream));
         steps.begin("ehlo");
         // What was said in the clear counts no more (RFC 3207 §4.2).
         capabilities = ehlo(&mut wire, &hello, peer, settings, bounds).await?;
@@ -336,13 +339,63 @@ fn literal(ours: SocketAddr) -> String {
     }
 }
 
-fn summary(capabilities: &Capabilities) -> String {
-    let size = match capabilities.size {
-        Some(Some(size)) => format!(", messages up to {size} octets"),
-        _ => String::new(),
-    };
-    match capabilities.auth.as_slice() {
-        [] => format!("no AUTH{size}"),
-        mechanisms => format!("AUTH {}{size}", mechanisms.join(" ")),
+/// The version, and whose certificate it is.
+fn secured(stream: &Stream) -> Seen {
+    let version = stream.tls_version().unwrap_or("TLS").replace('_', ".");
+    let Some(certificate) = stream.certificate() else { return Seen::from(version) };
+    let Some(until) = certificate.not_after else { return Seen::from(version) };
+    let seen = format!(
+        "{version}, certificate of {}, signed by {}, good until {}",
+        certificate.subject,
+        certificate.issuer,
+        instant::to_rfc3339(until)
+    );
+    match until.duration_since(SystemTime::now()).unwrap_or_default() {
+        left if left < EXPIRES_SOON => Seen::warning(
+            seen,
+            format!(
+                "the certificate ends in {} days, and nothing is sent after that",
+                left.as_secs() / 86_400
+            ),
+            "The server's operator must renew it by then.",
+        ),
+        _ => Seen::from(seen),
     }
+}
+
+const EXPIRES_SOON: Duration = Duration::from_secs(14 * 86_400);
+
+/// What is offered, and what that means for messages.
+fn summary(capabilities: &Capabilities) -> Seen {
+    let offered: Vec<&str> = [
+        ("PIPELINING", capabilities.pipelining),
+        ("CHUNKING", capabilities.chunking),
+        ("8BITMIME", capabilities.eight_bit_mime),
+        ("SMTPUTF8", capabilities.smtputf8),
+        ("DSN", capabilities.dsn),
+    ]
+    .iter()
+    .filter_map(|(word, there)| there.then_some(*word))
+    .collect();
+    let mechanisms = match capabilities.auth.as_slice() {
+        [] => "no AUTH".to_owned(),
+        mechanisms => format!("AUTH {}", mechanisms.join(" ")),
+    };
+    let seen = std::iter::once(mechanisms.as_str()).chain(offered).collect::<Vec<_>>().join(", ");
+    let mut means = match capabilities.size {
+        Some(Some(size)) => {
+            let mib = size as f64 / f64::from(1 << 20);
+            // Base64 makes 57 octets 78.
+            format!("messages up to {mib:.0} MiB ({:.0} MiB of attachments)", mib * 57.0 / 78.0)
+        }
+        _ => "it does not say how large a message may be".to_owned(),
+    };
+    means.push_str(match capabilities.pipelining {
+        true => "; commands go together",
+        false => "; every command waits for the reply before it",
+    });
+    if !capabilities.eight_bit_mime {
+        means.push_str("; finished messages with octets beyond ASCII are refused");
+    }
+    Seen::meaning(seen, means)
 }

@@ -47,7 +47,7 @@ async function perform(request) {
       await mailer.logout()
       return {}
     case 'verify': {
-      const report = await mailer.verify({ sendTo: request.send_to })
+      const report = await mailer.verify({ sendTo: request.send_to, throwOnFailure: !request.report })
       return { ok: report.ok, text: String(report) }
     }
   }

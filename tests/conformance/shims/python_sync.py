@@ -67,7 +67,7 @@ class Shim:
                 mailer.logout()
                 return {"ok": {}}
             case "verify":
-                report = mailer.verify(**arguments(request, "send_to"))
+                report = mailer.verify(raise_on_failure=not request.get("report"), **arguments(request, "send_to"))
                 return {"ok": {"ok": report.ok, "text": str(report)}}
         raise AssertionError(f"unknown op {op}")
 
