@@ -2,5 +2,6 @@
 const { MailError } = require('./lib/errors.cjs')
 const { Mailer } = require('./lib/mailer.cjs')
 const { TokenSource } = require('./lib/tokens.cjs')
+const { prometheus } = require('./native.cjs')
 
-module.exports = { MailError, Mailer, TokenSource }
+module.exports = { MailError, Mailer, TokenSource, prometheus }

@@ -1,4 +1,4 @@
-// The same classes as `require('mailbearer')` gives.
+// The same as `require('mailbearer')` gives.
 import mailbearer from './index.cjs'
 
-export const { MailError, Mailer, TokenSource } = mailbearer
+export const { MailError, Mailer, TokenSource, prometheus } = mailbearer

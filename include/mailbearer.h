@@ -755,8 +755,27 @@ mailbearer_mailer *mailbearer_mailer_for_mailbox(const mailbearer_mailer *mailer
                                                  mailbearer_error **err);
 
 /**
- * The mailer's counters since it was made, as JSON. The caller frees it with mailbearer_string_free; NULL
- * for NULL.
+ * This process's numbers, all mailers together, as Prometheus' text format 0.0.4. The caller frees it with
+ * mailbearer_string_free.
+ */
+char *mailbearer_prometheus(void);
+
+/**
+ * Tells this process's numbers, those of other mailers too, to an OpenTelemetry collector (OTLP/HTTP, JSON),
+ * once. `endpoint` is its base URL; NULL: $OTEL_EXPORTER_OTLP_ENDPOINT, else http://localhost:4318. `call`
+ * may be NULL.
+ *
+ * Errors: `config_invalid` naming the variable, `connect_failed`, `certificate_invalid`, `timed_out`,
+ * `cancelled`.
+ */
+mailbearer_status mailbearer_mailer_export_metrics(const mailbearer_mailer *mailer,
+                                                   const char *endpoint,
+                                                   mailbearer_call *call,
+                                                   mailbearer_error **err);
+
+/**
+ * The mailer's numbers as JSON: counters since it was made, and how its mailbox and tokens stand. The caller
+ * frees it with mailbearer_string_free; NULL for NULL.
  */
 char *mailbearer_mailer_metrics_json(const mailbearer_mailer *mailer);
 
@@ -936,10 +955,10 @@ mailbearer_status mailbearer_tokens_import_login(const mailbearer_tokens *tokens
                                                  mailbearer_error **err);
 
 /**
- * Forgets the account and its tokens, here and in the store, and tells the service where it wants to know; a later use asks for a sign-in again. A call
- * that is under way ends as it would.
+ * Forgets the account and its tokens, here and in the store, and tells the service of a person's sign-in where it
+ * wants to know; a later use asks for a sign-in again. A call that is under way ends as it would.
  *
- * Errors: `store_failed`, `config_invalid` for NULL tokens.
+ * Errors: `store_failed`; `config_invalid` for NULL tokens, or if several accounts are stored and none is named.
  */
 mailbearer_status mailbearer_tokens_logout(const mailbearer_tokens *tokens,
                                            mailbearer_error **err);

@@ -230,8 +230,36 @@ pub extern "C" fn mailbearer_mailer_for_mailbox(
     })
 }
 
-/// The mailer's counters since it was made, as JSON. The caller frees it with mailbearer_string_free; NULL
-/// for NULL.
+/// This process's numbers, all mailers together, as Prometheus' text format 0.0.4. The caller frees it with
+/// mailbearer_string_free.
+#[unsafe(no_mangle)]
+pub extern "C" fn mailbearer_prometheus() -> *mut c_char {
+    ffi::value(std::ptr::null_mut(), || Ok(ffi::string(&mailbearer::prometheus())))
+}
+
+/// Tells this process's numbers, those of other mailers too, to an OpenTelemetry collector (OTLP/HTTP, JSON),
+/// once. `endpoint` is its base URL; NULL: $OTEL_EXPORTER_OTLP_ENDPOINT, else http://localhost:4318. `call`
+/// may be NULL.
+///
+/// Errors: `config_invalid` naming the variable, `connect_failed`, `certificate_invalid`, `timed_out`,
+/// `cancelled`.
+#[unsafe(no_mangle)]
+pub extern "C" fn mailbearer_mailer_export_metrics(
+    mailer: *const Mailer,
+    endpoint: *const c_char,
+    call: *mut Call,
+    err: *mut *mut Error,
+) -> Status {
+    ffi::status(err, || {
+        let this = ffi::object(mailer, "mailer")?;
+        let (mailer, call) = (this.mailer.clone(), Call::of(call));
+        let endpoint = ffi::optional_text(endpoint, "endpoint")?.map(str::to_owned);
+        blocking::run(&this.events, async move { mailer.export_metrics(endpoint.as_deref(), call).await })
+    })
+}
+
+/// The mailer's numbers as JSON: counters since it was made, and how its mailbox and tokens stand. The caller
+/// frees it with mailbearer_string_free; NULL for NULL.
 #[unsafe(no_mangle)]
 pub extern "C" fn mailbearer_mailer_metrics_json(mailer: *const Mailer) -> *mut c_char {
     ffi::value(std::ptr::null_mut(), || ffi::json(&ffi::object(mailer, "mailer")?.mailer.metrics()))

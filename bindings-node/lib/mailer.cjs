@@ -81,6 +81,12 @@ class Mailer extends EventEmitter {
     await under(signal, call, () => this.#mailer.warm(call))
   }
 
+  async exportMetrics(options = {}) {
+    const { endpoint } = options
+    const { signal, call } = callOf(options, ['endpoint'])
+    await under(signal, call, () => this.#mailer.exportMetrics(endpoint, call))
+  }
+
   forMailbox(username, { from } = {}) {
     const address = from === undefined ? undefined : data(from, 'from', 'config_invalid')
     return new Mailer(undefined, sync(() => this.#mailer.forMailbox(String(username), address)))

@@ -20,6 +20,12 @@ pub fn make_error(code: String, field: Option<String>, message: String, hint: Op
     convert::to_js(&error).to_string()
 }
 
+/// The process's numbers as Prometheus' text.
+#[napi]
+pub fn prometheus() -> String {
+    mailbearer::prometheus()
+}
+
 /// Runs the command line; returns its exit code.
 #[napi]
 pub fn run_cli(arguments: Vec<String>) -> i32 {

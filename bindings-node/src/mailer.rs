@@ -116,6 +116,18 @@ impl NativeMailer {
         env.spawn_future(async move { mailer.warm(call).await.map_err(fail) })
     }
 
+    /// Tells the process's numbers to an OpenTelemetry collector.
+    #[napi(ts_return_type = "Promise<void>")]
+    pub fn export_metrics<'env>(
+        &self,
+        env: &'env Env,
+        endpoint: Option<String>,
+        call: &NativeCall,
+    ) -> napi::Result<PromiseRaw<'env, ()>> {
+        let (mailer, call) = (self.mailer.clone(), call.to_core()?);
+        env.spawn_future(async move { mailer.export_metrics(endpoint.as_deref(), call).await.map_err(fail) })
+    }
+
     /// Begins a sign-in.
     #[napi(ts_return_type = "Promise<NativeLogin>")]
     pub fn login<'env>(

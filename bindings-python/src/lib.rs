@@ -41,7 +41,7 @@ mod _native {
     #[pymodule_export]
     use crate::tokens::{AccessToken, TokenSource};
     #[pymodule_export]
-    use crate::{make_error, report_unraisable, run_cli, shutdown};
+    use crate::{make_error, prometheus, report_unraisable, run_cli, shutdown};
     use pyo3::prelude::*;
 
     #[pymodule_init]
@@ -54,6 +54,12 @@ mod _native {
 #[pyfunction]
 fn run_cli(py: Python<'_>, arguments: Vec<OsString>) -> i32 {
     py.detach(|| mailbearer_cli::run(arguments))
+}
+
+/// The process's numbers as Prometheus' text.
+#[pyfunction]
+fn prometheus(py: Python<'_>) -> String {
+    py.detach(mailbearer::prometheus)
 }
 
 /// Ends the runtime at the interpreter's exit: whatever would come back to Python later is dropped.

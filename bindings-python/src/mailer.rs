@@ -99,6 +99,18 @@ impl Mailer {
         Ok(Job::plain(Some(call.cancel.clone()), async move { core.warm(call).await }))
     }
 
+    fn export_metrics(
+        &self,
+        py: Python<'_>,
+        endpoint: Option<String>,
+        timeout: Option<&str>,
+    ) -> PyResult<Job> {
+        let call = call(py, timeout, None)?;
+        let core = self.core.clone();
+        let cancel = call.cancel.clone();
+        Ok(Job::plain(Some(cancel), async move { core.export_metrics(endpoint.as_deref(), call).await }))
+    }
+
     fn verify(
         &self,
         py: Python<'_>,

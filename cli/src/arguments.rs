@@ -46,6 +46,8 @@ pub(crate) enum Command {
     Sendmail(Sendmail),
     /// Check the whole way to the mail server, and say what is wrong
     Verify(Verify),
+    /// Show a running program's numbers, from where it shows them to Prometheus
+    Watch(Watch),
     /// Stand in for the sign-in service and the mail server, for tests
     Emulator(Emulator),
 }
@@ -256,6 +258,19 @@ pub(crate) struct Verify {
     /// Give up on one walk after this long [default: 2m]
     #[arg(long, value_parser = duration)]
     pub(crate) timeout: Option<Duration>,
+}
+
+#[derive(Args, Debug)]
+pub(crate) struct Watch {
+    /// An address such as http://127.0.0.1:8000/metrics, or a file with the same text
+    #[arg(value_name = "URL|FILE")]
+    pub(crate) from: String,
+    /// How often it is read
+    #[arg(long, value_parser = duration, default_value = "2s")]
+    pub(crate) interval: Duration,
+    /// Show the numbers once
+    #[arg(long)]
+    pub(crate) once: bool,
 }
 
 #[derive(Args, Debug)]

@@ -8,6 +8,7 @@ mod arguments;
 mod commands;
 mod envelope;
 pub mod exit;
+mod exposition;
 mod failure;
 mod interrupt;
 mod jsonl;

@@ -88,6 +88,11 @@ impl Shim {
                 mailer.tokens()?.logout().await?;
                 json!({})
             }
+            "metrics" => json!({"metrics": mailer.metrics(), "prometheus": mailbearer::prometheus()}),
+            "export" => {
+                mailer.export_metrics(text("text").as_deref(), call(request)).await?;
+                json!({})
+            }
             "verify" => {
                 let always_report = request["report"] == true;
                 let request =

@@ -14,6 +14,11 @@ pub fn to_rfc3339(at: SystemTime) -> String {
     millis.format(&Rfc3339).unwrap_or_default()
 }
 
+/// Nanoseconds since the epoch.
+pub(crate) fn unix_nanos(at: SystemTime) -> u128 {
+    at.duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default().as_nanos()
+}
+
 /// Reads what [`to_rfc3339`] writes, and any other RFC 3339 instant with an offset.
 pub(crate) fn from_rfc3339(text: &str) -> Option<SystemTime> {
     OffsetDateTime::parse(text, &Rfc3339).ok().map(SystemTime::from)

@@ -37,6 +37,7 @@ pub use host::{BoxFuture, Host, ProvidedToken, StoredEntry, TokenProvider, Token
 pub use instant::to_rfc3339;
 pub use mailer::{Bulk, Counts, Kept, Load, Mailer, VerifyRequest};
 pub use message::{Attachment, Blob, ByteStream, Message, MessageBuilder};
+pub use metrics::prometheus;
 pub use oauth::login::{Login, LoginRequest};
 pub use receipt::{Envelope, Outcome, Receipt, Rejection, Reply, SendResult, Timings};
 pub use token::{AccessToken, Account, GetToken, TokenSource};

@@ -1,6 +1,7 @@
 //! What all mailers of one process share: reached through one pid-checked slot.
 
 use crate::fork::ForkCell;
+use crate::metrics::Numbers;
 use crate::net::tls::TlsConfigs;
 use crate::oauth::discovery::Discovered;
 use crate::oauth::http::HttpClients;
@@ -18,6 +19,8 @@ pub(crate) struct Process {
     pub(crate) tls: TlsConfigs,
     /// HTTP clients by their settings.
     pub(crate) http: HttpClients,
+    /// What was sent and asked for.
+    pub(crate) numbers: Numbers,
     /// Who may ask for a token now.
     pub(crate) turns: Turns,
     /// What sign-in services say of themselves.

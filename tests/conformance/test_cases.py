@@ -9,6 +9,7 @@ import threading
 import time
 import urllib.request
 from collections.abc import Iterator
+from http.server import BaseHTTPRequestHandler, HTTPServer
 from pathlib import Path
 from typing import Any
 
@@ -241,6 +242,36 @@ class Run:
                 kept = {"refresh_token": token, "expiry": "0"}
         self.kept[step["keep"]] = {"text": json.dumps(kept)}
 
+    def collector(self, step: dict[str, Any]) -> None:
+        """Something that takes OpenTelemetry's requests, and answers with `status`."""
+        taken: list[dict[str, Any]] = []
+
+        class Handler(BaseHTTPRequestHandler):
+            def do_POST(self) -> None:
+                body = self.rfile.read(int(self.headers["Content-Length"]))
+                taken.append({"path": self.path, "type": self.headers["Content-Type"], "body": json.loads(body)})
+                self.send_response(step.get("status", 200))
+                self.send_header("Content-Length", "2")
+                self.end_headers()
+                self.wfile.write(b"{}")
+
+            def log_message(self, *_: Any) -> None:
+                pass
+
+        server = HTTPServer(("127.0.0.1", 0), Handler)
+        threading.Thread(target=server.serve_forever, daemon=True).start()
+        self.kept[step["keep"]] = {"url": f"http://127.0.0.1:{server.server_port}", "taken": taken, "server": server}
+
+    def collected(self, step: dict[str, Any]) -> None:
+        """Compares the last request that the collector took; metrics stand under their names."""
+        collector = self.kept[step["from"]]
+        collector["server"].shutdown()
+        last = collector["taken"][-1]
+        one = last["body"]["resourceMetrics"][0]
+        metrics = {metric.pop("name"): metric for metric in one["scopeMetrics"][0]["metrics"]}
+        found = differences(step["expect"], {**last, "resource": one["resource"], "metrics": metrics}, "collected")
+        assert not found, "\n".join(found)
+
     def mint(self, step: dict[str, Any]) -> None:
         """An access token as a service of one's own might bring."""
         self.kept[step["keep"]] = self.emulator.post("mint", **step["token"])
@@ -296,7 +327,7 @@ def remove(table: dict[str, Any], path: list[str]) -> None:
     table.pop(path[-1], None)
 
 
-HARNESS_OPS = {"mint", "other_program", "sign_in", "approve", "revoke", "expire_tokens", "sleep", "received"}
+HARNESS_OPS = {"collector", "collected", "mint", "other_program", "sign_in", "approve", "revoke", "expire_tokens", "sleep", "received"}
 PASSED_ON = {
     "op", "message", "messages", "repeat", "blobs", "raw", "envelope", "tag", "call",
     "method", "redirect_uri", "callback", "saved", "send_to", "force", "text", "report",

@@ -10,6 +10,7 @@
 import atexit as _atexit
 
 from ._native import __version__ as __version__
+from ._native import prometheus as prometheus
 from ._native import shutdown as _shutdown
 from .aio import AsyncMailer as AsyncMailer
 from .bulk import AsyncSendStream as AsyncSendStream

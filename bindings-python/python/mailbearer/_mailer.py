@@ -59,7 +59,8 @@ class MailerBase(Client):
         )
 
     def metrics(self) -> dict[str, Any]:
-        """Counters since the mailer was made in this process."""
+        """Counters since the mailer was made in this process, and how its mailbox and tokens stand
+        (docs/monitoring.md). For Prometheus: `mailbearer.prometheus`."""
         return self._native.metrics()
 
     def for_mailbox(self, username: str, *, from_: Addr | None = None) -> Self:

@@ -113,6 +113,10 @@ class AsyncMailer(MailerBase):
         """Fetches the token and opens a connection ahead of need."""
         await self._wait(self._native.warm(None))
 
+    async def export_metrics(self, endpoint: str | None = None, *, timeout: Duration | None = None) -> None:
+        """Tells this process's numbers to an OpenTelemetry collector: see `Mailer.export_metrics`."""
+        await self._wait(self._native.export_metrics(endpoint, duration(timeout)))
+
     async def close(self, timeout: Duration = 30.0) -> None:
         """Refuses new sends with `Closed`, waits at most `timeout` for running ones, then cancels them.
         May be repeated."""

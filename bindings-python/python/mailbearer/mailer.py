@@ -142,6 +142,12 @@ class Mailer(MailerBase):
         """Fetches the token and opens a connection ahead of need."""
         self._run(self._native.warm(None))
 
+    def export_metrics(self, endpoint: str | None = None, *, timeout: Duration | None = None) -> None:
+        """Tells this process's numbers, those of other mailers too, to an OpenTelemetry collector (OTLP/HTTP,
+        JSON), once. `endpoint` is its base URL; default ``$OTEL_EXPORTER_OTLP_ENDPOINT``, else
+        ``http://localhost:4318``. Raises `ConfigError` or `NetworkError`."""
+        self._run(self._native.export_metrics(endpoint, duration(timeout)))
+
     def close(self, timeout: Duration = 30.0) -> None:
         """Refuses new sends with `Closed`, waits at most `timeout` for running ones, then cancels them.
         May be repeated."""

@@ -9,6 +9,7 @@ mod send;
 mod sendmail;
 mod token;
 mod verify;
+mod watch;
 
 use std::time::Duration;
 
@@ -29,6 +30,7 @@ pub(crate) fn run(arguments: Arguments, output: &Output) -> Result<i32> {
         Command::Send(send) => send::run(&global, &send, *output),
         Command::Sendmail(sendmail) => sendmail::run(&global, &sendmail, *output),
         Command::Verify(verify) => verify::run(&global, verify, *output),
+        Command::Watch(watch) => watch::run(&watch, *output),
         Command::Emulator(emulator) => emulator::run(emulator, *output),
     }
 }

@@ -69,6 +69,10 @@ impl Resolver<'_> {
             expires_at: self.expires_at()?,
             refresh_ahead: Duration::from_secs(self.preset.refresh_ahead),
             min_remaining: Duration::from_secs(self.preset.min_remaining),
+            credential_expires_at: match &auth.certificate {
+                Some(certificate) => certificate.check(&self.spelling.path("auth.certificate"))?,
+                None => None,
+            },
         })
     }
 
@@ -106,7 +110,6 @@ impl Resolver<'_> {
                 .with_hint("An application proves who it is in one way: give one of them."));
         }
         if let Some(certificate) = &auth.certificate {
-            certificate.check(&self.spelling.path("auth.certificate"))?;
             return Ok(ClientCredential::Certificate(certificate.clone()));
         }
         let field = self.spelling.path("auth.client_assertion");

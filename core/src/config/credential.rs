@@ -3,7 +3,7 @@
 use std::fmt;
 use std::path::PathBuf;
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, SystemTime};
 
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
@@ -19,6 +19,8 @@ use super::secret::{Secret, SecretSource};
 use super::spelling::Spelling;
 use crate::error::{Error, ErrorCode, Result};
 use crate::host::{TokenProvider, TokenRequest};
+use crate::instant;
+use crate::net::certificate::Certificate as X509;
 use crate::oauth::github;
 use crate::pkcs12;
 use crate::private_key::{Algorithm, PrivateKey, opening};
@@ -174,11 +176,11 @@ pub(crate) struct Certificate {
 }
 
 impl CertificateOptions {
-    /// Checks at construction what can be read without running anything.
+    /// Checks at construction what can be read without running anything, and tells when the certificate ends.
     ///
     /// # Errors
     /// `config_invalid` naming `field`.
-    pub(super) fn check(&self, field: &str) -> Result<()> {
+    pub(super) fn check(&self, field: &str) -> Result<Option<SystemTime>> {
         let password = format!("{field}.password");
         if let Some(source) = &self.password {
             source.check(&password)?;
@@ -186,13 +188,22 @@ impl CertificateOptions {
         let runs = |source: &SecretSource| matches!(source, SecretSource::Command(_));
         if runs(&self.source) || self.password.as_ref().is_some_and(runs) {
             return match &self.source {
-                SecretSource::File(_) => Ok(()),
-                source => source.check(field),
+                SecretSource::File(_) => Ok(None),
+                source => source.check(field).map(|()| None),
             };
         }
         let octets = self.source.read_octets_now(field)?;
         let secret = self.password.as_ref().map(|source| source.read_now(&password)).transpose()?;
-        self.open(field, &octets, secret.as_ref()).map(|_| ())
+        let opened = self.open(field, &octets, secret.as_ref())?;
+        let ends = opened.chain.first().and_then(|der| X509::read(der)).and_then(|read| read.not_after);
+        match ends.filter(|ends| *ends <= SystemTime::now()) {
+            Some(ended) => {
+                let text = format!("`{field}`: the certificate has ended at {}", instant::to_rfc3339(ended));
+                Err(Error::config(field, text)
+                    .with_hint("Make a new one, upload its public half to the application, and put the new file in place."))
+            }
+            None => Ok(ends),
+        }
     }
 
     /// # Errors

@@ -112,6 +112,8 @@ pub struct AuthSettings {
     pub refresh_ahead: Duration,
     /// A token with less left than this is not used.
     pub min_remaining: Duration,
+    /// When the application's certificate ends, as it was when the options were read.
+    pub credential_expires_at: Option<SystemTime>,
 }
 
 /// The ways to a token.

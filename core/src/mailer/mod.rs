@@ -11,7 +11,7 @@ use std::sync::Arc;
 use std::time::{Duration, SystemTime};
 
 use bytes::Bytes;
-use serde_json::Value;
+use serde_json::{Value, json};
 use tokio::time::Instant;
 
 use crate::call::{Call, Cancel};
@@ -21,7 +21,9 @@ use crate::event::Event;
 use crate::fork::ForkCell;
 use crate::host::Host;
 use crate::message::{Blob, Content, Defaults, Message, Rendered};
+use crate::metrics::{self, Metrics};
 use crate::oauth::login::{Login, LoginRequest};
+use crate::process::process;
 use crate::random;
 use crate::receipt::{Envelope, Receipt, Timings};
 use crate::retry::Policy;
@@ -140,7 +142,7 @@ impl Mailer {
         };
         let name = |e: Error| e.with_message(message.message_id(), message.tag());
         let result = result.map_err(name);
-        self.account_for(message, &result, running, cancel.is_cancelled());
+        self.account_for(message, &result, cancel.is_cancelled());
         result
     }
 
@@ -236,13 +238,50 @@ impl Mailer {
         self.running().outbox.all()
     }
 
-    /// The mailer's numbers as data: counters since it was made; beside them `recipients_of_a_day`, those
-    /// that were accepted from its mailbox in the last 24 hours, whichever mailer of this process sent to
-    /// them, and `recipients_of_a_day_limit`, the provider's, where it publishes one.
+    /// The mailer's numbers as data: counters since it was made, `seconds` by stage; beside them how its mailbox
+    /// and its tokens stand in this process, whichever mailer used them (`docs/monitoring.md`).
     pub fn metrics(&self) -> Value {
-        let running = self.running();
-        let today = self.route().map_or(0, |route| smtp::recipients_of_a_day(&route));
-        running.metrics.to_json(running.in_flight(), today, self.inner.settings.preset.recipients_of_a_day)
+        let (running, settings) = (self.running(), &self.inner.settings);
+        let pool = self.route().map(|route| smtp::numbers(&route)).unwrap_or_default();
+        let mut all = running.metrics.to_json();
+        let tokens = self.inner.tokens.as_ref().and_then(TokenSource::numbers);
+        for (name, value) in [
+            ("in_flight", json!(running.in_flight())),
+            ("connections_open", json!(pool.open)),
+            ("connections_idle", json!(pool.idle)),
+            ("connections_limit", json!(settings.smtp.max_connections)),
+            ("waiting", json!(pool.waiting)),
+            ("messages_last_minute", json!(pool.messages_last_minute)),
+            ("messages_per_minute_limit", json!(settings.smtp.messages_per_minute)),
+            ("recipients_of_a_day", json!(pool.recipients_last_day)),
+            ("recipients_of_a_day_limit", json!(settings.preset.recipients_of_a_day)),
+            ("paused", json!(pool.paused.map(|left| left.as_secs_f64()))),
+            ("tokens", tokens.unwrap_or(Value::Null)),
+        ] {
+            all.insert(name.to_owned(), value);
+        }
+        Value::Object(all)
+    }
+
+    /// Tells the numbers of this process, those of other mailers too, to an OpenTelemetry collector (OTLP/HTTP,
+    /// JSON), once: call it every minute or so. `endpoint` is its base URL; absent, the variable
+    /// `OTEL_EXPORTER_OTLP_ENDPOINT` says it, else it is `http://localhost:4318`. `OTEL_EXPORTER_OTLP_HEADERS`,
+    /// `…_TIMEOUT`, `OTEL_SERVICE_NAME` and `OTEL_RESOURCE_ATTRIBUTES` count too; `tls` and `http.proxy` are this
+    /// mailer's.
+    ///
+    /// # Errors
+    /// `config_invalid` naming the variable; `connect_failed`; `certificate_invalid`; `cancelled`, `timed_out`.
+    pub async fn export_metrics(&self, endpoint: Option<&str>, call: Call) -> Result<()> {
+        let timeout = call.timeout.unwrap_or(DEFAULT_TIMEOUT);
+        tokio::select! {
+            biased;
+            done = metrics::export(&self.inner.settings, endpoint) => done,
+            () = call.cancel.cancelled() => Err(Cancel::error()),
+            () = tokio::time::sleep(timeout) => Err(Error::new(
+                ErrorCode::TimedOut,
+                format!("the collector did not answer within {:.1} s", timeout.as_secs_f64()),
+            )),
+        }
     }
 
     /// Refuses new sends with `closed`, waits at most `timeout` for running ones, then cancels them.
@@ -377,7 +416,7 @@ impl Mailer {
             let Some(pause) = policy.pause(attempt, &error, remaining, random::unit()) else {
                 return Err(error);
             };
-            self.running().metrics.retried();
+            self.count(Metrics::retried);
             self.inner.host.events.emit(|| {
                 Event::new("send.retrying")
                     .with("message_id", message.message_id())
@@ -393,14 +432,27 @@ impl Mailer {
         }
     }
 
+    /// In the mailer's own numbers, and in the process's.
+    fn count(&self, note: impl Fn(&Metrics)) {
+        note(&self.running().metrics);
+        let settings = &self.inner.settings;
+        let mailbox = metrics::Mailbox {
+            server: format!("{}:{}", settings.smtp.host, settings.smtp.port),
+            mailbox: settings.username.clone().unwrap_or_default(),
+        };
+        if let Some(metrics) = process().numbers.of_mailbox(&mailbox) {
+            note(&metrics);
+        }
+    }
+
     /// Counts the result and tells whoever listens.
-    fn account_for(&self, message: &Message, result: &Result<Receipt>, running: &Running, cancelled: bool) {
+    fn account_for(&self, message: &Message, result: &Result<Receipt>, cancelled: bool) {
         let events = &self.inner.host.events;
         let event =
             |name| Event::new(name).with("message_id", message.message_id()).with("tag", message.tag());
         match result {
             Ok(receipt) => {
-                running.metrics.sent(receipt.size, receipt.accepted.len(), receipt.rejected.len());
+                self.count(|metrics| metrics.sent(receipt));
                 for rejection in &receipt.rejected {
                     events.emit(|| {
                         event("recipient.refused")
@@ -418,7 +470,7 @@ impl Mailer {
                 });
             }
             Err(error) => {
-                running.metrics.failed(error);
+                self.count(|metrics| metrics.failed(error));
                 let uncertain = error.code() == ErrorCode::DeliveryUncertain;
                 let cancelled = error.code() == ErrorCode::Cancelled || cancelled && uncertain;
                 events.emit(|| {

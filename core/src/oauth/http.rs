@@ -9,7 +9,9 @@ use std::sync::{Arc, Mutex};
 use std::time::{Duration, SystemTime};
 
 use percent_encoding::{NON_ALPHANUMERIC, utf8_percent_encode};
-use reqwest::header::{ACCEPT, CONTENT_TYPE, HeaderMap, LOCATION, RETRY_AFTER, WWW_AUTHENTICATE};
+use reqwest::header::{
+    ACCEPT, CONTENT_TYPE, HeaderMap, HeaderName, HeaderValue, LOCATION, RETRY_AFTER, WWW_AUTHENTICATE,
+};
 use rustls::ClientConfig;
 use url::Url;
 use zeroize::Zeroizing;
@@ -71,7 +73,34 @@ pub(crate) async fn post_form(
     if let Some(id) = request_id {
         request = request.header("client-request-id", id).header("return-client-request-id", "true");
     }
-    send(url, request).await
+    send(SERVICE, url, request).await
+}
+
+/// Posts JSON to a service that is no sign-in service; `who` it is, for errors.
+///
+/// # Errors
+/// As for [`post_form`]; `config_invalid` for a header that is none.
+pub(crate) async fn post_json(
+    settings: &Settings,
+    who: &str,
+    url: &Url,
+    headers: &[(String, String)],
+    body: Vec<u8>,
+    timeout: Duration,
+) -> Result<Answer> {
+    let mut request = outside(settings, url)?.post(url.clone()).timeout(timeout).body(body);
+    for (name, value) in headers {
+        let pair = (HeaderName::try_from(name), HeaderValue::try_from(value));
+        let (Ok(name), Ok(mut value)) = pair else {
+            return Err(Error::config(
+                "headers",
+                format!("the header `{}` cannot be sent", name.escape_debug()),
+            ));
+        };
+        value.set_sensitive(true);
+        request = request.header(name, value);
+    }
+    send(who, url, request.header(CONTENT_TYPE, "application/json")).await
 }
 
 /// Gets from a service on the net.
@@ -88,7 +117,7 @@ pub(crate) async fn get_outside(
     for (name, value) in headers {
         request = request.header(*name, value.expose());
     }
-    send(url, request).await
+    send(SERVICE, url, request).await
 }
 
 /// Gets from a service of this machine's own: never through a proxy.
@@ -111,7 +140,7 @@ pub(crate) async fn get(
     for (name, value) in headers {
         request = request.header(*name, value.expose());
     }
-    send(url, request).await
+    send(SERVICE, url, request).await
 }
 
 /// A client for services on the net, by the options' authorities and proxies.
@@ -122,8 +151,8 @@ fn outside(settings: &Settings, url: &Url) -> Result<reqwest::Client> {
     process().http.client(tls, settings.http_timeout, &settings.http_proxy)
 }
 
-async fn send(url: &Url, request: reqwest::RequestBuilder) -> Result<Answer> {
-    let mut response = request.send().await.map_err(|e| unreachable(url, &e))?;
+async fn send(who: &str, url: &Url, request: reqwest::RequestBuilder) -> Result<Answer> {
+    let mut response = request.send().await.map_err(|e| unreachable(who, url, &e))?;
     let header = |name| response.headers().get(name).and_then(|v| v.to_str().ok()).map(str::to_owned);
     let mut answer = Answer {
         status: response.status().as_u16(),
@@ -133,7 +162,7 @@ async fn send(url: &Url, request: reqwest::RequestBuilder) -> Result<Answer> {
         content_type: header(CONTENT_TYPE).unwrap_or_default(),
         body: Zeroizing::new(Vec::new()),
     };
-    while let Some(chunk) = response.chunk().await.map_err(|e| unreachable(url, &e))? {
+    while let Some(chunk) = response.chunk().await.map_err(|e| unreachable(who, url, &e))? {
         if answer.body.len() + chunk.len() > BODY_CAP {
             return Err(Error::new(
                 ErrorCode::TokenEndpointUnavailable,
@@ -145,6 +174,8 @@ async fn send(url: &Url, request: reqwest::RequestBuilder) -> Result<Answer> {
     }
     Ok(answer)
 }
+
+const SERVICE: &str = "the sign-in service";
 
 const BODY_CAP: usize = 1 << 20;
 
@@ -206,7 +237,7 @@ fn through(proxy: &ServerUrl, except: &str) -> Result<reqwest::Proxy> {
 }
 
 /// Says what a failed request means.
-fn unreachable(url: &Url, error: &reqwest::Error) -> Error {
+fn unreachable(who: &str, url: &Url, error: &reqwest::Error) -> Error {
     let host = host(url);
     let mut words: Vec<String> = Vec::new();
     let mut next = error.source();
@@ -232,7 +263,7 @@ fn unreachable(url: &Url, error: &reqwest::Error) -> Error {
         () if words.is_empty() => format!("cannot be reached: {}", last_words(error)),
         () => format!("cannot be reached: {}", words.join(": ")),
     };
-    let error = Error::new(ErrorCode::TokenEndpointUnavailable, format!("the sign-in service {host} {what}"));
+    let error = Error::new(ErrorCode::TokenEndpointUnavailable, format!("{who} {host} {what}"));
     if words.iter().any(|word| word.contains("proxy") || word.contains("tunnel") || word.contains("SOCKS")) {
         return error.with_hint(
             "It is the proxy on the way: check http.proxy, or HTTPS_PROXY, ALL_PROXY and NO_PROXY, its user and password, and whether it lets this host through.",
@@ -277,7 +308,6 @@ fn retry_after(headers: &HeaderMap, now: SystemTime) -> Option<Duration> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use reqwest::header::HeaderValue;
 
     #[test]
     fn retry_after_is_seconds_or_a_date_and_capped() {

@@ -48,6 +48,11 @@ impl Limits {
         }
     }
 
+    /// Messages that were let through within a minute.
+    pub(crate) fn last_minute(&self, now: Instant) -> usize {
+        self.let_through.iter().filter(|at| **at <= now && now < **at + MINUTE).count()
+    }
+
     /// A message that was to go then did not.
     pub(crate) fn give_back(&mut self, at: Instant) {
         if let Some(found) = self.let_through.iter().rposition(|one| *one == at) {

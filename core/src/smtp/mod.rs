@@ -34,6 +34,7 @@ use self::connection::Connection;
 use self::job::{Answer, Job};
 use self::opening::Steps;
 use self::pipeline::{Lost, Outcome, Verdict};
+pub(crate) use self::pool::PoolNumbers;
 use self::pool::{Cap, Key, Lease, Mailbox, Slot, Wanted};
 use self::refusal::Peer;
 use self::wire::{Bounds, quit};
@@ -194,10 +195,10 @@ pub(crate) async fn warm<B: Bearer>(route: &Route<B>, deadline: Instant, cancel:
     Ok(())
 }
 
-/// Recipients that this process sent to for the mailbox in the last 24 hours.
-pub(crate) fn recipients_of_a_day<B: Bearer>(route: &Route<B>) -> u64 {
+/// How the connections and limits of the mailbox stand.
+pub(crate) fn numbers<B: Bearer>(route: &Route<B>) -> PoolNumbers {
     let cap = Cap::of(&route.settings, route.username.as_deref(), &route.tokens.identity());
-    process().pools.known(&cap).map_or(0, |mailbox| mailbox.recipients_of_a_day())
+    process().pools.known(&cap).map(|mailbox| mailbox.numbers()).unwrap_or_default()
 }
 
 /// Says QUIT on the idle connections of this route and waits, shortly, for their ends.

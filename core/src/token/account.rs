@@ -17,6 +17,7 @@ use super::unsaved::Unsaved;
 use crate::config::{AuthSettings, GrantKind, Secret, StoreSettings};
 use crate::error::{Error, ErrorCode, Result};
 use crate::event::Event;
+use crate::metrics::Service;
 use crate::oauth::claims;
 use crate::oauth::endpoint::TokenAnswer;
 use crate::oauth::grants;
@@ -287,6 +288,16 @@ impl Shared {
             Store::Redis(redis) => redis.finish(id, until.saturating_sub(now)).await,
             Store::Memory(_) | Store::Host(_) => Ok(true),
         }
+    }
+
+    /// Where its tokens come from, for counting.
+    pub(crate) fn service(&self) -> Option<Service> {
+        let auth = self.auth().ok()?;
+        let host = auth.endpoints.token.as_ref().and_then(|url| url.host_str());
+        Some(Service {
+            service: host.filter(|_| auth.grant.asks_service()).unwrap_or_default().to_owned(),
+            grant: auth.grant.as_str(),
+        })
     }
 
     /// Whether entries outlive the process.

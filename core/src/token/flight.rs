@@ -19,6 +19,7 @@ use crate::config::{AuthSettings, GrantKind, Secret};
 use crate::error::{Error, ErrorCode, Result};
 use crate::event::Event;
 use crate::host::{ProvidedToken, TokenRequest};
+use crate::metrics::Ends;
 use crate::oauth::discovery;
 use crate::oauth::endpoint::TokenAnswer;
 use crate::oauth::grants;
@@ -54,6 +55,7 @@ pub(crate) fn start(shared: Arc<Shared>, order: Order) -> watch::Receiver<Option
             owner: random::hex().unwrap_or_default(),
             renewed: None,
             ends: None,
+            began: Instant::now(),
         };
         let mut refresh = Box::pin(run.refresh());
         let in_time = tokio::time::timeout(LONGEST, &mut refresh).await;
@@ -63,7 +65,14 @@ pub(crate) fn start(shared: Arc<Shared>, order: Order) -> watch::Receiver<Option
             return;
         }
         // It may have been posted: what was rotated is kept all the same, for whoever asks next.
-        let late = Run { shared: &shared, order, owner: String::new(), renewed: None, ends: None };
+        let late = Run {
+            shared: &shared,
+            order,
+            owner: String::new(),
+            renewed: None,
+            ends: None,
+            began: Instant::now(),
+        };
         let error = Error::new(ErrorCode::TokenEndpointUnavailable, "the refresh took too long");
         let _ = tx.send(Some(late.land(Err(error))));
         let _ = tokio::time::timeout(LONGEST, refresh).await;
@@ -81,6 +90,7 @@ struct Run<'a> {
     renewed: Option<Duration>,
     /// When a person must sign in again, if the service said so.
     ends: Option<SystemTime>,
+    began: Instant,
 }
 
 impl Run<'_> {
@@ -114,6 +124,7 @@ impl Run<'_> {
     }
 
     fn tell(&self, outcome: &Result<Held>) {
+        self.count(outcome);
         let events = &self.shared.host.events;
         let grant = self.shared.auth().map_or("", |auth| auth.grant.as_str());
         match outcome {
@@ -152,6 +163,23 @@ impl Run<'_> {
                     });
                 }
             }
+        }
+    }
+
+    fn count(&self, outcome: &Result<Held>) {
+        let Some(service) = self.shared.service() else { return };
+        let Some(numbers) = process().numbers.of_service(&service) else { return };
+        match outcome {
+            // From the store it cost nothing.
+            Ok(_) if self.renewed.is_none() => {}
+            Ok(held) => {
+                let credential = self.shared.auth().ok().and_then(|auth| auth.credential_expires_at);
+                let ends = Ends { token: held.token.expires_at(), login: self.ends, credential };
+                let name = self.shared.settings.username.clone();
+                let name = name.or_else(|| self.shared.state().lock().adopted.clone());
+                numbers.refreshed(self.began.elapsed(), ends, name.as_deref());
+            }
+            Err(error) => numbers.failed(error.code().as_str()),
         }
     }
 

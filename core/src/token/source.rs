@@ -4,6 +4,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::time::{Duration, Instant};
 
+use serde_json::Value;
 use zeroize::Zeroizing;
 
 use super::flight;
@@ -20,6 +21,7 @@ use crate::error::{Error, ErrorCode, Result};
 use crate::event::Event;
 use crate::fork::ForkCell;
 use crate::host::Host;
+use crate::metrics::Ends;
 use crate::oauth::login::{Login, LoginRequest};
 use crate::process::process;
 
@@ -212,6 +214,19 @@ impl TokenSource {
         // A task of its own: begun, it ends in all places.
         let task = tokio::spawn(async move { shared.sign_out().await });
         task.await.unwrap_or_else(|_| Err(Cancel::error()))
+    }
+
+    /// What became of refreshes of its tokens in this process, as data; nothing before the first.
+    pub(crate) fn numbers(&self) -> Option<Value> {
+        let numbers = process().numbers.known_service(&self.shared.service()?)?;
+        let inner = self.shared.state().lock();
+        let ends = Ends {
+            token: inner.held.as_ref().and_then(|held| held.token.expires_at),
+            login: inner.account.as_ref().and_then(|account| account.refresh_expires_at),
+            credential: self.shared.auth().ok().and_then(|auth| auth.credential_expires_at),
+        };
+        drop(inner);
+        Some(numbers.to_json(ends))
     }
 
     /// Who is signed in, for delegated grants.

@@ -268,6 +268,20 @@ static void perform(const char *op) {
         quoted(saved);
         printf("}}\n");
         mailbearer_string_free(saved);
+    } else if (strcmp(op, "metrics") == 0) {
+        char *numbers = mailbearer_mailer_metrics_json(mailer);
+        char *text = mailbearer_prometheus();
+        printf("{\"ok\":{\"metrics\":%s,\"prometheus\":", numbers);
+        quoted(text);
+        printf("}}\n");
+        mailbearer_string_free(numbers);
+        mailbearer_string_free(text);
+    } else if (strcmp(op, "export") == 0) {
+        if (mailbearer_mailer_export_metrics(mailer, request.text, request.call, &err) != 0) {
+            failed();
+            return;
+        }
+        printf("{\"ok\":{}}\n");
     } else if (strcmp(op, "verify") == 0) {
         mailbearer_report *report = NULL;
         if (mailbearer_mailer_verify(mailer, request.call, &report, &err) != 0) {

@@ -1,6 +1,6 @@
 // The Node face: one JSON request a line, one JSON answer a line.
 import { createInterface } from 'node:readline'
-import { MailError, Mailer } from '../../../bindings-node/index.mjs'
+import { MailError, Mailer, prometheus } from '../../../bindings-node/index.mjs'
 
 let mailer = null
 let flow = null
@@ -45,6 +45,11 @@ async function perform(request) {
       return await mailer.tokens.importLogin(request.text)
     case 'logout':
       await mailer.logout()
+      return {}
+    case 'metrics':
+      return { metrics: mailer.metrics(), prometheus: prometheus() }
+    case 'export':
+      await mailer.exportMetrics({ endpoint: request.text })
       return {}
     case 'verify': {
       const report = await mailer.verify({ sendTo: request.send_to, throwOnFailure: !request.report })

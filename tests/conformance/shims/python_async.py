@@ -7,7 +7,7 @@ import json
 import sys
 from typing import Any
 
-from mailbearer import AsyncLogin, AsyncMailer, Error
+from mailbearer import AsyncLogin, AsyncMailer, Error, prometheus
 
 from python_common import account, arguments, fields, login, options, raw_message, result, token
 
@@ -69,6 +69,11 @@ class Shim:
                 return {"ok": account(await mailer.tokens.import_login(request["text"]))}
             case "logout":
                 await mailer.tokens.logout()
+                return {"ok": {}}
+            case "metrics":
+                return {"ok": {"metrics": mailer.metrics(), "prometheus": prometheus()}}
+            case "export":
+                await mailer.export_metrics(request["text"])
                 return {"ok": {}}
             case "verify":
                 report = await mailer.verify(raise_on_failure=not request.get("report"), **arguments(request, "send_to"))

@@ -6,7 +6,7 @@ import json
 import sys
 from typing import Any
 
-from mailbearer import Error, Login, Mailer, SendResult
+from mailbearer import Error, Login, Mailer, SendResult, prometheus
 
 from python_common import account, arguments, fields, login, options, raw_message, result, token
 
@@ -65,6 +65,11 @@ class Shim:
                 return {"ok": account(mailer.tokens.import_login(request["text"]))}
             case "logout":
                 mailer.logout()
+                return {"ok": {}}
+            case "metrics":
+                return {"ok": {"metrics": mailer.metrics(), "prometheus": prometheus()}}
+            case "export":
+                mailer.export_metrics(request["text"])
                 return {"ok": {}}
             case "verify":
                 report = mailer.verify(raise_on_failure=not request.get("report"), **arguments(request, "send_to"))

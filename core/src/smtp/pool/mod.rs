@@ -24,6 +24,7 @@ use crate::call::Cancel;
 use crate::config::{Roots, ServerUrl, SmtpSettings};
 use crate::error::{Error, ErrorCode, Result};
 use crate::event::{Event, EventSink};
+use crate::metrics;
 use crate::net::redis::Link;
 use crate::token::Identity;
 
@@ -98,6 +99,12 @@ pub(crate) struct Cap {
 }
 
 impl Cap {
+    /// As it is shown to people.
+    fn name(&self) -> metrics::Mailbox {
+        let mailbox = if self.mailbox.starts_with('\n') { "" } else { &self.mailbox };
+        metrics::Mailbox { server: format!("{}:{}", self.host, self.port), mailbox: mailbox.to_owned() }
+    }
+
     pub(crate) fn of(settings: &SmtpSettings, username: Option<&str>, tokens: &Identity) -> Self {
         Self {
             host: settings.host.to_ascii_lowercase(),
@@ -106,6 +113,18 @@ impl Cap {
             shared: settings.shared.clone(),
         }
     }
+}
+
+/// How the connections and limits of a mailbox stand.
+#[derive(Clone, Copy, Debug, Default)]
+pub(crate) struct PoolNumbers {
+    pub(crate) open: usize,
+    pub(crate) idle: usize,
+    pub(crate) waiting: usize,
+    pub(crate) messages_last_minute: usize,
+    pub(crate) recipients_last_day: u64,
+    /// How long nothing is sent.
+    pub(crate) paused: Option<Duration>,
 }
 
 impl Pools {
@@ -144,6 +163,17 @@ impl Pools {
         let mut links = lock(&self.links);
         let link = links.entry((url.clone(), roots.clone()));
         Ok(link.or_insert_with(|| Arc::new(Link::new(url.clone(), roots.clone(), runtime))).clone())
+    }
+
+    /// How all mailboxes stand.
+    pub(crate) fn numbers(&self) -> Vec<(metrics::Mailbox, PoolNumbers)> {
+        let all: Vec<_> =
+            lock(&self.mailboxes).iter().map(|(cap, mailbox)| (cap.name(), mailbox.clone())).collect();
+        let mut all: Vec<_> = all.into_iter().map(|(name, mailbox)| (name, mailbox.numbers())).collect();
+        all.sort_by(|(a, _), (b, _)| (&a.server, &a.mailbox).cmp(&(&b.server, &b.mailbox)));
+        // Those whose name is not known stand together.
+        all.dedup_by(|(after, _), (before, _)| after == before);
+        all
     }
 
     /// What is known of this server.
@@ -367,8 +397,18 @@ impl Mailbox {
         lock(&self.state).limits.count_recipients(hour(), accepted);
     }
 
-    pub(crate) fn recipients_of_a_day(&self) -> u64 {
-        lock(&self.state).limits.recipients_of_a_day(hour())
+    pub(crate) fn numbers(&self) -> PoolNumbers {
+        let now = tokio::time::Instant::now();
+        let mut state = lock(&self.state);
+        let paused = state.limits.pause_left(now).map(|(left, _)| left);
+        PoolNumbers {
+            open: state.open,
+            idle: state.idle.len(),
+            waiting: state.waiting.len(),
+            messages_last_minute: state.limits.last_minute(now),
+            recipients_last_day: state.limits.recipients_of_a_day(hour()),
+            paused: paused.max(state.breaker.remaining(now.into_std())),
+        }
     }
 
     /// Takes what a failure says about the mailbox to heart.
