@@ -46,6 +46,8 @@ pub(crate) enum Command {
     Sendmail(Sendmail),
     /// Check the whole way to the mail server, and say what is wrong
     Verify(Verify),
+    /// Print what an administrator does once, with ready scripts, and write the configuration file
+    Setup(Setup),
     /// Show a running program's numbers, from where it shows them to Prometheus
     Watch(Watch),
     /// Stand in for the sign-in service and the mail server, for tests
@@ -258,6 +260,52 @@ pub(crate) struct Verify {
     /// Give up on one walk after this long [default: 2m]
     #[arg(long, value_parser = duration)]
     pub(crate) timeout: Option<Duration>,
+}
+
+#[derive(Args, Debug)]
+pub(crate) struct Setup {
+    /// Whose service sends the mail
+    #[arg(value_parser = ["microsoft365", "google"], default_value = "microsoft365")]
+    pub(crate) provider: String,
+    /// microsoft365: app (Exchange lets the application into the named mailboxes), app-permission, delegated, hve; google: desktop, web, service-account [default: the first]
+    #[arg(long)]
+    pub(crate) kind: Option<String>,
+    /// The organisation's domain or id (microsoft365)
+    #[arg(long)]
+    pub(crate) tenant: Option<String>,
+    /// Who is to send
+    #[arg(long, value_name = "ADDRESS,…", value_delimiter = ',')]
+    pub(crate) mailboxes: Vec<String>,
+    /// A mailbox that the person sends as (delegated)
+    #[arg(long, value_name = "ADDRESS")]
+    pub(crate) shared_mailbox: Option<String>,
+    /// The application's name [default: mailbearer]
+    #[arg(long)]
+    pub(crate) name: Option<String>,
+    /// The application's id, once the first step has printed it
+    #[arg(long, value_name = "ID")]
+    pub(crate) client_id: Option<String>,
+    /// The project (google)
+    #[arg(long)]
+    pub(crate) project: Option<String>,
+    /// The web application's redirect URI (google --kind web)
+    #[arg(long, value_name = "URI")]
+    pub(crate) redirect_uri: Option<String>,
+    /// Where the scripts put the secret, or the key [default: NAME.secret]
+    #[arg(long, value_name = "FILE")]
+    pub(crate) secret_file: Option<PathBuf>,
+    /// Write the configuration file: --config, else the user's own
+    #[arg(long, conflicts_with_all = ["undo", "rotate_secret", "check"])]
+    pub(crate) write: bool,
+    /// Print what takes it all back
+    #[arg(long, conflicts_with_all = ["rotate_secret", "check"])]
+    pub(crate) undo: bool,
+    /// Print how to replace the secret without a gap
+    #[arg(long, conflicts_with = "check")]
+    pub(crate) rotate_secret: bool,
+    /// Run verify, and say which steps are still undone
+    #[arg(long)]
+    pub(crate) check: bool,
 }
 
 #[derive(Args, Debug)]

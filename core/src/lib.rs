@@ -24,6 +24,7 @@ pub mod provider;
 mod random;
 mod receipt;
 mod retry;
+pub mod setup;
 mod smtp;
 mod token;
 

@@ -7,6 +7,7 @@ mod login;
 mod logout;
 mod send;
 mod sendmail;
+mod setup;
 mod token;
 mod verify;
 mod watch;
@@ -30,6 +31,7 @@ pub(crate) fn run(arguments: Arguments, output: &Output) -> Result<i32> {
         Command::Send(send) => send::run(&global, &send, *output),
         Command::Sendmail(sendmail) => sendmail::run(&global, &sendmail, *output),
         Command::Verify(verify) => verify::run(&global, verify, *output),
+        Command::Setup(setup) => setup::run(&global, setup, *output),
         Command::Watch(watch) => watch::run(&watch, *output),
         Command::Emulator(emulator) => emulator::run(emulator, *output),
     }

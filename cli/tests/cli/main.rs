@@ -9,5 +9,6 @@ mod options;
 mod run;
 mod send;
 mod sendmail;
+mod setup;
 mod sign_in;
 mod verify;

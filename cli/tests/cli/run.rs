@@ -42,6 +42,16 @@ impl Cli {
         command
     }
 
+    /// With where the services are, and nothing else.
+    pub(crate) fn placed(&self, arguments: &[&str]) -> Command {
+        let mut command = bare(self.home.path(), arguments);
+        let places = ["MAILBEARER_SMTP__", "MAILBEARER_TLS__", "MAILBEARER_AUTH__AUTHORITY"];
+        let is_place = |name: &str| places.iter().any(|place| name.starts_with(place));
+        command
+            .envs(self.environ.iter().filter(|(name, _)| is_place(name)).map(|(name, value)| (name, value)));
+        command
+    }
+
     pub(crate) fn run(&self, arguments: &[&str]) -> Ran {
         run(&mut self.command(arguments), "")
     }
