@@ -33,6 +33,12 @@ fi
 
 test -x "$build/venv/bin/python" || python3 -m venv "$build/venv"
 "$build/venv/bin/pip" install -q --disable-pip-version-check -r requirements.txt
+# Django 6.1 is written for Python 3.12; its mail runs on older ones too.
+for version in 5.2 6.1; do
+  folder=$build/django${version/./}
+  test -d "$folder/django" || "$build/venv/bin/pip" install -q --disable-pip-version-check --target "$folder" \
+    --ignore-requires-python "django==$version.*"
+done
 if [ ! -e "$build/node_modules/.done" ] || [ package.json -nt "$build/node_modules/.done" ]; then
   cp package.json "$build/package.json"
   (cd "$build" && npm install --silent --no-audit --no-fund --no-package-lock)

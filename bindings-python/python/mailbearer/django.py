@@ -1,0 +1,123 @@
+"""An e-mail backend for Django: its own functions and messages, sent by a `mailbearer.Mailer`.
+
+Django 6.1 and later::
+
+    MAILERS = {"default": {"BACKEND": "mailbearer.django.EmailBackend", "OPTIONS": {
+        "provider": "microsoft365", "username": "noreply@contoso.com",
+        "auth": {"grant": "client_credentials", "tenant": "contoso.com",
+                 "client_id": "…", "client_secret": {"env": "CONTOSO_SECRET"}}}}}
+
+Django 5.2, and settings without ``MAILERS``: ``EMAIL_BACKEND = "mailbearer.django.EmailBackend"`` and the same options in
+``MAILBEARER``. Without options the configuration file and the environment count, as for `Mailer.from_file`; ``config`` and
+``profile`` among the options name them.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import threading
+from email.utils import getaddresses
+from inspect import signature
+from typing import Any
+
+from django.conf import settings
+from django.core.exceptions import ImproperlyConfigured
+from django.core.mail.backends.base import BaseEmailBackend
+from django.utils.encoding import punycode
+
+from .errors import ConfigError, Error
+from .mailer import Mailer
+from .message import Message
+from .receipt import Envelope
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping
+
+    from django.core.mail import EmailMessage
+
+_mailers: dict[str, Mailer] = {}
+_lock = threading.Lock()
+
+
+class EmailBackend(BaseEmailBackend):  # type: ignore[misc]
+    """Sends Django's messages. Backends with the same options share one mailer, its token and its connections; several
+    messages of one call go side by side. Safe to use from many threads.
+
+    Failures are `mailbearer.Error`, unless ``fail_silently``. A message that some recipients were refused of counts as
+    sent; the event ``recipient.refused`` (logger ``mailbearer``) says of whom.
+    """
+
+    def __init__(self, fail_silently: bool = False, *, alias: str | None = None, **options: Any) -> None:
+        known = {"alias": alias} if "alias" in signature(BaseEmailBackend.__init__).parameters else {}
+        super().__init__(**known)
+        self.fail_silently = fail_silently
+        # Django itself passes its own settings' values to backends that are no mailers: EMAIL_HOST_USER and the like.
+        own = options if alias is not None else {k: v for k, v in options.items() if k not in _DJANGO_S_OWN}
+        self._options = own or dict(getattr(settings, "MAILBEARER", {}))
+        try:
+            self._mailer = _mailer(self._options)
+        except ConfigError as error:
+            raise _invalid(str(error), alias) from error
+
+    def open(self) -> bool:
+        """Fetches the token and opens a connection ahead of need."""
+        try:
+            self._mailer.warm()
+        except Error:
+            if not self.fail_silently:
+                raise
+            return False
+        return True
+
+    def close(self) -> None:
+        """Nothing to do: idle connections close by themselves, and at the program's end."""
+
+    def send_messages(self, email_messages: Iterable[EmailMessage]) -> int:
+        """Tries every message; returns how many were sent, or raises the first failure."""
+        messages = [self._converted(message) for message in email_messages or () if message.recipients()]
+        sent, failure = 0, None
+        try:
+            for result in self._mailer.send_many(messages):
+                sent += result.outcome == "sent"
+                failure = failure or result.error
+        except Error as error:
+            failure = failure or error
+        if failure is not None and not self.fail_silently:
+            raise failure
+        return sent
+
+    def _converted(self, message: EmailMessage) -> Message:
+        sender, recipients = _addresses([message.from_email or ""]), _addresses(message.recipients())
+        envelope = Envelope(mail_from=sender[0] if sender else "", rcpt_to=tuple(recipients))
+        return Message.raw(message.message().as_bytes(), envelope=envelope)
+
+
+def _addresses(given: Iterable[object]) -> list[str]:
+    """Addresses without names; domains as the DNS has them."""
+    found = [address for _, address in getaddresses([str(one) for one in given]) if address]
+    parts = [address.rpartition("@") for address in found]
+    return [f"{local}@{punycode(domain)}" if at else domain for local, at, domain in parts]
+
+
+def _mailer(options: Mapping[str, Any]) -> Mailer:
+    """The mailer of these options: one for all backends, which Django makes anew for each call."""
+    key = hashlib.sha256(repr(sorted(options.items(), key=lambda item: item[0])).encode()).hexdigest()
+    with _lock:
+        if key not in _mailers:
+            rest = dict(options)
+            file, profile = rest.pop("config", None), rest.pop("profile", None)
+            plain = "provider" in rest and file is None and profile is None
+            _mailers[key] = Mailer(**rest) if plain else Mailer.from_file(file, profile=profile, **rest)
+        return _mailers[key]
+
+
+def _invalid(text: str, alias: str | None) -> ImproperlyConfigured:
+    try:
+        from django.core.mail import InvalidMailer
+    except ImportError:
+        return ImproperlyConfigured(f"MAILBEARER: {text}")
+    return InvalidMailer(text, alias=alias)
+
+
+_DJANGO_S_OWN = {"host", "port", "username", "password", "use_tls", "use_ssl", "timeout", "ssl_keyfile", "ssl_certfile"}
