@@ -13,6 +13,11 @@ const { Login, TokenSource, begin } = require('./tokens.cjs')
 const WARNINGS = new Set(['warning', 'token.refresh_failed', 'login.required', 'login.expiring', 'recipient.refused',
   'send.failed', 'send.cancelled', 'send.retrying'])
 
+function level(name) {
+  if (name === 'smtp.trace') return 'debug'
+  return WARNINGS.has(name) ? 'warn' : 'info'
+}
+
 class Mailer extends EventEmitter {
   #mailer
   #tokens
@@ -28,7 +33,7 @@ class Mailer extends EventEmitter {
     const self = new WeakRef(this)
     const told = (event) => {
       const mailer = self.deref()
-      if (logger) logger[WARNINGS.has(event.name) ? 'warn' : 'info']?.(event.fields, event.name)
+      if (logger) logger[level(event.name)]?.(event.fields, event.name)
       mailer?.emit(event.name, event.fields)
     }
     this.#mailer = sync(() => native.NativeMailer.open(plain, load, host.token, host.store, told))

@@ -29,6 +29,9 @@ pub(crate) struct Global {
     /// Write results and errors as JSON
     #[arg(long, global = true)]
     pub(crate) json: bool,
+    /// Show on standard error what goes over connections, line by line, without secrets and bodies
+    #[arg(long, global = true)]
+    pub(crate) trace: bool,
 }
 
 #[derive(Debug, Subcommand)]

@@ -45,6 +45,6 @@ fn dispatch(arguments: Vec<OsString>) -> i32 {
             return if help.use_stderr() { exit::USAGE } else { exit::OK };
         }
     };
-    let output = Output::new(arguments.global.json);
+    let output = Output::new(arguments.global.json, arguments.global.trace);
     commands::run(arguments, &output).unwrap_or_else(|failure| output.failure(&failure))
 }

@@ -31,7 +31,7 @@ pub(crate) fn load(
         search: true,
         profile: global.profile.clone(),
         env_prefix: Some("MAILBEARER_".to_owned()),
-        overrides: overrides(options)?,
+        overrides: overrides(options, global.trace)?,
     };
     let (options, _) = load.read(&host)?;
     Ok((options, host))
@@ -58,7 +58,7 @@ pub(crate) fn sender(mailer: &Mailer) -> Option<Value> {
     })
 }
 
-fn overrides(options: &Options) -> Result<Value> {
+fn overrides(options: &Options, trace: bool) -> Result<Value> {
     let mut all = Value::Object(Map::new());
     for pair in &options.set {
         let Some((path, text)) = pair.split_once('=').filter(|(path, _)| !path.is_empty()) else {
@@ -79,6 +79,9 @@ fn overrides(options: &Options) -> Result<Value> {
         if let Some(value) = value {
             overlay(&mut all, json!({ key: value }));
         }
+    }
+    if trace {
+        overlay(&mut all, json!({ "trace": true }));
     }
     Ok(all)
 }
@@ -122,7 +125,10 @@ mod tests {
     use super::*;
 
     fn set(pairs: &[&str]) -> Result<Value> {
-        overrides(&Options { set: pairs.iter().map(|p| (*p).to_owned()).collect(), ..Options::default() })
+        overrides(
+            &Options { set: pairs.iter().map(|p| (*p).to_owned()).collect(), ..Options::default() },
+            false,
+        )
     }
 
     #[test]

@@ -11,11 +11,13 @@ use crate::failure::{Failure, Result};
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Output {
     pub(crate) json: bool,
+    /// All that happens is shown.
+    pub(crate) trace: bool,
 }
 
 impl Output {
-    pub(crate) fn new(json: bool) -> Self {
-        Self { json }
+    pub(crate) fn new(json: bool, trace: bool) -> Self {
+        Self { json, trace }
     }
 
     /// A line, or several, of data for people.
@@ -88,9 +90,32 @@ impl Output {
         }
     }
 
+    /// A line of a connection as people write such down; of other events all there is.
+    fn traced(self, event: &Event) {
+        if self.json {
+            return self.note_value(&json!({ "event": event.name, "fields": event.fields }));
+        }
+        let text = |name: &str| event.fields.get(name).and_then(|value| value.as_str()).unwrap_or_default();
+        if event.name == "smtp.trace" {
+            let who = match text("direction") {
+                "client" => "C:",
+                "server" => "S:",
+                _ => "  ",
+            };
+            let number =
+                event.fields.get("connection").and_then(|number| number.as_u64()).unwrap_or_default();
+            return self.note(&format!("[{number}] {who} {}", text("line")));
+        }
+        let fields = event.fields.iter().map(|(name, value)| format!(" {name}={value}")).collect::<String>();
+        self.note(&format!("-- {}{fields}", event.name));
+    }
+
     /// Shows core's warnings; its other events are for programs.
     pub(crate) fn events(self) -> EventSink {
         EventSink::new(move |event: &Event| {
+            if self.trace {
+                return self.traced(event);
+            }
             if !["warning", "login.expiring"].contains(&event.name) {
                 return;
             }

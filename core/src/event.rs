@@ -84,6 +84,11 @@ pub const EVENTS: &[EventKind] = &[
         meaning: "The caller cancelled; `delivery` says whether the message may have gone out all the same.",
     },
     EventKind {
+        name: "smtp.trace",
+        fields: &["connection", "direction", "line"],
+        meaning: "With the option `trace`: a line of a connection, of the `client` or the `server`. Secrets and bodies are hidden.",
+    },
+    EventKind {
         name: "limit.waiting",
         fields: &["limit", "delay"],
         meaning: "A message waits for its turn, since only so many may go.",

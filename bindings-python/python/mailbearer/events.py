@@ -44,7 +44,7 @@ def _log(name: str, fields: dict[str, Any]) -> None:
     logger = logging.getLogger("mailbearer")
     if not logger.handlers:
         logger.addHandler(logging.NullHandler())
-    level = logging.WARNING if name in _WARNINGS else logging.INFO
+    level = logging.WARNING if name in _WARNINGS else logging.DEBUG if name == "smtp.trace" else logging.INFO
     if logger.isEnabledFor(level):
         text = " ".join(f"{key}={value}" for key, value in fields.items() if value is not None)
         logger.log(level, "%s %s", name, text, extra={"mailbearer": fields})

@@ -204,6 +204,8 @@ class Options(TypedDict, total=False):
     partial: Literal["deliver", "refuse"]
     #: Lets a Microsoft or Google token go to a server outside its preset. Default false.
     danger_token_to_host: bool
+    #: Logs every line that goes over a connection (level DEBUG), without secrets and bodies. Default false.
+    trace: bool
     on_event: Callable[["Event"], None]
 
 

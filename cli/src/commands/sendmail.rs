@@ -28,8 +28,9 @@ pub(super) fn run(global: &Global, arguments: &arguments::Sendmail, output: Outp
         config: words.config.clone().or_else(|| global.config.clone()),
         profile: words.profile.clone().or_else(|| global.profile.clone()),
         json: global.json || words.json,
+        trace: global.trace || words.trace,
     };
-    let output = Output::new(global.json);
+    let output = Output::new(global.json, global.trace);
     let sent = send(&global, &words, output);
     let code = sent.unwrap_or_else(|failure| output.failure(&failure));
     // PHP takes 75 for success, since sendmail would keep the message; we keep no queue.

@@ -200,8 +200,8 @@ mod tests {
     fn the_file_is_for_its_user_alone_and_never_replaced() {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("deep/config.toml");
-        let global = Global { config: Some(path.clone()), profile: None, json: false };
-        let output = Output { json: false };
+        let global = Global { config: Some(path.clone()), profile: None, json: false, trace: false };
+        let output = Output::new(false, false);
         assert_eq!(write(&global, "a = 1\n", output).unwrap(), exit::OK);
         assert_eq!(std::fs::read_to_string(&path).unwrap(), "a = 1\n");
         #[cfg(unix)]

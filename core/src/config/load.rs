@@ -118,6 +118,7 @@ const TYPED: &[&str] = &[
     "retry.attempts",
     "retry__attempts",
     "danger_token_to_host",
+    "trace",
 ];
 
 #[cfg(test)]

@@ -54,6 +54,8 @@ pub struct Options {
     pub files: FilePolicy,
     /// Lets a Microsoft or Google token go to an SMTP host outside its preset.
     pub danger_token_to_host: bool,
+    /// Tells every line that goes over a connection as an event `smtp.trace`, without secrets and bodies. Default false.
+    pub trace: bool,
 }
 
 impl Options {

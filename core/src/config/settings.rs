@@ -244,6 +244,8 @@ pub struct SmtpSettings {
     pub idle_timeout: Option<Duration>,
     /// How old a connection may grow.
     pub max_age: Option<Duration>,
+    /// Whether what goes over connections is told line by line.
+    pub trace: bool,
     /// Whether refusals of AUTH in a row pause it.
     pub breaker: bool,
     /// The Redis server where a fleet keeps the mailbox's limits together.
@@ -523,6 +525,7 @@ fn smtp(options: &Options, preset: &Preset) -> Result<SmtpSettings> {
         max_messages_per_connection: limits.max_messages_per_connection.unwrap_or(Some(100)),
         idle_timeout: limits.idle_timeout.unwrap_or(Some(seconds(60))),
         max_age: limits.max_age.unwrap_or(Some(seconds(600))),
+        trace: options.trace,
         breaker: limits.breaker.unwrap_or(true),
         shared: limits.shared.as_ref().map(|url| shared_limits(url, options)).transpose()?,
     })

@@ -182,7 +182,7 @@ async fn transport(url: &ServerUrl, roots: &Roots) -> Result<Box<dyn Transport>,
     let addresses = dial::resolve(&url.host, url.port, CONNECTING).await?;
     let tcp = dial::connect(&url.place(), &addresses, None).await?;
     Ok(match url.scheme {
-        "rediss" => Box::new(handshake(tcp, process().tls.client(roots)?, &url.host).await?),
+        "rediss" => Box::new(handshake(tcp, None, process().tls.client(roots)?, &url.host).await?),
         _ => Box::new(tcp),
     })
 }

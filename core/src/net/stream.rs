@@ -17,33 +17,72 @@ use super::tls;
 use crate::error::{Error, ErrorCode, Result};
 
 /// The stream.
-pub(crate) enum Stream {
+pub(crate) struct Stream {
+    kind: Kind,
+    tap: Option<Box<dyn Tap>>,
+}
+
+enum Kind {
     /// As it is: on loopback, and before STARTTLS.
     Plain(TcpStream),
     /// In TLS.
     Tls(Box<TlsStream<TcpStream>>),
 }
 
+/// Whoever listens to what goes over it.
+pub(crate) trait Tap: Send {
+    /// These octets were handed over.
+    fn sent(&mut self, octets: &[u8]);
+    /// These came.
+    fn received(&mut self, octets: &[u8]);
+    /// From here on it is in TLS.
+    fn secured(&mut self, version: &str);
+}
+
 /// Does the handshake.
 ///
 /// # Errors
 /// `tls_failed` or `certificate_invalid`, with the cure.
-pub(crate) async fn handshake(tcp: TcpStream, config: Arc<ClientConfig>, host: &str) -> Result<Stream> {
+pub(crate) async fn handshake(
+    tcp: TcpStream,
+    tap: Option<Box<dyn Tap>>,
+    config: Arc<ClientConfig>,
+    host: &str,
+) -> Result<Stream> {
     let name = ServerName::try_from(host.to_owned()).map_err(|_| {
         Error::new(ErrorCode::TlsFailed, format!("{host} is not a name that a certificate can have"))
     })?;
     match TlsConnector::from(config).connect(name, tcp).await {
-        Ok(stream) => Ok(Stream::Tls(Box::new(stream))),
+        Ok(stream) => {
+            let mut stream = Stream { kind: Kind::Tls(Box::new(stream)), tap };
+            if let (Some(version), Some(tap)) = (stream.tls_version(), &mut stream.tap) {
+                tap.secured(version);
+            }
+            Ok(stream)
+        }
         Err(error) => Err(tls::describe(host, &error)),
     }
 }
 
 impl Stream {
+    /// Without TLS.
+    pub(crate) fn plain(tcp: TcpStream, tap: Option<Box<dyn Tap>>) -> Self {
+        Self { kind: Kind::Plain(tcp), tap }
+    }
+
+    /// What is below; nothing for one in TLS.
+    pub(crate) fn into_plain(self) -> Option<(TcpStream, Option<Box<dyn Tap>>)> {
+        match self.kind {
+            Kind::Plain(tcp) => Some((tcp, self.tap)),
+            Kind::Tls(_) => None,
+        }
+    }
+
     /// `TLSv1_3` and the like; `None` for a plain stream.
     pub(crate) fn tls_version(&self) -> Option<&'static str> {
-        match self {
-            Self::Plain(_) => None,
-            Self::Tls(stream) => stream.get_ref().1.protocol_version().and_then(|version| version.as_str()),
+        match &self.kind {
+            Kind::Plain(_) => None,
+            Kind::Tls(stream) => stream.get_ref().1.protocol_version().and_then(|version| version.as_str()),
         }
     }
 }
@@ -51,17 +90,17 @@ impl Stream {
 impl Stream {
     /// The server's own.
     pub(crate) fn certificate(&self) -> Option<Certificate> {
-        match self {
-            Self::Plain(_) => None,
-            Self::Tls(stream) => Certificate::read(stream.get_ref().1.peer_certificates()?.first()?),
+        match &self.kind {
+            Kind::Plain(_) => None,
+            Kind::Tls(stream) => Certificate::read(stream.get_ref().1.peer_certificates()?.first()?),
         }
     }
 
     /// See [`acknowledge_quickly`].
     pub(crate) fn acknowledge_quickly(&self) {
-        acknowledge_quickly(match self {
-            Self::Plain(tcp) => tcp,
-            Self::Tls(stream) => stream.get_ref().0,
+        acknowledge_quickly(match &self.kind {
+            Kind::Plain(tcp) => tcp,
+            Kind::Tls(stream) => stream.get_ref().0,
         });
     }
 }
@@ -81,32 +120,42 @@ pub(crate) fn acknowledge_quickly(tcp: &TcpStream) {
 
 impl AsyncRead for Stream {
     fn poll_read(self: Pin<&mut Self>, cx: &mut Context<'_>, buf: &mut ReadBuf<'_>) -> Poll<io::Result<()>> {
-        match self.get_mut() {
-            Self::Plain(stream) => Pin::new(stream).poll_read(cx, buf),
-            Self::Tls(stream) => Pin::new(stream).poll_read(cx, buf),
+        let (this, before) = (self.get_mut(), buf.filled().len());
+        let read = match &mut this.kind {
+            Kind::Plain(stream) => Pin::new(stream).poll_read(cx, buf),
+            Kind::Tls(stream) => Pin::new(stream).poll_read(cx, buf),
+        };
+        if let (Some(tap), Poll::Ready(Ok(()))) = (&mut this.tap, &read) {
+            tap.received(&buf.filled()[before..]);
         }
+        read
     }
 }
 
 impl AsyncWrite for Stream {
     fn poll_write(self: Pin<&mut Self>, cx: &mut Context<'_>, octets: &[u8]) -> Poll<io::Result<usize>> {
-        match self.get_mut() {
-            Self::Plain(stream) => Pin::new(stream).poll_write(cx, octets),
-            Self::Tls(stream) => Pin::new(stream).poll_write(cx, octets),
+        let this = self.get_mut();
+        let written = match &mut this.kind {
+            Kind::Plain(stream) => Pin::new(stream).poll_write(cx, octets),
+            Kind::Tls(stream) => Pin::new(stream).poll_write(cx, octets),
+        };
+        if let (Some(tap), Poll::Ready(Ok(count))) = (&mut this.tap, &written) {
+            tap.sent(&octets[..*count]);
         }
+        written
     }
 
     fn poll_flush(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
-        match self.get_mut() {
-            Self::Plain(stream) => Pin::new(stream).poll_flush(cx),
-            Self::Tls(stream) => Pin::new(stream).poll_flush(cx),
+        match &mut self.get_mut().kind {
+            Kind::Plain(stream) => Pin::new(stream).poll_flush(cx),
+            Kind::Tls(stream) => Pin::new(stream).poll_flush(cx),
         }
     }
 
     fn poll_shutdown(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
-        match self.get_mut() {
-            Self::Plain(stream) => Pin::new(stream).poll_shutdown(cx),
-            Self::Tls(stream) => Pin::new(stream).poll_shutdown(cx),
+        match &mut self.get_mut().kind {
+            Kind::Plain(stream) => Pin::new(stream).poll_shutdown(cx),
+            Kind::Tls(stream) => Pin::new(stream).poll_shutdown(cx),
         }
     }
 }

@@ -189,28 +189,27 @@ impl Exchange {
 
     /// Some servers echo the line that they did not understand, whole or in part, decoded or not.
     fn redacted(&self, reply: Reply) -> Reply {
-        let text = match self.is_repeated_in(&reply.text) {
+        let text = match repeats(self.response.expose(), &reply.text) {
             true => "(the server's words repeat the token and are left out)".to_owned(),
             false => reply.text,
         };
         Reply { text, command: Some(format!("AUTH {}", self.mechanism.name())), ..reply }
     }
+}
 
-    /// Whether a piece of the response, or of the token in it, stands in `text`, blanks aside.
-    fn is_repeated_in(&self, text: &str) -> bool {
-        let text: Vec<u8> = text.bytes().filter(|b| !b.is_ascii_whitespace()).collect();
-        let pieces: HashSet<&[u8]> = text.windows(PIECE).collect();
-        let response = self.response.expose().as_bytes();
-        let decoded = Zeroizing::new(STANDARD.decode(response).unwrap_or_default());
-        // Behind the token's own name: the mailbox, which stands in front, is no secret.
-        let token = memchr::memmem::find(&decoded, b"Bearer ").map_or(&[][..], |at| &decoded[at + 7..]);
-        let token = &token[..token.iter().position(|b| *b == 1).unwrap_or(token.len())];
-        let short = |secret: &[u8]| (6..PIECE).contains(&secret.len());
-        [response, token].into_iter().any(|secret| {
-            secret.windows(PIECE).any(|piece| pieces.contains(piece))
-                || short(secret) && memchr::memmem::find(&text, secret).is_some()
-        })
-    }
+/// Whether a piece of an AUTH `response`, or of the token in it, stands in `text`, blanks aside.
+pub(super) fn repeats(response: &str, text: &str) -> bool {
+    let text: Vec<u8> = text.bytes().filter(|b| !b.is_ascii_whitespace()).collect();
+    let pieces: HashSet<&[u8]> = text.windows(PIECE).collect();
+    let decoded = Zeroizing::new(STANDARD.decode(response).unwrap_or_default());
+    // Behind the token's own name: the mailbox, which stands in front, is no secret.
+    let token = memchr::memmem::find(&decoded, b"Bearer ").map_or(&[][..], |at| &decoded[at + 7..]);
+    let token = &token[..token.iter().position(|b| *b == 1).unwrap_or(token.len())];
+    let short = |secret: &[u8]| (6..PIECE).contains(&secret.len());
+    [response.as_bytes(), token].into_iter().any(|secret| {
+        secret.windows(PIECE).any(|piece| pieces.contains(piece))
+            || short(secret) && memchr::memmem::find(&text, secret).is_some()
+    })
 }
 
 impl Refusal {

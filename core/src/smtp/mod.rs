@@ -19,6 +19,7 @@ mod refusal;
 mod reply;
 #[cfg(test)]
 mod tests;
+mod transcript;
 mod wire;
 
 use std::sync::Arc;
@@ -272,7 +273,7 @@ async fn walk<B: Bearer>(
     let mailbox = process().pools.mailbox(&key)?;
     // It counts like any other connection; the cap is the provider's.
     let slot = mailbox.acquire(&key, Wanted::Slot, false, bounds).await?;
-    let opened = opening::prepare(settings, &route.roots, &peer, bounds, steps).await?;
+    let opened = opening::prepare(settings, &route.roots, &peer, &route.events, bounds, steps).await?;
     steps.begin("auth");
     mailbox.may_sign_in(&peer)?;
     let token = route.tokens.token(bounds.call()).await?;

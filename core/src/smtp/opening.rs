@@ -17,14 +17,16 @@ use super::classify::Stage;
 use super::pipeline::Lost;
 use super::pool::{Host, Mailbox};
 use super::refusal::Peer;
+use super::transcript::Transcript;
 use super::wire::{Bounds, Wire, accepted};
 use crate::config::{InitialResponse, Roots, Security, SmtpSettings};
 use crate::doctor::Seen;
 use crate::error::{Error, ErrorCode, Result};
+use crate::event::EventSink;
 use crate::instant;
 use crate::net::dial;
 use crate::net::proxy::{self, Target};
-use crate::net::stream::{Stream, handshake};
+use crate::net::stream::{Stream, Tap, handshake};
 use crate::process::process;
 
 /// A connection that is ready for AUTH, or for mail.
@@ -46,7 +48,7 @@ pub(crate) async fn open<B: Bearer>(
     let peer = route.peer();
     mailbox.may_sign_in(&peer)?;
     let mut steps = Steps::default();
-    let connecting = prepare(&route.settings, &route.roots, &peer, bounds, &mut steps);
+    let connecting = prepare(&route.settings, &route.roots, &peer, &route.events, bounds, &mut steps);
     let (opened, token) = tokio::try_join!(connecting, route.tokens.token(bounds.call()))?;
     sign_in(route, mailbox, host, opened, token, bounds).await
 }
@@ -76,6 +78,7 @@ pub(crate) async fn prepare(
     settings: &SmtpSettings,
     roots: &Roots,
     peer: &Peer,
+    events: &EventSink,
     bounds: Bounds<'_>,
     steps: &mut Steps,
 ) -> Result<Opened> {
@@ -92,13 +95,14 @@ pub(crate) async fn prepare(
         }
     };
     let what = format!("TLS handshake with {host}");
+    let tap = settings.trace.then(|| Box::new(Transcript::new(events.clone())) as Box<dyn Tap>);
     let mut wire = Wire::new(match &config {
         Some(config) if settings.security == Security::Tls => {
-            let stream = bounds.within(times.tls, &what, handshake(tcp, config.clone(), host)).await?;
+            let stream = bounds.within(times.tls, &what, handshake(tcp, tap, config.clone(), host)).await?;
             steps.end(secured(&stream));
             stream
         }
-        _ => Stream::Plain(tcp),
+        _ => Stream::plain(tcp, tap),
     });
 
     steps.begin("greeting");
@@ -202,7 +206,9 @@ pub(crate) async fn sign_in<B: Bearer>(
         Some(end) => end,
         None => {
             drop(opened);
-            opened = prepare(&route.settings, &route.roots, &peer, bounds, &mut Steps::default()).await?;
+            opened =
+                prepare(&route.settings, &route.roots, &peer, &route.events, bounds, &mut Steps::default())
+                    .await?;
             authenticate(route, host, &mut opened, &token, bounds).await?
         }
     };
@@ -319,7 +325,7 @@ async fn starttls(
             .with_hint("Somebody between here and the server may be tampering with the connection."))
     };
     let drained = wire.is_drained();
-    let Stream::Plain(tcp) = wire.stream else {
+    let Some((tcp, tap)) = wire.stream.into_plain() else {
         return Err(Error::new(ErrorCode::Internal, "STARTTLS inside TLS"));
     };
     let mut octet = [0; 1];
@@ -327,7 +333,7 @@ async fn starttls(
         return injected();
     }
     let what = format!("TLS handshake with {host}");
-    let shaking = handshake(tcp, config, host);
+    let shaking = handshake(tcp, tap, config, host);
     Ok(Wire::new(bounds.within(settings.timeouts.tls, &what, shaking).await?))
 }
 

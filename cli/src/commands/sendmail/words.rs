@@ -31,6 +31,8 @@ pub(super) struct Words {
     pub(super) tempfail_75: bool,
     /// `--json`.
     pub(super) json: bool,
+    /// `--trace`.
+    pub(super) trace: bool,
     /// `--config`.
     pub(super) config: Option<PathBuf>,
     /// `--profile`.
@@ -62,6 +64,7 @@ pub(super) fn read(words: &[OsString]) -> Result<Ask> {
                 "help" => return Ok(Ask::Help),
                 "tempfail-75" => out.tempfail_75 = true,
                 "json" => out.json = true,
+                "trace" => out.trace = true,
                 "config" => out.config = Some(value()?.into()),
                 "profile" => out.profile = Some(value()?),
                 _ => return Err(unknown(&format!("--{name}"))),
@@ -155,7 +158,7 @@ Usage: mailbearer [--config FILE] [--profile NAME] sendmail [OPTIONS] [RECIPIENT
   -i, -oi         a line with a single dot does not end the message
   -v              say what was sent
   --tempfail-75   exit with 75, not 69, where the same message may be sent later
-  --config FILE, --profile NAME, --json  as for every command
+  --config FILE, --profile NAME, --json, --trace  as for every command
 
 -o, -N, -R, -B, -V, -h, -L, -X, -p, -C, -e, -O, -bm and others are taken and mean nothing.";
 

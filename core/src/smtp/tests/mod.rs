@@ -112,6 +112,7 @@ fn route(address: SocketAddr) -> Route<Tokens> {
             max_messages_per_connection: Some(100),
             idle_timeout: Some(limit),
             max_age: Some(limit * 10),
+            trace: false,
             breaker: true,
             shared: None,
         }),
