@@ -8,7 +8,9 @@ use std::time::Duration;
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 use mailbearer::config::{Partial, parse_duration};
-use mailbearer::{Call, Error, GetToken, Host, Login, LoginRequest, Mailer, Message, VerifyRequest};
+use mailbearer::{
+    Call, Error, Event, EventSink, GetToken, Host, Login, LoginRequest, Mailer, Message, VerifyRequest,
+};
 use serde_json::{Value, json};
 
 #[tokio::main]
@@ -33,6 +35,12 @@ struct Shim {
     flow: Option<Login>,
 }
 
+/// Everything that happens is printed beside.
+fn host() -> Host {
+    let events = EventSink::new(|event: &Event| eprintln!("{}", json!(event)));
+    Host { events, ..Host::default() }
+}
+
 type Answer = Result<(Value, Option<Error>), Error>;
 
 impl Shim {
@@ -45,7 +53,7 @@ impl Shim {
             return Ok((json!({}), None));
         }
         if let Some(options) = request.get("options") {
-            self.mailer = Some(Mailer::from_json(options.clone(), Host::default())?);
+            self.mailer = Some(Mailer::from_json(options.clone(), host())?);
         }
         let mailer = self.mailer.clone().unwrap();
         let text = |key: &str| request[key].as_str().map(str::to_owned);

@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+import atexit
 import base64
 import json
 import os
+import shutil
 import subprocess
 import sys
+import tempfile
 import threading
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any, BinaryIO, Protocol
 from urllib.parse import quote
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -31,12 +34,19 @@ class Face(Protocol):
     def close(self) -> None: ...
 
 
+def printed(name: str) -> BinaryIO:
+    """Where all that a face prints beside its answers is kept, to be searched for secrets."""
+    return open(PRINTED / f"{name}.txt", "ab")
+
+
 class Shim:
     """A shim that speaks JSON lines."""
 
     def __init__(self, name: str, command: list[str | Path]) -> None:
         self.name = name
-        self.process = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
+        self.process = subprocess.Popen(
+            command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=printed(name), text=True
+        )
 
     def can(self, op: str) -> bool:
         return True
@@ -164,8 +174,10 @@ class CommandLine:
         config = self.folder / "config.toml"
         config.write_text(toml(self.options), encoding="utf-8")
         config.chmod(0o600)
-        command = [BINARY, "--config", config, *(["--json"] if json else []), *arguments]
+        command = [BINARY, "--config", config, "--trace", *(["--json"] if json else []), *arguments]
         done = subprocess.run(command, input=stdin, capture_output=True, timeout=WAIT, env=self._environment())
+        with printed(self.name) as file:
+            file.write(done.stderr)
         return done.returncode, done.stdout, done.stderr
 
     def _environment(self) -> dict[str, str]:
@@ -292,3 +304,5 @@ def start(name: str, folder: Path) -> Face:
 os.environ["DBUS_SESSION_BUS_ADDRESS"] = "unix:path=/nonexistent"
 FACES = os.environ.get("CONFORMANCE_FACES", "rust python python-async node c cli").split()
 WAIT = 60
+PRINTED = Path(tempfile.mkdtemp(prefix="mailbearer-printed-"))
+atexit.register(shutil.rmtree, PRINTED, ignore_errors=True)

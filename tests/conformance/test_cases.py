@@ -21,7 +21,7 @@ else:
     import tomli as tomllib
 
 from emulator import Emulator
-from faces import EMULATOR, FACES, Face, start
+from faces import EMULATOR, FACES, Face, printed, start
 from matching import differences
 
 HERE = Path(__file__).resolve().parent
@@ -168,6 +168,9 @@ class Run:
         if "ok" in step and "error" not in step and "error" in answer:
             found.append(f": unexpected error {answer['error']}")
         text = str(answer)
+        if op not in ("token", "save"):
+            with printed(self.face.name) as file:
+                file.write(text.encode() + b"\n")
         found += [f": the answer holds the secret {name}" for name in self.leaks(text, op)]
         if "server" in step:
             found += differences(step["server"], self.saw(before), ".server")
@@ -180,6 +183,8 @@ class Run:
         if "options" in step or "grant" in step or first:
             settings = self.emulator.settings(step.get("grant", "client_credentials"), step.get("username", DEFAULT_USERNAME))
             request["options"] = overlay(settings, self.fill(step.get("options", {})))
+            # At the most verbose level: what is printed is searched for secrets in the end.
+            request["options"]["trace"] = True
             if step.get("report"):
                 # One case's refusals are not the next one's.
                 overlay(request["options"], {"limits": {"breaker": False}})

@@ -64,6 +64,12 @@ static uint64_t milliseconds(const char *text) {
     return (uint64_t)(number * scale);
 }
 
+/* Everything that happens is printed beside. */
+static void print(void *userdata, const char *json) {
+    (void)userdata;
+    fprintf(stderr, "%s\n", json);
+}
+
 /* The first error of building a request is its answer. */
 static void note(mailbearer_status status) {
     if (status != 0) request.failed = true;
@@ -73,7 +79,10 @@ static void take(char *word, char **value, size_t *length, int values) {
     mailbearer_message *message = request.count ? request.messages[request.count - 1] : NULL;
     if (request.failed && strcmp(word, "message") != 0) return;
     if (strcmp(word, "option") == 0 && values == 2) {
-        if (!request.config) request.config = mailbearer_config_new();
+        if (!request.config) {
+            request.config = mailbearer_config_new();
+            note(mailbearer_config_set_event_callback(request.config, print, NULL, &err));
+        }
         note(mailbearer_config_set_json(request.config, value[0], value[1], &err));
     } else if (strcmp(word, "call") == 0 && strcmp(value[0], "timeout") == 0) {
         mailbearer_call_timeout_ms(request.call, milliseconds(value[1]));

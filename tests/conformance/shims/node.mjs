@@ -2,6 +2,9 @@
 import { createInterface } from 'node:readline'
 import { MailError, Mailer, prometheus } from '../../../bindings-node/index.mjs'
 
+// Everything that happens is printed beside.
+const print = (fields, name) => console.error(name, JSON.stringify(fields))
+const logger = { debug: print, info: print, warn: print }
 let mailer = null
 let flow = null
 
@@ -11,7 +14,7 @@ async function perform(request) {
     mailer = null
     return {}
   }
-  if (request.options) mailer = new Mailer(camel(request.options))
+  if (request.options) mailer = new Mailer({ ...camel(request.options), logger })
   const call = camel(request.call ?? {})
   switch (request.op) {
     case 'open':

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+import logging
 import sys
 from typing import Any
 
@@ -93,6 +94,8 @@ class Shim:
 
 
 async def main() -> None:
+    # Everything that happens is printed beside.
+    logging.basicConfig(level=logging.DEBUG, format="%(name)s %(levelname)s %(message)s")
     shim = Shim()
     while line := await asyncio.to_thread(sys.stdin.readline):
         print(json.dumps(await shim.answer(json.loads(line))), flush=True)

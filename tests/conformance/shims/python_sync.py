@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import logging
 import sys
 from typing import Any
 
@@ -90,6 +91,8 @@ class Shim:
 
 
 def main() -> None:
+    # Everything that happens is printed beside.
+    logging.basicConfig(level=logging.DEBUG, format="%(name)s %(levelname)s %(message)s")
     shim = Shim()
     for line in sys.stdin:
         print(json.dumps(shim.answer(json.loads(line))), flush=True)
