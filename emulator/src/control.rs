@@ -23,6 +23,7 @@ use crate::oauth::form::Form;
 use crate::page;
 use crate::settings;
 use crate::state::{Shared, too_few};
+use crate::switches;
 
 /// The page and `/api`. Only on the plain listener, which is loopback like the others.
 pub(crate) fn routes() -> Router<Arc<Shared>> {
@@ -30,6 +31,8 @@ pub(crate) fn routes() -> Router<Arc<Shared>> {
         .route("/", get(inbox))
         .route("/messages/{number}", get(message))
         .route("/messages/{number}/html", get(message_html))
+        .route("/messages/{number}/files/{file}", get(message_file))
+        .route("/switch", post(switch))
         .route("/api/messages", get(messages).delete(clear))
         .route("/api/messages/{number}/raw", get(raw))
         .route("/api/seen", get(seen))
@@ -55,7 +58,7 @@ async fn inbox(State(shared): Session) -> Response {
 async fn message(State(shared): Session, Path(number): Path<usize>) -> Response {
     let message = shared.lock().inbox.numbered(number);
     match message {
-        Some(message) => http::page(200, page::message(&message)),
+        Some(message) => http::page(200, page::message(&shared, &message)),
         None => http::text(404, "there is no such message\n"),
     }
 }
@@ -65,6 +68,52 @@ async fn message_html(State(shared): Session, Path(number): Path<usize>) -> Resp
     match message {
         Some(message) => page::message_html(&message),
         None => http::text(404, "there is no such message\n"),
+    }
+}
+
+async fn message_file(State(shared): Session, Path((number, file)): Path<(usize, usize)>) -> Response {
+    let message = shared.lock().inbox.numbered(number);
+    match message.and_then(|message| page::message_file(&message, file)) {
+        Some(response) => response,
+        None => http::text(404, "there is no such attachment\n"),
+    }
+}
+
+/// A button of the page was pressed.
+async fn switch(State(shared): Session, headers: HeaderMap, body: Bytes) -> Response {
+    if http::is_cross_origin(&headers) {
+        return problem(403, "another site's page cannot control the emulator");
+    }
+    let form = Form::parse(&body);
+    let done = match form.text("do") {
+        Some("clear") => {
+            shared.clear();
+            Ok(())
+        }
+        Some("heal") => {
+            shared.lock().faults.clear();
+            Ok(())
+        }
+        Some("expire_tokens") => {
+            shared.expire_tokens();
+            Ok(())
+        }
+        Some("revoke") => {
+            shared.revoke(form.text("username").unwrap_or(crate::DEFAULT_USERNAME));
+            Ok(())
+        }
+        Some("fail") => {
+            let name = form.text("fault").unwrap_or_default();
+            let times = if form.text("times") == Some("1") { 1 } else { 0 };
+            switches::fault(name, times)
+                .ok_or_else(|| "there is no such fault".to_owned())
+                .and_then(|fault| shared.fail(fault))
+        }
+        _ => Err("there is nothing of that name to do".to_owned()),
+    };
+    match done {
+        Ok(()) => http::redirect("/"),
+        Err(text) => problem(400, &text),
     }
 }
 

@@ -229,6 +229,11 @@ impl Faults {
         self.0.clear();
     }
 
+    /// Those that are there, in order.
+    pub(crate) fn all(&self) -> impl Iterator<Item = &Fault> {
+        self.0.iter().map(|(_, fault)| fault)
+    }
+
     /// The first fault for this occasion, counted down.
     pub(crate) fn take(&mut self, point: Point, text: &str) -> Option<Fault> {
         let mut index = 0;

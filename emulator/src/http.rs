@@ -159,6 +159,13 @@ pub(crate) fn text(status: u16, body: impl Into<Body>) -> Response {
     respond(status, "text/plain; charset=utf-8", body)
 }
 
+/// A file of a stranger's, whatever it is.
+pub(crate) fn octets(body: Vec<u8>) -> Response {
+    let mut response = respond(200, "application/octet-stream", body);
+    response.headers_mut().insert(header::X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff"));
+    response
+}
+
 /// A page. Nothing in it may load or run anything.
 pub(crate) fn page(status: u16, body: String) -> Response {
     let mut response = respond(status, "text/html; charset=utf-8", body);

@@ -39,6 +39,7 @@ mod seen;
 mod settings;
 mod smtp;
 mod state;
+mod switches;
 mod tenant;
 
 pub use access::Mint;

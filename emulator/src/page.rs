@@ -10,6 +10,7 @@ use crate::oauth::authorize::{Asked, Decision};
 use crate::random;
 use crate::received::Received;
 use crate::state::Shared;
+use crate::switches::SWITCHES;
 use crate::{DEFAULT_USERNAME, clock};
 
 const STYLE: &str = "body{font:16px/1.5 system-ui,sans-serif;max-width:52rem;margin:3rem auto;padding:0 1rem;color:#222;background:#fff}\
@@ -151,7 +152,7 @@ pub(crate) fn inbox(shared: &Shared, messages: &[std::sync::Arc<Received>]) -> S
     layout(
         "Emulator",
         &format!(
-            "<h1>Messages received</h1>{list}<h1>How to send here</h1><table>\
+            "<h1>Messages received</h1>{list}{}{}<h1>How to send here</h1><table>\
              <tr><th>SMTP with STARTTLS</th><td><code>localhost:{}</code></td></tr>\
              <tr><th>SMTP over TLS</th><td><code>localhost:{}</code></td></tr>\
              <tr><th>Sign-in service</th><td><code>{}</code></td></tr>\
@@ -160,6 +161,8 @@ pub(crate) fn inbox(shared: &Shared, messages: &[std::sync::Arc<Received>]) -> S
              <a href=\"/api/settings?grant=client_credentials\">as options</a>, \
              <a href=\"/api/environ?grant=client_credentials\">as environment variables</a></td></tr>\
              <tr><th>What was seen</th><td><a href=\"/api/seen\">as JSON</a></td></tr></table>",
+            switches(shared),
+            asked(shared),
             shared.smtp_port,
             shared.smtps_port,
             escape(&shared.authority),
@@ -168,8 +171,73 @@ pub(crate) fn inbox(shared: &Shared, messages: &[std::sync::Arc<Received>]) -> S
     )
 }
 
+/// What can go wrong at the press of a button, and what is to go wrong already.
+fn switches(shared: &Shared) -> String {
+    let options: String = SWITCHES
+        .iter()
+        .map(|switch| format!("<option value=\"{}\">{}</option>", switch.name, escape(switch.text)))
+        .collect();
+    let waiting: String = shared
+        .lock()
+        .faults
+        .all()
+        .map(|fault| {
+            let what = fault.reply.clone().or_else(|| fault.status.map(|status| format!("HTTP {status}")));
+            let what = what
+                .unwrap_or_else(|| if fault.drop { "the connection breaks".into() } else { "late".into() });
+            let times =
+                if fault.times == 0 { "for ever".to_owned() } else { format!("{} times", fault.times) };
+            format!(
+                "<tr><td><code>{}</code></td><td>{}</td><td>{times}</td></tr>",
+                escape(&fault.at),
+                escape(&what)
+            )
+        })
+        .collect();
+    let table = match waiting.is_empty() {
+        true => String::new(),
+        false => format!("<table><tr><th>At</th><th>What</th><th>How often</th></tr>{waiting}</table>"),
+    };
+    format!(
+        "<h1>What goes wrong</h1>{table}<form method=\"post\" action=\"/switch\"><select name=\"fault\" aria-label=\"Fault\">{options}</select> \
+         <select name=\"times\" aria-label=\"How often\"><option value=\"1\">once</option><option value=\"0\">for ever</option></select> \
+         <button name=\"do\" value=\"fail\">Let it go wrong</button><button name=\"do\" value=\"heal\">Nothing goes wrong</button></form>\
+         <form method=\"post\" action=\"/switch\"><button name=\"do\" value=\"expire_tokens\">Refuse the tokens of before</button>\
+         <button name=\"do\" value=\"revoke\">Revoke the sign-ins of {}</button><button name=\"do\" value=\"clear\">Forget everything</button></form>",
+        escape(DEFAULT_USERNAME)
+    )
+}
+
+/// What the sign-in service was asked for.
+fn asked(shared: &Shared) -> String {
+    let state = shared.lock();
+    let rows: String = state
+        .log
+        .tokens()
+        .rev()
+        .take(20)
+        .map(|request| {
+            format!(
+                "<tr><td>{}</td><td>{}</td><td>{}</td><td>{}</td><td>{} {}</td></tr>",
+                escape(&request.grant),
+                escape(&request.client_id),
+                escape(request.client_auth),
+                escape(request.scope.as_deref().unwrap_or("-")),
+                request.status,
+                escape(request.error.as_deref().unwrap_or("")),
+            )
+        })
+        .collect();
+    if rows.is_empty() {
+        return String::new();
+    }
+    format!(
+        "<h1>Tokens asked for</h1><table><tr><th>Grant</th><th>Application</th><th>Proof</th><th>Scope</th><th>Answer</th></tr>{rows}</table>"
+    )
+}
+
 /// One message: its envelope, its headers, its text, its HTML in a frame where nothing runs.
-pub(crate) fn message(message: &Received) -> String {
+pub(crate) fn message(shared: &Shared, message: &Received) -> String {
     let part = mime::parse(&message.raw);
     let headers: String = ["From", "To", "Cc", "Subject", "Date", "Message-ID"]
         .iter()
@@ -190,19 +258,28 @@ pub(crate) fn message(message: &Received) -> String {
     } else {
         String::new()
     };
-    let files: String = part.files().iter().map(file).collect();
+    let files: String =
+        part.files().iter().enumerate().map(|(at, part)| file(message.number, at, part)).collect();
+    let talk: Vec<String> =
+        shared.lock().log.talk(message.connection).iter().map(|line| escape(line)).collect();
+    let talk = match talk.is_empty() {
+        true => String::new(),
+        false => format!("<h1>Its connection</h1><pre>{}</pre>", talk.join("\n")),
+    };
+    let source: String = String::from_utf8_lossy(&message.raw).chars().take(SOURCE_SHOWN).collect();
     layout(
         "Message",
         &format!(
             "<p><a href=\"/\">All messages</a> · <a href=\"/api/messages/{}/raw\">raw</a></p><table>\
              <tr><th>MAIL FROM</th><td>{}</td></tr><tr><th>RCPT TO</th><td>{}</td></tr>\
-             <tr><th>Authenticated as</th><td>{} ({})</td></tr>{headers}</table>{text}{html}{}",
+             <tr><th>Authenticated as</th><td>{} ({})</td></tr>{headers}</table>{text}{html}{}<h1>Source</h1><pre>{}</pre>{talk}",
             message.number,
             escape(&message.mail_from),
             escape(&message.rcpt_to.join(", ")),
             escape(&message.username),
             escape(&message.mechanism),
             if files.is_empty() { String::new() } else { format!("<h1>Attachments</h1><ul>{files}</ul>") },
+            escape(&source),
         ),
     )
 }
@@ -237,14 +314,34 @@ fn trouble(problem: Option<&str>) -> String {
     problem.map_or_else(String::new, |problem| format!("<p class=\"error\">{}</p>", escape(problem)))
 }
 
-fn file(part: &&Part<'_>) -> String {
+fn file(message: usize, at: usize, part: &Part<'_>) -> String {
     format!(
-        "<li>{} <span class=\"note\">{}, {} octets</span></li>",
+        "<li><a href=\"/messages/{message}/files/{at}\">{}</a> <span class=\"note\">{}, {} octets</span></li>",
         escape(&part.file_name().unwrap_or_else(|| "(no name)".to_owned())),
         escape(&part.kind()),
         part.decoded().len()
     )
 }
+
+/// An attachment, to be kept and not to be shown: it is a stranger's.
+pub(crate) fn message_file(message: &Received, at: usize) -> Option<Response> {
+    let whole = mime::parse(&message.raw);
+    let files = whole.files();
+    let part = files.get(at)?;
+    let name: String = part
+        .file_name()
+        .unwrap_or_else(|| "attachment".to_owned())
+        .chars()
+        .map(|c| if c.is_ascii_alphanumeric() || "._- ".contains(c) { c } else { '_' })
+        .collect();
+    let mut response = http::octets(part.decoded().to_vec());
+    let disposition = HeaderValue::from_str(&format!("attachment; filename=\"{name}\"")).ok()?;
+    response.headers_mut().insert(header::CONTENT_DISPOSITION, disposition);
+    Some(response)
+}
+
+/// So much of a message's source is shown; all of it is under `raw`.
+const SOURCE_SHOWN: usize = 200_000;
 
 fn layout(title: &str, body: &str) -> String {
     format!(

@@ -10,6 +10,10 @@ use crate::received::Received;
 /// Entries kept of each kind.
 const KEPT: usize = 10_000;
 
+/// Conversations kept, and lines of each.
+const TALKS_KEPT: usize = 200;
+const LINES_KEPT: usize = 500;
+
 /// One request at the token endpoint.
 #[derive(Clone, Debug, Default, Serialize)]
 pub(crate) struct TokenRequest {
@@ -47,6 +51,8 @@ pub(crate) struct Log {
     token_requests: VecDeque<TokenRequest>,
     auth: VecDeque<Auth>,
     commands: VecDeque<(usize, Vec<String>)>,
+    /// Commands and replies by connection, for the page.
+    talk: VecDeque<(usize, Vec<String>)>,
     pub(crate) authorize_requests: usize,
     pub(crate) device_requests: usize,
     pub(crate) discovery_requests: usize,
@@ -71,6 +77,7 @@ impl Log {
 
     /// Notes a command of a connection.
     pub(crate) fn command(&mut self, connection: usize, command: String) {
+        self.say(connection, format!("C: {command}"));
         let at = self.commands.iter().rposition(|(number, _)| *number == connection);
         match at {
             Some(index) => {
@@ -81,6 +88,37 @@ impl Log {
             }
             None => push(&mut self.commands, (connection, vec![command])),
         }
+    }
+
+    /// Notes a reply.
+    pub(crate) fn reply(&mut self, connection: usize, octets: &[u8]) {
+        for line in String::from_utf8_lossy(octets).lines() {
+            self.say(connection, format!("S: {line}"));
+        }
+    }
+
+    fn say(&mut self, connection: usize, line: String) {
+        match self.talk.iter_mut().rev().find(|(number, _)| *number == connection) {
+            Some((_, lines)) if lines.len() < LINES_KEPT => lines.push(line),
+            Some(_) => {}
+            None => {
+                if self.talk.len() >= TALKS_KEPT {
+                    self.talk.pop_front();
+                }
+                self.talk.push_back((connection, vec![line]));
+            }
+        }
+    }
+
+    /// What was said over a connection, as far as it is kept; secrets are not in it.
+    pub(crate) fn talk(&self, connection: usize) -> &[String] {
+        let found = self.talk.iter().find(|(number, _)| *number == connection);
+        found.map_or(&[], |(_, lines)| lines)
+    }
+
+    /// What the sign-in service was asked for, the latest last.
+    pub(crate) fn tokens(&self) -> impl DoubleEndedIterator<Item = &TokenRequest> {
+        self.token_requests.iter()
     }
 
     pub(crate) fn connected(&mut self, connection: usize) {

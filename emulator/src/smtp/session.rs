@@ -300,6 +300,7 @@ impl Session {
 
     /// Sends a reply on its way, and ends the session where it says so.
     pub(super) async fn emit(&mut self, settled: Settled) -> Result<(), Closed> {
+        self.shared.lock().log.reply(self.number, &settled.reply.0);
         if settled.bytewise {
             self.wire.send_bytewise(&settled.reply.0).await?;
         } else {
@@ -316,6 +317,7 @@ impl Session {
 
     /// A reply at a point that has no name.
     pub(super) fn answer(&mut self, reply: Reply) -> Result<(), Closed> {
+        self.shared.lock().log.reply(self.number, &reply.0);
         self.wire.queue(&reply.0);
         Ok(())
     }
