@@ -15,6 +15,7 @@ if command -v apt-get >/dev/null && [ "$(id -u)" = 0 ]; then
   command -v secret-tool >/dev/null || need+=(libsecret-tools)
   command -v gnome-keyring-daemon >/dev/null || need+=(gnome-keyring)
   command -v dbus-run-session >/dev/null || need+=(dbus)
+  command -v chromium >/dev/null || need+=(chromium)
   ldconfig -p | grep -q libidn.so.12 || need+=(libidn12)
   if [ ${#need[@]} -gt 0 ] || [ ! -x "$build/exim/usr/sbin/exim4" ]; then apt-get update -q; fi
   if [ ${#need[@]} -gt 0 ]; then
