@@ -15,7 +15,7 @@ PREFIX ?= /usr/local
 SOAK   ?= 8500
 SYSTEM_LIBS := -lgcc_s -lutil -lrt -lpthread -lm -ldl
 
-.PHONY: help demo test check need cli python node c header docs wheel conformance deny install clean snippets interop bench soak \
+.PHONY: help demo site test check need cli python node c header docs wheel conformance deny install clean snippets interop bench soak \
         test-rust test-python test-node test-c
 
 help:  ## what there is
@@ -33,6 +33,7 @@ check: need $(VENV)/dev python node  ## what CI checks before the tests: format,
 	$(PYTHON) -m mypy
 	cd $(NODE) && npm run --silent types
 	RUSTDOCFLAGS="-D warnings" $(CARGO) doc --locked --no-deps -p mailbearer -p mailbearer-emulator
+	$(MAKE) site
 	$(MAKE) deny
 
 deny:  ## licences, bans and sources of every dependency
@@ -86,8 +87,20 @@ conformance: cli python node c $(BUILD)/conformance-c  ## one set of cases, in e
 	$(CARGO) build --locked -p mailbearer -p mailbearer-emulator --examples
 	CONFORMANCE_PYTHON=$(CURDIR)/$(PYTHON) $(PYTHON) -m pytest -q --import-mode=prepend tests/conformance
 
-snippets: cli python node c  ## every snippet of the documents, against the emulator
+snippets: cli python node c $(BUILD)/recipes/done  ## every snippet of the documents, against the emulator
 	$(PYTHON) -m pytest -q tests/snippets
+
+site: $(BUILD)/site/venv/done cli python  ## the guide and the references as pages, in build/site/html
+	$(TARGET)/debug/mailbearer --help > $(BUILD)/site/help.txt
+	for command in login logout token send sendmail verify setup watch emulator; do \
+	  printf '\n\n$$ mailbearer %s --help\n\n' $$command; $(TARGET)/debug/mailbearer $$command --help; done >> $(BUILD)/site/help.txt
+	$(BUILD)/site/venv/bin/python -m sphinx -q -W --keep-going -b html docs $(BUILD)/site/html
+	@echo "see $(BUILD)/site/html/index.html"
+
+$(BUILD)/site/venv/done: docs/requirements.txt
+	python3 -m venv $(BUILD)/site/venv
+	$(BUILD)/site/venv/bin/pip install -q --disable-pip-version-check -r docs/requirements.txt
+	touch $@
 
 interop: cli python node c $(BUILD)/conformance-c  ## through Postfix, Dovecot, Exim, smtp-server, MSAL and nodemailer
 	tests/interop/install.sh
@@ -109,6 +122,13 @@ $(BUILD)/conformance-c: tests/conformance/shims/c.c include/mailbearer.h c
 $(VENV)/dev: pyproject.toml
 	test -x $(PYTHON) || python3 -m venv $(VENV)
 	$(VENV)/bin/pip install -q --disable-pip-version-check "maturin>=1.9.4,<2" pytest pytest-asyncio mypy aiosmtplib typing_extensions 'tomli; python_version < "3.11"'
+	touch $@
+
+# What the recipes in docs/ are written for.
+$(BUILD)/recipes/done: pyproject.toml $(VENV)/dev
+	$(VENV)/bin/pip install -q --disable-pip-version-check "celery>=5.4" "fastapi>=0.115" "flask>=3" "httpx>=0.27"
+	mkdir -p $(BUILD)/recipes
+	cd $(BUILD)/recipes && npm install --silent --no-audit --no-fund --no-package-lock --prefix . express@5
 	touch $@
 
 $(NODE)/node_modules/.done: $(NODE)/package-lock.json
