@@ -30,8 +30,8 @@ pub struct EventKind {
 pub const EVENTS: &[EventKind] = &[
     EventKind {
         name: "token.refreshed",
-        fields: &["grant", "expires_in", "scopes"],
-        meaning: "The sign-in service gave a new token.",
+        fields: &["grant", "expires_in", "scopes", "request_id"],
+        meaning: "The sign-in service gave a new token; `request_id` is in its own logs too (Entra).",
     },
     EventKind {
         name: "token.refresh_failed",
@@ -50,17 +50,17 @@ pub const EVENTS: &[EventKind] = &[
     },
     EventKind {
         name: "smtp.connected",
-        fields: &["host", "port", "tls"],
-        meaning: "A connection was opened and signed in.",
+        fields: &["host", "port", "connection", "tls"],
+        meaning: "A connection was opened and signed in. Its number stands in all that is told of it.",
     },
     EventKind {
         name: "smtp.closed",
-        fields: &["host", "port", "reason"],
+        fields: &["host", "port", "connection", "reason"],
         meaning: "A connection was closed, by us or by the server.",
     },
     EventKind {
         name: "send.done",
-        fields: &["message_id", "tag", "accepted", "rejected", "size", "attempts"],
+        fields: &["message_id", "tag", "accepted", "rejected", "size", "attempts", "connection"],
         meaning: "The server took a message, for `accepted` recipients.",
     },
     EventKind {

@@ -91,6 +91,9 @@ pub struct Receipt {
     pub size: u64,
     /// How many tries it took.
     pub attempts: u32,
+    /// The connection's number, for the event.
+    #[serde(skip)]
+    pub(crate) connection: u64,
     /// When the server's reply was read.
     #[serde(serialize_with = "instant::serialize")]
     pub sent_at: SystemTime,

@@ -467,6 +467,7 @@ impl Mailer {
                         .with("rejected", receipt.rejected.len())
                         .with("size", receipt.size)
                         .with("attempts", receipt.attempts)
+                        .with("connection", receipt.connection)
                 });
             }
             Err(error) => {
@@ -539,6 +540,7 @@ fn receipt(
         envelope: Envelope::clone(&transaction.envelope),
         size: transaction.body.size_sent(),
         attempts,
+        connection: delivered.connection,
         sent_at: SystemTime::now(),
         timings,
     }

@@ -40,6 +40,7 @@ impl Outbox {
             bytes,
         });
         Delivered {
+            connection: 0,
             reply: Reply {
                 code: 250,
                 enhanced: Some("2.0.0".into()),

@@ -34,6 +34,8 @@ pub(crate) struct TokenAnswer {
     pub(crate) refresh_expires_in: Option<Duration>,
     /// Who it is about.
     pub(crate) id_token: Option<Secret>,
+    /// The request's own id, which the service's logs have too (Entra).
+    pub(crate) request_id: Option<String>,
 }
 
 /// Posts `form` and reads the answer.
@@ -71,7 +73,9 @@ async fn ask(
     }
     let (answer, id) = post(settings, auth, url, form).await?;
     let outcome = match object(&answer) {
-        Some(map) if success(&answer) && map.contains_key("access_token") => read_token(&map),
+        Some(map) if success(&answer) && map.contains_key("access_token") => {
+            read_token(&map).map(|answer| TokenAnswer { request_id: id, ..answer })
+        }
         map => Err(refusal(&answer, map, auth, asked, url, form, id.as_deref())),
     };
     if repeats {
@@ -181,6 +185,7 @@ pub(super) fn read_token(map: &Map<String, Value>) -> Result<TokenAnswer> {
         refresh_expires_in: seconds(map.get("refresh_token_expires_in"))
             .or_else(|| seconds(map.get("refresh_expires_in"))),
         id_token: text("id_token").map(Secret::new),
+        request_id: None,
     })
 }
 

@@ -3,7 +3,7 @@
 use std::future::Future;
 use std::pin::Pin;
 use std::sync::Arc;
-use std::sync::atomic::AtomicBool;
+use std::sync::atomic::{AtomicBool, AtomicU64};
 use std::task::{Context, Poll};
 
 use tokio::sync::oneshot;
@@ -22,8 +22,16 @@ pub(crate) struct Job {
     pub(crate) deadline: Instant,
     pub(crate) cancel: Cancel,
     pub(crate) answer: oneshot::Sender<Answer>,
+    pub(crate) course: Arc<Course>,
+}
+
+/// How far a job is, for its caller.
+#[derive(Debug, Default)]
+pub(crate) struct Course {
     /// Set once the terminator is handed over: if the task dies, its caller can still tell.
-    pub(crate) committed: Arc<AtomicBool>,
+    pub(crate) committed: AtomicBool,
+    /// The number of the connection that took it.
+    pub(crate) connection: AtomicU64,
 }
 
 /// What became of a job.
@@ -40,7 +48,7 @@ pub(crate) struct Flight {
     /// The pipeline's number for it, once it was begun.
     pub(crate) id: u64,
     pub(crate) deadline: Instant,
-    pub(crate) committed: Arc<AtomicBool>,
+    pub(crate) course: Arc<Course>,
     /// Octets that are read as they go, until they are.
     pub(crate) body: Option<Content>,
     /// How many of them were.
@@ -58,7 +66,7 @@ impl Flight {
         Self {
             id: u64::MAX,
             deadline: job.deadline,
-            committed: job.committed,
+            course: job.course,
             body: Some(job.transaction.body).filter(|body| body.in_memory().is_none()),
             fed: 0,
             failure: None,

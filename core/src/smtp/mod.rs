@@ -23,7 +23,7 @@ mod transcript;
 mod wire;
 
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::Ordering;
 use std::time::Duration;
 
 use tokio::sync::oneshot;
@@ -32,7 +32,7 @@ use tokio::time::Instant;
 use self::bearer::Bearer;
 use self::classify::Stage;
 use self::connection::Connection;
-use self::job::{Answer, Job};
+use self::job::{Answer, Course, Job};
 use self::opening::Steps;
 use self::pipeline::{Lost, Outcome, Verdict};
 pub(crate) use self::pool::PoolNumbers;
@@ -81,6 +81,8 @@ pub(crate) struct Delivered {
     pub(crate) queue_time: Duration,
     pub(crate) connect_time: Duration,
     pub(crate) send_time: Duration,
+    /// The number of the connection, for logs.
+    pub(crate) connection: u64,
 }
 
 /// Sends one message once (with the AUTH rules' one more try). `deadline` holds until the final dot.
@@ -133,13 +135,13 @@ async fn send_once<B: Bearer>(
         let lease = mailbox.acquire(key, wanted_now, turn > 0, bounds).await?;
         queue_time += begun.elapsed();
         let (answer, answered) = oneshot::channel();
-        let committed = Arc::new(AtomicBool::new(false));
+        let course = Arc::new(Course::default());
         let job = Job {
             transaction: transaction.clone(),
             deadline,
             cancel: cancel.clone(),
             answer,
-            committed: committed.clone(),
+            course: course.clone(),
         };
         let reused = matches!(lease, Lease::Idle(_));
         let sent = match lease {
@@ -161,7 +163,7 @@ async fn send_once<B: Bearer>(
         let verdict = match answered.await {
             Ok(Answer::Verdict(verdict)) => verdict,
             Ok(Answer::Failed(error)) => return Err(error),
-            Err(_) => task_died(committed.load(Ordering::Acquire)),
+            Err(_) => task_died(course.committed.load(Ordering::Acquire)),
         };
         if reused && stale < STALE && verdict.is_stale() {
             stale += 1;
@@ -176,6 +178,7 @@ async fn send_once<B: Bearer>(
             queue_time,
             connect_time,
             send_time: sent.elapsed(),
+            connection: course.connection.load(Ordering::Relaxed),
         });
     }
     unreachable!("a connection of our own ends the loop")
@@ -232,6 +235,7 @@ async fn connect<B: Bearer>(
         Event::new("smtp.connected")
             .with("host", route.settings.host.as_str())
             .with("port", route.settings.port)
+            .with("connection", opened.number)
             .with("tls", opened.wire.stream.tls_version())
     });
     Connection::start(opened, key.clone(), host, route.events.clone(), slot, first);

@@ -5,6 +5,7 @@
 
 use std::net::SocketAddr;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{Duration, SystemTime};
 
 use tokio::net::TcpStream;
@@ -33,6 +34,8 @@ use crate::process::process;
 pub(crate) struct Opened {
     pub(crate) wire: Wire,
     pub(crate) capabilities: Capabilities,
+    /// For logs.
+    pub(crate) number: u64,
 }
 
 /// Opens a connection and signs in. The token is fetched meanwhile.
@@ -95,7 +98,9 @@ pub(crate) async fn prepare(
         }
     };
     let what = format!("TLS handshake with {host}");
-    let tap = settings.trace.then(|| Box::new(Transcript::new(events.clone())) as Box<dyn Tap>);
+    static NUMBERS: AtomicU64 = AtomicU64::new(1);
+    let number = NUMBERS.fetch_add(1, Ordering::Relaxed);
+    let tap = settings.trace.then(|| Box::new(Transcript::new(events.clone(), number)) as Box<dyn Tap>);
     let mut wire = Wire::new(match &config {
         Some(config) if settings.security == Security::Tls => {
             let stream = bounds.within(times.tls, &what, handshake(tcp, tap, config.clone(), host)).await?;
@@ -122,7 +127,7 @@ pub(crate) async fn prepare(
         capabilities = ehlo(&mut wire, &hello, peer, settings, bounds).await?;
     }
     steps.end(summary(&capabilities));
-    Ok(Opened { wire, capabilities })
+    Ok(Opened { wire, capabilities, number })
 }
 
 /// The connection, straight or through a proxy.

@@ -1,8 +1,6 @@
 //! What goes over a connection, line by line, for people who look for a fault: the option `trace`. Whatever proves who
 //! we are is hidden, and so are bodies.
 
-use std::sync::atomic::{AtomicU64, Ordering};
-
 use super::auth::repeats;
 use crate::config::Secret;
 use crate::event::{Event, EventSink};
@@ -46,11 +44,10 @@ enum Line {
 }
 
 impl Transcript {
-    pub(crate) fn new(events: EventSink) -> Self {
-        static NUMBERS: AtomicU64 = AtomicU64::new(1);
+    pub(crate) fn new(events: EventSink, number: u64) -> Self {
         Self {
             events,
-            number: NUMBERS.fetch_add(1, Ordering::Relaxed),
+            number,
             client: Client::Lines,
             sent: Vec::new(),
             received: Vec::new(),
@@ -203,7 +200,7 @@ mod tests {
             let text = |name: &str| event.fields[name].as_str().unwrap().to_owned();
             kept.lock().unwrap().push(format!("{} {}", &text("direction")[..1], text("line")));
         });
-        (Transcript::new(sink), lines)
+        (Transcript::new(sink, 1), lines)
     }
 
     #[test]

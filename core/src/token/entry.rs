@@ -235,6 +235,7 @@ mod tests {
             refresh_token: refresh_token.map(Secret::new),
             refresh_expires_in: None,
             id_token: None,
+            request_id: None,
         }
     }
 

@@ -56,6 +56,7 @@ pub(crate) fn start(shared: Arc<Shared>, order: Order) -> watch::Receiver<Option
             renewed: None,
             ends: None,
             began: Instant::now(),
+            request_id: None,
         };
         let mut refresh = Box::pin(run.refresh());
         let in_time = tokio::time::timeout(LONGEST, &mut refresh).await;
@@ -72,6 +73,7 @@ pub(crate) fn start(shared: Arc<Shared>, order: Order) -> watch::Receiver<Option
             renewed: None,
             ends: None,
             began: Instant::now(),
+            request_id: None,
         };
         let error = Error::new(ErrorCode::TokenEndpointUnavailable, "the refresh took too long");
         let _ = tx.send(Some(late.land(Err(error))));
@@ -91,6 +93,7 @@ struct Run<'a> {
     /// When a person must sign in again, if the service said so.
     ends: Option<SystemTime>,
     began: Instant,
+    request_id: Option<String>,
 }
 
 impl Run<'_> {
@@ -135,6 +138,7 @@ impl Run<'_> {
                         .with("grant", grant)
                         .with("expires_in", expires_in.as_secs())
                         .with("scopes", held.token.scopes())
+                        .with("request_id", self.request_id.clone())
                 });
                 let left = self.ends.map(|at| at.duration_since(SystemTime::now()).unwrap_or_default());
                 if let Some(left) = left.filter(|left| *left < NOTICE) {
@@ -570,6 +574,7 @@ impl Run<'_> {
     fn renew(&mut self, entry: &Entry, auth: &AuthSettings, answer: &TokenAnswer) -> Entry {
         let renewed = entry.renewed(answer, &auth.scopes, SystemTime::now());
         self.renewed = Some(answer.expires_in);
+        self.request_id = answer.request_id.clone();
         self.ends = renewed.account().and_then(|account| account.refresh_expires_at);
         renewed
     }

@@ -121,6 +121,7 @@ mod tests {
             refresh_token: None,
             refresh_expires_in: None,
             id_token: None,
+            request_id: None,
         };
         let refreshed = before.renewed(&answer, &[], at(200));
         let key = Key::default();

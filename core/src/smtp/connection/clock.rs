@@ -102,7 +102,7 @@ impl Connection {
             return self.idle_until();
         }
         let waiting = self.held.iter().map(|(_, flight)| flight.deadline);
-        let uncommitted = |flight: &&Flight| !flight.committed.load(Ordering::Relaxed);
+        let uncommitted = |flight: &&Flight| !flight.course.committed.load(Ordering::Relaxed);
         let deadlines = self.flights.iter().filter(uncommitted).map(|flight| flight.deadline);
         deadlines.chain(waiting).fold(self.patience_ends(), Instant::min)
     }

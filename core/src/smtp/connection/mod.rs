@@ -36,6 +36,8 @@ pub(crate) struct Connection {
     stream: Stream,
     pipeline: Pipeline,
     capabilities: Capabilities,
+    /// For logs.
+    number: u64,
     key: Arc<Key>,
     host: Arc<Host>,
     events: EventSink,
@@ -105,6 +107,7 @@ impl Connection {
             stream: opened.wire.stream,
             pipeline: Pipeline::new(mode(&opened.capabilities, &key, &host)),
             capabilities: opened.capabilities,
+            number: opened.number,
             key,
             host,
             events,
@@ -182,7 +185,7 @@ impl Connection {
                 self.hold(job);
             }
         }
-        let Self { stream, slot, events, key, ended, untold, held, .. } = self;
+        let Self { stream, slot, events, key, ended, untold, held, number, .. } = self;
         let reason = match end {
             End::Quit(reason) => {
                 quit(stream).await;
@@ -197,6 +200,7 @@ impl Connection {
             Event::new("smtp.closed")
                 .with("host", key.settings.host.as_str())
                 .with("port", key.settings.port)
+                .with("connection", number)
                 .with("reason", reason.as_str())
         });
         // In this order: whoever gets the slot's place must not take this one for still closing.
@@ -219,6 +223,7 @@ impl Connection {
     }
 
     fn hold(&mut self, job: Job) {
+        job.course.connection.store(self.number, Ordering::Relaxed);
         match Plan::new(&job.transaction, &self.capabilities) {
             Ok(plan) => self.held = Some((plan, Flight::new(job))),
             Err(error) => self.untold.push((Flight::new(job), Answer::Failed(error))),
@@ -267,8 +272,8 @@ impl Connection {
             }
         }
         for flight in &self.flights {
-            if !flight.committed.load(Ordering::Relaxed) && self.pipeline.is_committed(flight.id) {
-                flight.committed.store(true, Ordering::Release);
+            if !flight.course.committed.load(Ordering::Relaxed) && self.pipeline.is_committed(flight.id) {
+                flight.course.committed.store(true, Ordering::Release);
             }
         }
         if self.pipeline.is_out_of_step() && self.host.fall_back_to_groups() {
