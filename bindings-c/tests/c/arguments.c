@@ -153,6 +153,8 @@ static void mailers(void) {
     IS_NULL(mailbearer_mailer_render, "bytes", mailer, message, NULL, &length);
     IS_NULL(mailbearer_mailer_render, "length", mailer, message, &bytes, NULL);
     IS_NULL(mailbearer_mailer_close, "mailer", NULL, NULL);
+    IS_NULL(mailbearer_mailer_export_metrics, "mailer", NULL, "http://127.0.0.1:1", NULL);
+    NOTHING(mailbearer_prometheus, mailbearer_string_free(mailbearer_prometheus()));
     called("mailbearer_mailer_for_mailbox");
     CHECK(mailbearer_mailer_for_mailbox(NULL, "a@example.com", &err) == NULL);
     CHECK(mailbearer_error_number(err) == MAILBEARER_CONFIG_INVALID);

@@ -18,7 +18,7 @@ import hashlib
 import threading
 from email.utils import getaddresses
 from inspect import signature
-from typing import Any
+from typing import Any, cast
 
 from django.conf import settings
 from django.core.exceptions import ImproperlyConfigured
@@ -32,7 +32,7 @@ from .receipt import Envelope
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping
+    from collections.abc import Iterable, Iterator, Mapping
 
     from django.core.mail import EmailMessage
 
@@ -75,10 +75,20 @@ class EmailBackend(BaseEmailBackend):  # type: ignore[misc]
 
     def send_messages(self, email_messages: Iterable[EmailMessage]) -> int:
         """Tries every message; returns how many were sent, or raises the first failure."""
-        messages = [self._converted(message) for message in email_messages or () if message.recipients()]
-        sent, failure = 0, None
+        sent, failure = 0, cast("Exception | None", None)
+
+        def converted() -> Iterator[Message]:
+            nonlocal failure
+            for message in email_messages or ():
+                if not message.recipients():
+                    continue
+                try:
+                    yield self._converted(message)
+                except (Error, ValueError) as error:
+                    failure = failure or error
+
         try:
-            for result in self._mailer.send_many(messages):
+            for result in self._mailer.send_many(converted()):
                 sent += result.outcome == "sent"
                 failure = failure or result.error
         except Error as error:

@@ -22,6 +22,12 @@ pub(super) fn run(global: &Global, mut arguments: arguments::Setup, output: Outp
         return show(&wishes.undo()?, output);
     }
     if arguments.rotate_secret {
+        if arguments.secret_file.is_none() {
+            return Err(Failure::Usage(
+                "which file holds the secret is not said".into(),
+                "Give --secret-file: the one that the configuration names.",
+            ));
+        }
         return show(&wishes.rotation()?, output);
     }
     let plan = wishes.plan()?;

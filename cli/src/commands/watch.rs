@@ -33,9 +33,11 @@ pub(super) fn run(arguments: &Watch, output: Output) -> Result<i32> {
             if output.json {
                 output.value(&json!(view.rows))?;
             } else {
-                // Home, and nothing below.
-                let clear = if std::io::stdout().is_terminal() { "\x1b[H\x1b[2J" } else { "" };
-                output.data(&format!("{clear}{}", view.text()))?;
+                if std::io::stdout().is_terminal() {
+                    // Home, and nothing below.
+                    print!("\x1b[H\x1b[2J");
+                }
+                output.data(&view.text())?;
             }
             if arguments.once {
                 return Ok(exit::OK);

@@ -26,8 +26,8 @@ fn every_shell_script_is_one() {
     let google = ["setup", "google", "--mailboxes", "a@contoso.com", "--project", "p-1", "--json"];
     for kind in ["app", "app-permission", "delegated", "hve", "service-account"] {
         let base = if kind == "service-account" { &google[..] } else { &MICROSOFT[..] };
-        for more in [&[][..], &["--undo"], &["--rotate-secret"]] {
-            if kind == "delegated" && more == ["--rotate-secret"] {
+        for more in [&[][..], &["--undo"], &["--rotate-secret", "--secret-file", "/etc/my app/mail.secret"]] {
+            if kind == "delegated" && more.len() == 3 {
                 continue;
             }
             let ran = run(&mut bare(home.path(), &with(&with(base, &["--kind", kind]), more)), "");
@@ -37,6 +37,16 @@ fn every_shell_script_is_one() {
             assert!(checked.status.success(), "{kind} {more:?}: {text}\n{checked:?}");
         }
     }
+    // What a failing `az` leaves alone is the secret that works.
+    let rotation = with(&MICROSOFT, &["--rotate-secret", "--secret-file", "kept"]);
+    let text = scripts(&run(&mut bare(home.path(), &rotation), ""), "sh");
+    std::fs::write(home.path().join("kept"), "works\n").unwrap();
+    let text = format!("az() {{ return 1; }}\n{text}");
+    Command::new("bash").args(["-c", &text]).current_dir(home.path()).output().unwrap();
+    assert_eq!(std::fs::read_to_string(home.path().join("kept")).unwrap(), "works\n");
+    let ran = run(&mut bare(home.path(), &with(&MICROSOFT, &["--rotate-secret"])), "");
+    assert_eq!(ran.code, 64, "{ran:?}");
+
     let ran = run(&mut bare(home.path(), &["setup", "--kind", "nothing"]), "");
     assert_eq!(ran.code, 64, "{ran:?}");
     let ran = run(&mut bare(home.path(), &["setup"]), "");

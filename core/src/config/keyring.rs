@@ -19,31 +19,34 @@ use crate::random;
 use crate::token::store::file::{create_folder, holds_sealed};
 
 /// The key; one is made and kept there if there is none. Processes of a user that begin together take turns by `lock`,
-/// a file. `store` is what it is for.
+/// a file. `stores` are those that it may be for.
 ///
 /// # Errors
 /// `config_invalid` if there is no keyring here, or it does not open.
-pub(super) fn key(lock: &Path, store: &Path) -> Result<Secret> {
+pub(super) fn key(lock: &Path, stores: &[&Path]) -> Result<Secret> {
     // On a thread of its own: a program that ends early raises SIGPIPE in whoever writes to it.
-    std::thread::scope(|scope| scope.spawn(|| find(lock, store)).join())
+    std::thread::scope(|scope| scope.spawn(|| find(lock, stores)).join())
         .unwrap_or_else(|_| Err(trouble("could not be asked")))
 }
 
-fn find(lock: &Path, store: &Path) -> Result<Secret> {
+fn find(lock: &Path, stores: &[&Path]) -> Result<Secret> {
     let turn = turn(lock)?;
-    let found = find_in_turn(store);
+    let found = find_in_turn(stores);
     // Closing alone would not do if a forked child has a copy of the descriptor.
     let _ = turn.unlock();
     found
 }
 
-fn find_in_turn(store: &Path) -> Result<Secret> {
+fn find_in_turn(stores: &[&Path]) -> Result<Secret> {
     let keyring = Keyring::here()?;
     if let Some(found) = keyring.look()? {
         return Ok(found);
     }
     // An unlocking that somebody waved away looks like a keyring without a key; a new one would lock them all out.
-    if holds_sealed(store)? {
+    for store in stores {
+        if !holds_sealed(store)? {
+            continue;
+        }
         let text = format!("has no key, and {} is encrypted", store.display());
         return Err(trouble(&text).with_hint(
             "Unlock the keyring and try again. If the key is lost, move that file away and sign in anew.",

@@ -559,7 +559,8 @@ fn store(options: &Options, auth: Option<&AuthSettings>, around: &Surroundings) 
         Some(StoreOptions::File { path, key }) => Ok(StoreSettings::File(file(path)?, store_key(key)?)),
         Some(StoreOptions::Keyring { path }) => {
             let path = file(path)?;
-            let key = keyring::key(&default_store()?.with_file_name("keyring.lock"), &path)?;
+            let usual = default_store()?;
+            let key = keyring::key(&usual.with_file_name("keyring.lock"), &[&path, &usual])?;
             Ok(StoreSettings::File(path, Some(key)))
         }
         Some(StoreOptions::Redis { url, key }) => {

@@ -131,7 +131,9 @@ impl<'a> Claims<'a> {
     }
 
     fn time(self, key: &str) -> Option<SystemTime> {
-        UNIX_EPOCH.checked_add(Duration::from_secs(self.0.get(key)?.as_u64()?))
+        // Some write milliseconds, which is a year that no calendar has.
+        let seconds = self.0.get(key)?.as_u64().filter(|seconds| *seconds < 100_000_000_000)?;
+        UNIX_EPOCH.checked_add(Duration::from_secs(seconds))
     }
 }
 

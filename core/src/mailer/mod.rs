@@ -437,7 +437,7 @@ impl Mailer {
         note(&self.running().metrics);
         let settings = &self.inner.settings;
         let mailbox = metrics::Mailbox {
-            server: format!("{}:{}", settings.smtp.host, settings.smtp.port),
+            server: format!("{}:{}", settings.smtp.host.to_ascii_lowercase(), settings.smtp.port),
             mailbox: settings.username.clone().unwrap_or_default(),
         };
         if let Some(metrics) = process().numbers.of_mailbox(&mailbox) {

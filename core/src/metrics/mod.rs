@@ -109,6 +109,8 @@ pub(crate) struct Mailbox {
 pub(crate) struct Service {
     pub(crate) service: String,
     pub(crate) grant: &'static str,
+    /// The application's id.
+    pub(crate) application: String,
 }
 
 /// As many as are worth telling apart.

@@ -35,11 +35,20 @@ impl TokenNumbers {
         refreshes.last = Some(Instant::now());
         refreshes.expires_at = ends.token;
         refreshes.credential_expires_at = ends.credential;
-        if let (Some(at), Some(mailbox)) = (ends.login, mailbox)
-            && (refreshes.logins_expire_at.len() < super::MOST
-                || refreshes.logins_expire_at.contains_key(mailbox))
-        {
-            refreshes.logins_expire_at.insert(mailbox.to_owned(), at);
+        drop(refreshes);
+        if let (Some(at), Some(mailbox)) = (ends.login, mailbox) {
+            self.login_expires(mailbox, Some(at));
+        }
+    }
+
+    /// A person signed in, or out: when they must again, where the service says.
+    pub(crate) fn login_expires(&self, mailbox: &str, at: Option<SystemTime>) {
+        let (mut refreshes, mailbox) = (lock(&self.0), mailbox.to_lowercase());
+        match at {
+            // So many are told apart, and no more.
+            Some(_) if refreshes.logins_expire_at.len() >= super::MOST => {}
+            Some(at) => drop(refreshes.logins_expire_at.insert(mailbox, at)),
+            None => drop(refreshes.logins_expire_at.remove(&mailbox)),
         }
     }
 
@@ -73,9 +82,15 @@ pub(crate) struct Ends {
 
 pub(super) fn families(out: &mut Families, all: Vec<(Service, Arc<TokenNumbers>)>) {
     let mut all: Vec<_> = all.into_iter().map(|(key, numbers)| (key, lock(&numbers.0).clone())).collect();
-    all.sort_by(|(a, _), (b, _)| (&a.service, a.grant).cmp(&(&b.service, b.grant)));
+    all.sort_by(|(a, _), (b, _)| {
+        (&a.service, a.grant, &a.application).cmp(&(&b.service, b.grant, &b.application))
+    });
     let add = |out: &mut Families, key: &Service, more: Option<(&'static str, &str)>, number: Number| {
-        let own = [("service", key.service.as_str()), ("grant", key.grant)];
+        let own = [
+            ("service", key.service.as_str()),
+            ("grant", key.grant),
+            ("application", key.application.as_str()),
+        ];
         out.add(&own.into_iter().chain(more).collect::<Vec<_>>(), number);
     };
     out.begin("mailbearer_tokens_refreshed", "", "Access tokens that were acquired.");

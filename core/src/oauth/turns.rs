@@ -2,7 +2,7 @@
 
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, PoisonError};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
@@ -10,28 +10,60 @@ use crate::config::AuthSettings;
 
 /// Turns by service: one that does not answer holds up nobody else's.
 #[derive(Default)]
-pub(crate) struct Turns(Mutex<HashMap<String, Arc<Semaphore>>>);
+pub(crate) struct Turns(Mutex<HashMap<String, Arc<Service>>>);
+
+struct Service {
+    turns: Arc<Semaphore>,
+    /// When a turn was given back last.
+    moved: Mutex<Instant>,
+}
 
 /// Leave to ask, until it is dropped.
 pub(crate) struct Turn {
+    service: Arc<Service>,
     _permit: Option<OwnedSemaphorePermit>,
 }
 
 impl Turns {
-    /// Waits for leave to ask the service for a token. After a while it is given anyway: those who have the turns may
-    /// stand on runtimes that nobody drives any more.
+    /// Waits for leave to ask the service for a token. If no turn comes back for a while it is given anyway: those who
+    /// have them may stand on runtimes that nobody drives any more.
     pub(crate) async fn take(&self, auth: &AuthSettings) -> Turn {
         let endpoint = auth.endpoints.token.as_ref().and_then(|url| url.host_str());
-        let service = endpoint.unwrap_or(&auth.endpoints.authority).to_owned();
-        let turns = {
+        let name = endpoint.unwrap_or(&auth.endpoints.authority).to_owned();
+        let service = {
             let mut known = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-            known.entry(service).or_insert_with(|| Arc::new(Semaphore::new(AT_ONCE))).clone()
+            known.entry(name).or_default().clone()
         };
-        let permit = tokio::time::timeout(PATIENCE, turns.acquire_owned()).await;
-        Turn { _permit: permit.ok().and_then(Result::ok) }
+        loop {
+            let permit = tokio::time::timeout(PATIENCE, service.turns.clone().acquire_owned()).await;
+            // It is never closed.
+            let permit = permit.ok().and_then(Result::ok);
+            if permit.is_some() || service.stands_still() {
+                return Turn { service, _permit: permit };
+            }
+        }
+    }
+}
+
+impl Default for Service {
+    fn default() -> Self {
+        Self { turns: Arc::new(Semaphore::new(AT_ONCE)), moved: Mutex::new(Instant::now()) }
+    }
+}
+
+impl Service {
+    fn stands_still(&self) -> bool {
+        self.moved.lock().unwrap_or_else(PoisonError::into_inner).elapsed() > PATIENCE
+    }
+}
+
+impl Drop for Turn {
+    fn drop(&mut self) {
+        *self.service.moved.lock().unwrap_or_else(PoisonError::into_inner) = Instant::now();
     }
 }
 
 /// Requests at once.
 const AT_ONCE: usize = 32;
-const PATIENCE: Duration = Duration::from_secs(240);
+/// Longer than a request may take, with what proves who asks.
+const PATIENCE: Duration = Duration::from_secs(120);

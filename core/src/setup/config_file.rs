@@ -20,7 +20,7 @@ pub(super) fn text(wishes: &Checked) -> String {
         let _ = writeln!(out, "from = \"{shared}\"");
     }
     out.push_str("\n[auth]\n");
-    let secret = format!("client_secret = {{ file = \"{}\" }}\n", wishes.secret_file);
+    let secret = format!("client_secret = {{ file = '{}' }}\n", wishes.secret_file);
     let _ = match wishes.kind {
         Kind::AppScoped | Kind::AppPermission | Kind::HighVolume => write!(
             out,
@@ -45,7 +45,7 @@ pub(super) fn text(wishes: &Checked) -> String {
         Kind::GoogleService => {
             write!(
                 out,
-                "grant = \"jwt_bearer\"\nkey_file = \"{}\"\nsubject = \"{mailbox}\"\n",
+                "grant = \"jwt_bearer\"\nkey_file = '{}'\nsubject = \"{mailbox}\"\n",
                 wishes.secret_file
             )
         }

@@ -85,7 +85,7 @@ fn finish(wishes: &Checked) -> String {
     };
     let client = if wishes.kind == Kind::GoogleService { "" } else { " --client-id <client id>" };
     format!(
-        "Run `mailbearer setup google --kind {name} --mailboxes {}{web}{client} --secret-file {} --write`.",
+        "Run `mailbearer setup google --kind {name} --mailboxes {}{web}{client} --secret-file '{}' --write`.",
         wishes.mailboxes.join(","),
         wishes.secret_file
     )
@@ -131,7 +131,7 @@ pub(super) fn rotation(wishes: &Checked) -> Plan {
                 "token",
                 "Google Cloud console > IAM & Admin > Service accounts > Keys.",
                 Some(gcloud(format!(
-                    "SA='{name}@{project}.iam.gserviceaccount.com'\ngcloud iam service-accounts keys list --iam-account \"$SA\" --project '{project}'\n(umask 077; gcloud iam service-accounts keys create '{file}.new' --iam-account \"$SA\" --project '{project}')\nmv '{file}.new' '{file}'",
+                    "SA='{name}@{project}.iam.gserviceaccount.com'\ngcloud iam service-accounts keys list --iam-account \"$SA\" --project '{project}'\n(umask 077; gcloud iam service-accounts keys create '{file}.new' --iam-account \"$SA\" --project '{project}') &&\n  mv '{file}.new' '{file}'",
                     name = wishes.name,
                     project = wishes.project,
                     file = wishes.secret_file,

@@ -115,7 +115,7 @@ pub(super) fn rotation(wishes: &Checked) -> Plan {
                 "Entra admin centre > App registrations > {name} > Certificates & secrets > New client secret. Put its Value, not its Secret ID, into {file}."
             ),
             Some(azure(format!(
-                "{}\naz ad app credential list --id '{app}' --query \"[].{{id:keyId,name:displayName,end:endDateTime}}\" -o table\n(umask 077; az ad app credential reset --id '{app}' --append --years 1 --display-name \"{name}-$(date +%Y%m%d)\" --query password -o tsv > '{file}.new')\nmv '{file}.new' '{file}'",
+                "{}\naz ad app credential list --id '{app}' --query \"[].{{id:keyId,name:displayName,end:endDateTime}}\" -o table\n(umask 077; az ad app credential reset --id '{app}' --append --years 1 --display-name \"{name}-$(date +%Y%m%d)\" --query password -o tsv > '{file}.new') &&\n  test -s '{file}.new' && mv '{file}.new' '{file}'",
                 login(wishes)
             ))),
         ),
@@ -181,7 +181,8 @@ fn secret(wishes: &Checked) -> Step {
             "App registrations > {name} > Certificates & secrets > New client secret, for a year. Put its Value, not its Secret ID, into {file}, which only the program's user may read (chmod 600). A certificate is better: upload its public half there, and name the file in auth.certificate."
         ),
         Some(azure(format!(
-            "(umask 077; az ad app credential reset --id \"$APP\" --append --years 1 --display-name '{name}-1' --query password -o tsv > '{file}')"
+            "{app}\n(umask 077; az ad app credential reset --id \"$APP\" --append --years 1 --display-name '{name}-1' --query password -o tsv > '{file}.new') &&\n  test -s '{file}.new' && mv '{file}.new' '{file}'",
+            app = same_app(wishes),
         ))),
     )
 }
@@ -230,7 +231,8 @@ fn permission(wishes: &Checked, which: &str, application: bool) -> Step {
         false => "az ad app permission grant --id \"$APP\" --api $EXO --scope SMTP.Send -o none",
     };
     let text = format!(
-        "EXO=00000002-0000-0ff1-ce00-000000000000\nID=$(az ad sp show --id $EXO --query \"{list}[?value=='{which}'].id | [0]\" -o tsv)\ntest -n \"$ID\" || {{ echo 'Exchange Online has no {which} here' >&2; exit 1; }}\naz ad app show --id \"$APP\" --query \"requiredResourceAccess[].resourceAccess[].id\" -o tsv | grep -q \"$ID\" ||\n  az ad app permission add --id \"$APP\" --api $EXO --api-permissions \"$ID={kind}\"\n{grant}"
+        "{app}\nEXO=00000002-0000-0ff1-ce00-000000000000\nID=$(az ad sp show --id $EXO --query \"{list}[?value=='{which}'].id | [0]\" -o tsv)\ntest -n \"$ID\" || {{ echo 'Exchange Online has no {which} here' >&2; exit 1; }}\naz ad app show --id \"$APP\" --query \"requiredResourceAccess[].resourceAccess[].id\" -o tsv | grep -q \"$ID\" ||\n  az ad app permission add --id \"$APP\" --api $EXO --api-permissions \"$ID={kind}\"\n{grant}",
+        app = same_app(wishes),
     );
     step(
         &format!("Give it the permission {which} of Exchange Online, and consent"),
@@ -308,6 +310,14 @@ fn smtp_auth(wishes: &Checked) -> Step {
 
 fn login(wishes: &Checked) -> String {
     format!("az login --tenant '{}' --allow-no-subscriptions -o none", wishes.tenant)
+}
+
+/// The application of the first step, also in a shell of another day.
+fn same_app(wishes: &Checked) -> String {
+    match &wishes.client_id {
+        Some(id) => format!("APP='{id}'"),
+        None => ": \"${APP:?run the first step in this shell, or give --client-id}\"".to_owned(),
+    }
 }
 
 fn ids(wishes: &Checked) -> String {

@@ -197,7 +197,17 @@ impl Wishes {
             return Err(Error::config("name", "`name` is longer than 40 characters"));
         }
         let secret_file = match &self.secret_file {
-            Some(path) => plain("secret_file", &path.to_string_lossy(), "/._-")?,
+            Some(path) => {
+                let path = path.to_string_lossy().into_owned();
+                // Scripts and the file quote it so.
+                if path.is_empty() || path.contains(|c: char| c == '\'' || c.is_control()) {
+                    return Err(Error::config(
+                        "secret_file",
+                        "`secret_file` has signs in it that no script can quote",
+                    ));
+                }
+                path
+            }
             None => format!("{name}.{}", if kind == Kind::GoogleService { "json" } else { "secret" }),
         };
         let redirect_uri = match &self.redirect_uri {
@@ -308,7 +318,7 @@ mod tests {
             Wishes { mailboxes: vec!["a@b.example$(id)".into()], ..good.clone() },
             Wishes { mailboxes: vec!["nobody".into()], ..good.clone() },
             Wishes { mailboxes: Vec::new(), ..good.clone() },
-            Wishes { secret_file: Some("a b".into()), ..good.clone() },
+            Wishes { secret_file: Some("a'b".into()), ..good.clone() },
             Wishes { client_id: Some("`id`".into()), ..good.clone() },
             Wishes { tenant: None, ..good },
         ] {

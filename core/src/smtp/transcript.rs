@@ -115,18 +115,18 @@ impl Transcript {
         }
     }
 
-    /// One octet of a body; true at its end.
-    fn body(&mut self, octet: u8) -> bool {
-        let Client::Body { octets, line } = &mut self.client else { return false };
+    /// One octet of a body; at its end, how long it was.
+    fn body(&mut self, octet: u8) -> Option<u64> {
+        let Client::Body { octets, line } = &mut self.client else { return None };
         *octets += 1;
         *line = match (*line, octet) {
             (Line::Begins, b'.') => Line::Dot,
             (Line::Dot, b'\r') => Line::DotReturn,
-            (Line::DotReturn, b'\n') => return true,
+            (Line::DotReturn, b'\n') => return Some(*octets),
             (_, b'\n') => Line::Begins,
             _ => Line::Other,
         };
-        false
+        None
     }
 }
 
@@ -141,11 +141,10 @@ impl Tap for Transcript {
                     continue;
                 }
                 Client::Chunk { left, .. } => *left -= 1,
-                Client::Body { octets, .. } => {
-                    let text = format!("[{} octets]", *octets + 1);
-                    if self.body(*octet) {
+                Client::Body { .. } => {
+                    if let Some(octets) = self.body(*octet) {
                         self.client = Client::Lines;
-                        self.tell("client", &text);
+                        self.tell("client", &format!("[{octets} octets]"));
                     }
                 }
                 Client::Lines => {

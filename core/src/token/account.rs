@@ -22,6 +22,7 @@ use crate::oauth::claims;
 use crate::oauth::endpoint::TokenAnswer;
 use crate::oauth::grants;
 use crate::oauth::hints::Asked;
+use crate::process::process;
 
 impl Shared {
     /// Takes a sign-in's answer: checks who it is, keeps it, and drops what is on its way.
@@ -88,7 +89,15 @@ impl Shared {
                 self.save_later(generation);
             }
         }
+        self.note_end(&account.username, account.refresh_expires_at);
         stored.map(|()| account)
+    }
+
+    /// When this person must sign in again, for the numbers.
+    fn note_end(&self, username: &str, at: Option<SystemTime>) {
+        if let Some(numbers) = self.service().and_then(|service| process().numbers.of_service(&service)) {
+            numbers.login_expires(username, at);
+        }
     }
 
     /// Forgets the tokens, here and in the store, and tells the service where it wants to know (RFC 7009).
@@ -116,6 +125,9 @@ impl Shared {
             Some(key) => self.put(key, None).await,
             None => Ok(()),
         };
+        if let Some(key) = &key {
+            self.note_end(&key.principal, None);
+        }
         // After the store: a refresh that began in between belongs to those who have left.
         self.state().lock().forget();
         if let Some(token) = refresh_token
@@ -297,6 +309,7 @@ impl Shared {
         Some(Service {
             service: host.filter(|_| auth.grant.asks_service()).unwrap_or_default().to_owned(),
             grant: auth.grant.as_str(),
+            application: auth.client_id.clone(),
         })
     }
 

@@ -351,9 +351,10 @@ impl Run<'_> {
             GrantKind::RefreshToken => Some(shared.seed(auth).await?),
             _ => None,
         };
-        let (mut tries, mut raced, mut turn) = (0, false, None);
-        // Each round waits, loses a race or posts; others' claims end by themselves.
-        for _ in 0..ROUNDS {
+        let (mut tries, mut raced, mut turn, mut rounds) = (0, false, None, 0);
+        // Each round loses a race or posts.
+        while rounds < ROUNDS {
+            rounds += 1;
             let (mut entry, version) = self.stored(auth, &key, seed.as_ref()).await?;
             self.pass_over(&entry);
             if let Some(held) = self.acceptable(auth, &entry, Freshness::Fresh) {
@@ -361,6 +362,8 @@ impl Run<'_> {
             }
             if entry.claimed_by_another(&self.owner, SystemTime::now()) {
                 turn = None;
+                // A claim ends by itself.
+                rounds -= 1;
                 tokio::time::sleep(Duration::from_millis(50).mul_f64(1.0 + 2.0 * random::unit())).await;
                 continue;
             }
@@ -502,6 +505,13 @@ impl Run<'_> {
             };
             match saved {
                 Ok(true) => {
+                    let unsaved = shared.state().lock().unsaved.clone();
+                    // A sign-in that the place did not take is not listed there yet.
+                    if unsaved.is_some_and(|unsaved| unsaved.replaces.is_none() && unsaved.key == *key)
+                        && let Err(error) = shared.store()?.enlist(key, true).await
+                    {
+                        self.warn(&error);
+                    }
                     let mut inner = shared.state().lock();
                     // A later sign-in's own is not ours to drop.
                     if inner.generation == self.order.generation {

@@ -52,10 +52,16 @@ def mass() -> int:
     return int(send_mass_mail([("s", "b", None, [f"to{n}@example.com"]) for n in range(5)]))
 
 
+def one_bad() -> int:
+    good = [("s", "b", None, [f"good{n}@example.com"]) for n in range(2)]
+    return int(send_mass_mail([good[0], ("s", "b", None, ["bad address@"]), good[1]]))
+
+
 answers = {
     "whole": said(whole),
     "one": said(lambda: send_mail("Hi", "Hello", None, ["ada@example.com"])),
     "mass": said(mass),
+    "one bad": said(one_bad),
     "nobody": said(lambda: send_mail("Hi", "Hello", None, [])),
     "refused": said(lambda: send_mail("Hi", "Hello", None, ["refused@example.com"])),
 }

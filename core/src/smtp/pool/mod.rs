@@ -127,6 +127,17 @@ pub(crate) struct PoolNumbers {
     pub(crate) paused: Option<Duration>,
 }
 
+impl PoolNumbers {
+    fn add(&mut self, other: &Self) {
+        self.open += other.open;
+        self.idle += other.idle;
+        self.waiting += other.waiting;
+        self.messages_last_minute += other.messages_last_minute;
+        self.recipients_last_day += other.recipients_last_day;
+        self.paused = self.paused.max(other.paused);
+    }
+}
+
 impl Pools {
     /// What was used already.
     pub(crate) fn known(&self, cap: &Cap) -> Option<Arc<Mailbox>> {
@@ -172,7 +183,13 @@ impl Pools {
         let mut all: Vec<_> = all.into_iter().map(|(name, mailbox)| (name, mailbox.numbers())).collect();
         all.sort_by(|(a, _), (b, _)| (&a.server, &a.mailbox).cmp(&(&b.server, &b.mailbox)));
         // Those whose name is not known stand together.
-        all.dedup_by(|(after, _), (before, _)| after == before);
+        all.dedup_by(|(after, more), (before, numbers)| {
+            let same = after == before;
+            if same {
+                numbers.add(more);
+            }
+            same
+        });
         all
     }
 
