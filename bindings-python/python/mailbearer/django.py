@@ -84,7 +84,7 @@ class EmailBackend(BaseEmailBackend):  # type: ignore[misc]
                     continue
                 try:
                     yield self._converted(message)
-                except (Error, ValueError) as error:
+                except Exception as error:
                     failure = failure or error
 
         try:
@@ -93,7 +93,8 @@ class EmailBackend(BaseEmailBackend):  # type: ignore[misc]
                 failure = failure or result.error
         except Error as error:
             failure = failure or error
-        if failure is not None and not self.fail_silently:
+        # A message that cannot be built is the program's mistake, and never silent.
+        if failure is not None and not (self.fail_silently and isinstance(failure, Error)):
             raise failure
         return sent
 

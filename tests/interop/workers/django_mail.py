@@ -39,6 +39,8 @@ def said(work: object) -> str:
         return error.code
     except ImproperlyConfigured as error:
         return f"{type(error).__name__}: {error}"
+    except ValueError:
+        return "ValueError"
 
 
 def whole() -> int:
@@ -54,7 +56,7 @@ def mass() -> int:
 
 def one_bad() -> int:
     good = [("s", "b", None, [f"good{n}@example.com"]) for n in range(2)]
-    return int(send_mass_mail([good[0], ("s", "b", None, ["bad address@"]), good[1]]))
+    return int(send_mass_mail([good[0], ("two\nlines", "b", None, ["bad@example.com"]), good[1]]))
 
 
 answers = {
