@@ -10,7 +10,7 @@ const { report, sync, under } = require('./errors.cjs')
 const { Login, TokenSource, begin } = require('./tokens.cjs')
 
 // What a person should look at, for loggers.
-const WARNINGS = new Set(['warning', 'token.refresh_failed', 'login.required', 'login.expiring', 'recipient.refused',
+const WARNINGS = new Set(['warning', 'token.refresh_failed', 'login.required', 'login.expiring', 'credential.expiring', 'recipient.refused',
   'send.failed', 'send.cancelled', 'send.retrying'])
 
 function level(name) {

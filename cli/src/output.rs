@@ -116,7 +116,7 @@ impl Output {
             if self.trace {
                 return self.traced(event);
             }
-            if !["warning", "login.expiring"].contains(&event.name) {
+            if !["warning", "login.expiring", "credential.expiring"].contains(&event.name) {
                 return;
             }
             if self.json {

@@ -44,6 +44,11 @@ pub const EVENTS: &[EventKind] = &[
         meaning: "A person must sign in again within three days, as far as the service says. Told with each new token.",
     },
     EventKind {
+        name: "credential.expiring",
+        fields: &["expires_in", "hint"],
+        meaning: "The application's certificate ends within three weeks. Told with each new token.",
+    },
+    EventKind {
         name: "login.required",
         fields: &["code", "message", "hint"],
         meaning: "A person has to sign in, or to consent, again.",

@@ -55,6 +55,7 @@ _WARNINGS = {
     "token.refresh_failed",
     "login.required",
     "login.expiring",
+    "credential.expiring",
     "recipient.refused",
     "send.failed",
     "send.cancelled",

@@ -23,6 +23,7 @@ use crate::oauth::endpoint::TokenAnswer;
 use crate::oauth::grants;
 use crate::oauth::hints::Asked;
 use crate::process::process;
+use crate::provider::Family;
 
 impl Shared {
     /// Takes a sign-in's answer: checks who it is, keeps it, and drops what is on its way.
@@ -60,6 +61,9 @@ impl Shared {
         blank: Entry,
     ) -> Result<Account> {
         let auth = self.auth()?;
+        if let Some(scopes) = answer.scopes.as_ref().filter(|_| auth.family != Family::Plain) {
+            granted(&auth.scopes, scopes)?;
+        }
         let now = Now::read();
         let account = self.identify(auth, &answer, whose, now.wall)?;
         let key = Key::new(auth, &account.username);
@@ -319,6 +323,25 @@ impl Shared {
     }
 }
 
+/// A person may untick what the consent page asks for (Google), and the service says so (RFC 6749 §5.1). Plain
+/// services' names for scopes are not known well enough to be judged.
+///
+/// # Errors
+/// `scope_rejected` if nothing that was asked for mail was granted.
+fn granted(asked: &[String], granted: &[String]) -> Result<()> {
+    let last =
+        |scope: &str| scope.trim_end_matches('/').rsplit('/').next().unwrap_or_default().to_lowercase();
+    let granted_too = |scope: &String| granted.iter().any(|other| last(other) == last(scope));
+    match asked.is_empty() || asked.iter().any(granted_too) {
+        true => Ok(()),
+        false => {
+            let text = format!("the sign-in was given {}, and not {}", granted.join(" "), asked.join(" "));
+            Err(Error::new(ErrorCode::ScopeRejected, text)
+                .with_hint("Start the sign-in again, and leave the boxes ticked that the page asks for."))
+        }
+    }
+}
+
 /// Tells configured refresh tokens apart without keeping them.
 pub(crate) fn seed_digest(seed: &Secret) -> String {
     let digest = digest(&SHA256, seed.expose().as_bytes());
@@ -334,5 +357,28 @@ fn system_user() -> String {
         (Some(name), None) => name,
         (None, Some(uid)) => format!("the user with uid {uid}"),
         (None, None) => "the user that runs this program".to_owned(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_box_that_was_unticked_is_said_so() {
+        let list = |scopes: &str| scopes.split(' ').map(str::to_owned).collect::<Vec<_>>();
+        const SEND: &str = "https://outlook.office.com/SMTP.Send";
+        const GMAIL: &str = "https://mail.google.com/";
+        for (asked, given, good) in [
+            (GMAIL, "openid email", false),
+            (GMAIL, "openid https://mail.google.com/", true),
+            (SEND, "https://outlook.office.com/SMTP.Send openid", true),
+            (SEND, "smtp.send", true),
+            (SEND, "https://outlook.office.com/IMAP.AccessAsUser.All", false),
+        ] {
+            let judged = granted(&list(asked), &list(given));
+            assert_eq!(judged.is_ok(), good, "{asked}: {given}");
+            assert!(judged.err().is_none_or(|error| error.code() == ErrorCode::ScopeRejected));
+        }
     }
 }

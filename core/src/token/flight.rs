@@ -141,6 +141,16 @@ impl Run<'_> {
                         .with("request_id", self.request_id.clone())
                 });
                 let left = self.ends.map(|at| at.duration_since(SystemTime::now()).unwrap_or_default());
+                let ends = self.shared.auth().ok().and_then(|auth| auth.credential_expires_at);
+                let days = ends.map(|at| at.duration_since(SystemTime::now()).unwrap_or_default());
+                if let Some(days) = days.filter(|days| *days < LONG_NOTICE) {
+                    events.emit(|| {
+                        Event::new("credential.expiring").with("expires_in", days.as_secs()).with(
+                            "hint",
+                            "Make a new certificate, upload its public half to the application, and put the new file in place before then.",
+                        )
+                    });
+                }
                 if let Some(left) = left.filter(|left| *left < NOTICE) {
                     events.emit(|| {
                         Event::new("login.expiring")
@@ -636,6 +646,9 @@ const TRIES_OF_A_MACHINE: u32 = 6;
 
 /// A pause longer than this is the caller's to make.
 const LONGEST_PAUSE: Duration = Duration::from_secs(10);
+
+/// How long ahead the end of a certificate is told.
+const LONG_NOTICE: Duration = Duration::from_secs(21 * 24 * 3600);
 
 /// How long ahead the end of a sign-in is told.
 const NOTICE: Duration = Duration::from_secs(3 * 24 * 3600);
