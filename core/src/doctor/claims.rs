@@ -77,17 +77,34 @@ impl<'a> Claims<'a> {
     /// What to look at, in order, when Exchange refuses a token whose claims are as they should be.
     pub(crate) fn refused_by_exchange(self, mailbox: &str) -> String {
         let auth_on = format!(
-            "that SMTP AUTH is on for the mailbox: Get-CASMailbox -Identity {mailbox} | Format-List SmtpClientAuthenticationDisabled"
+            "SMTP AUTH is on for the mailbox: Get-CASMailbox -Identity {mailbox} | Format-List SmtpClientAuthenticationDisabled"
         );
-        if self.is_delegated() {
-            return format!(
-                "The token is as it should be, so look in Exchange Online PowerShell: (1) {auth_on} (false, or empty with Get-TransportConfig's false); (2) that {mailbox} has a mailbox and is the sign-in name (UPN) itself, no alias: Get-Mailbox -Identity {mailbox} | Format-List UserPrincipalName, RecipientTypeDetails."
-            );
-        }
-        let app = self.text("appid").or_else(|| self.text("azp")).unwrap_or("<application id>");
-        let principal = self.text("oid").unwrap_or("<object id of the enterprise application>");
+        let steps = match self.is_delegated() {
+            true => vec![
+                format!("{auth_on} (false; or empty, if Get-TransportConfig says false)"),
+                format!(
+                    "{mailbox} is the sign-in name (UPN) itself and no alias, and has a mailbox: Get-Mailbox -Identity {mailbox} | Format-List UserPrincipalName, RecipientTypeDetails"
+                ),
+            ],
+            false => {
+                let app = self.text("appid").or_else(|| self.text("azp")).unwrap_or("<application id>");
+                let principal = self.text("oid").unwrap_or("<object id of the enterprise application>");
+                vec![
+                    format!(
+                        "Exchange knows the application: Get-ServicePrincipal | Format-List AppId, ObjectId shows {app} with {principal}. If not: New-ServicePrincipal -AppId {app} -ObjectId {principal} (that is the enterprise application's object id, as it stands in the token, not the registration's)"
+                    ),
+                    format!(
+                        "It may into the mailbox: Test-ServicePrincipalAuthorization -Identity {principal} -Resource {mailbox} says InScope. If not: `mailbearer setup microsoft365`; or Add-MailboxPermission -Identity {mailbox} -User {principal} -AccessRights FullAccess"
+                    ),
+                    auth_on,
+                    "Two hours have passed since something was changed: `mailbearer verify --wait 2h` watches".to_owned(),
+                ]
+            }
+        };
+        let steps: String =
+            steps.iter().enumerate().map(|(at, step)| format!("\n{}. {step}", at + 1)).collect();
         format!(
-            "The token is as it should be, so Exchange does not let the application into the mailbox. In Exchange Online PowerShell: (1) Get-ServicePrincipal | Format-List AppId, ObjectId shows {app} with {principal}; else New-ServicePrincipal -AppId {app} -ObjectId {principal} (the enterprise application's object id, as it stands in the token, not the registration's); (2) Test-ServicePrincipalAuthorization -Identity {principal} -Resource {mailbox} says InScope, or Add-MailboxPermission -Identity {mailbox} -User {principal} -AccessRights FullAccess; (3) {auth_on}; (4) wait: what was changed takes up to an hour. `mailbearer verify --wait 1h` watches."
+            "The token is as it should be, so it is Exchange that does not let it in. In Exchange Online PowerShell, see that{steps}"
         )
     }
 

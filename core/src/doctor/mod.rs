@@ -89,7 +89,8 @@ impl fmt::Display for Report {
             writeln!(f, "{mark}  {:<10} {}", finding.link, finding.seen)?;
             for (word, text) in [("means", &finding.means), ("do", &finding.cure)] {
                 if !text.is_empty() {
-                    writeln!(f, "         {word:<10} {text}")?;
+                    // Its lines stand below each other.
+                    writeln!(f, "         {word:<10} {}", text.replace('\n', "\n                    "))?;
                 }
             }
         }
