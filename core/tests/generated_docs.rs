@@ -36,8 +36,17 @@ fn errors() -> String {
     );
     for row in CODES {
         let retry = if row.retryable { "yes" } else { "no" };
-        write!(out, "\n## {}\n\n{} · number {} · retryable: {retry}\n", row.name, row.meaning, row.number)
-            .unwrap();
+        let delivery = match row.name {
+            "delivery_uncertain" => "uncertain",
+            "cancelled" => "none, or uncertain after the message was handed over",
+            _ => "none",
+        };
+        let (name, meaning, number) = (row.name, row.meaning, row.number);
+        write!(
+            out,
+            "\n## {name}\n\n{meaning} · number {number} · retryable: {retry} · delivery: {delivery}\n"
+        )
+        .unwrap();
         if !row.hint.is_empty() {
             write!(out, "\n{}\n", row.hint).unwrap();
         }
