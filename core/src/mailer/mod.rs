@@ -434,14 +434,15 @@ impl Mailer {
 
     /// In the mailer's own numbers, and in the process's.
     fn count(&self, note: impl Fn(&Metrics)) {
-        note(&self.running().metrics);
-        let settings = &self.inner.settings;
-        let mailbox = metrics::Mailbox {
-            server: format!("{}:{}", settings.smtp.host.to_ascii_lowercase(), settings.smtp.port),
-            mailbox: settings.username.clone().unwrap_or_default(),
-        };
-        if let Some(metrics) = process().numbers.of_mailbox(&mailbox) {
-            note(&metrics);
+        let running = self.running();
+        note(&running.metrics);
+        let shared = running.shared_metrics.get_or_init(|| {
+            let settings = &self.inner.settings;
+            let (smtp, username) = (&settings.smtp, settings.username.as_deref().unwrap_or_default());
+            process().numbers.of_mailbox(&metrics::Mailbox::new(&smtp.host, smtp.port, username))
+        });
+        if let Some(shared) = shared {
+            note(shared);
         }
     }
 

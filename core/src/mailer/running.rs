@@ -1,6 +1,6 @@
 //! What runs in this process: how many sends, and whether the mailer was closed.
 
-use std::sync::Mutex;
+use std::sync::{Arc, Mutex, OnceLock};
 use std::time::Duration;
 
 use tokio::sync::Notify;
@@ -14,6 +14,8 @@ use crate::metrics::Metrics;
 #[derive(Default)]
 pub(super) struct Running {
     pub(super) metrics: Metrics,
+    /// The process's own of the same mailbox, once something was counted.
+    pub(super) shared_metrics: OnceLock<Option<Arc<Metrics>>>,
     pub(super) outbox: Outbox,
     state: Mutex<State>,
     left: Notify,

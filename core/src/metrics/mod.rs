@@ -239,6 +239,11 @@ fn pool_families(out: &mut Families, pools: &[(Mailbox, PoolNumbers)]) {
 }
 
 impl Mailbox {
+    /// As it is shown to people: hosts have no case.
+    pub(crate) fn new(host: &str, port: u16, mailbox: &str) -> Self {
+        Self { server: format!("{}:{port}", host.to_ascii_lowercase()), mailbox: mailbox.to_owned() }
+    }
+
     fn labels(&self) -> [(&'static str, &str); 2] {
         [("server", &self.server), ("mailbox", &self.mailbox)]
     }

@@ -102,7 +102,7 @@ impl Cap {
     /// As it is shown to people.
     fn name(&self) -> metrics::Mailbox {
         let mailbox = if self.mailbox.starts_with('\n') { "" } else { &self.mailbox };
-        metrics::Mailbox { server: format!("{}:{}", self.host, self.port), mailbox: mailbox.to_owned() }
+        metrics::Mailbox::new(&self.host, self.port, mailbox)
     }
 
     pub(crate) fn of(settings: &SmtpSettings, username: Option<&str>, tokens: &Identity) -> Self {
