@@ -7,7 +7,7 @@ use std::path::PathBuf;
 
 use mailbearer::doctor::{Report, Status};
 use mailbearer::setup::{Kind, Plan, Wishes};
-use mailbearer::{Call, Cancel, VerifyRequest};
+use mailbearer::{Call, Cancel, VerifyRequest, config};
 use serde_json::json;
 
 use crate::arguments::{self, Global};
@@ -153,12 +153,7 @@ fn write(global: &Global, text: &str, output: Output) -> Result<i32> {
 }
 
 fn own_file() -> Result<PathBuf> {
-    let folder = std::env::var_os("XDG_CONFIG_HOME")
-        .map(PathBuf::from)
-        .filter(|path| path.is_absolute())
-        .or_else(|| std::env::home_dir().map(|home| home.join(".config")));
-    folder
-        .map(|folder| folder.join("mailbearer/config.toml"))
+    config::user_file()
         .ok_or_else(|| Failure::Usage("this user has no home folder".into(), "Name the file with --config."))
 }
 

@@ -23,18 +23,22 @@ pub fn overlay(base: &mut Value, over: Value) {
     }
 }
 
+/// This user's own configuration file, whether or not it exists; none without a home folder.
+pub fn user_file() -> Option<PathBuf> {
+    let folder = std::env::var_os("XDG_CONFIG_HOME")
+        .map(PathBuf::from)
+        .filter(|path| path.is_absolute())
+        .or_else(|| std::env::home_dir().map(|home| home.join(".config")))?;
+    Some(folder.join("mailbearer/config.toml"))
+}
+
 /// Where a configuration file is looked for: `$MAILBEARER_CONFIG`, the user's, the system's; never
 /// the working directory. The first that exists.
 pub fn search_path() -> Option<PathBuf> {
     if let Some(path) = std::env::var_os("MAILBEARER_CONFIG") {
         return Some(PathBuf::from(path));
     }
-    let user = std::env::var_os("XDG_CONFIG_HOME")
-        .map(PathBuf::from)
-        .filter(|path| path.is_absolute())
-        .or_else(|| std::env::home_dir().map(|home| home.join(".config")))
-        .map(|dir| dir.join("mailbearer/config.toml"));
-    user.into_iter().chain([PathBuf::from("/etc/mailbearer/config.toml")]).find(|path| path.is_file())
+    user_file().into_iter().chain([PathBuf::from("/etc/mailbearer/config.toml")]).find(|path| path.is_file())
 }
 
 /// Reads a file: its top level is the base, `[profiles.NAME]` overlays it. `profile` defaults to

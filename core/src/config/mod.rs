@@ -23,7 +23,7 @@ pub use credential::{AssertionCallback, AssertionOption, BearerKey, CertificateO
 pub(crate) use credential::{Bearer, Certificate, Proof};
 pub use dkim::{DkimKey, DkimOptions, DkimSettings};
 pub use duration::parse_duration;
-pub use load::{from_env, from_file, overlay, scalar, search_path};
+pub use load::{from_env, from_file, overlay, scalar, search_path, user_file};
 pub(crate) use mistake::nearest;
 pub use options::{
     AuthOptions, Chunking, Cloud, FilePolicy, HttpOptions, InitialResponse, LimitOptions, MailboxOption,

@@ -115,8 +115,9 @@ pub(super) fn rotation(wishes: &Checked) -> Plan {
                 "Entra admin centre > App registrations > {name} > Certificates & secrets > New client secret. Put its Value, not its Secret ID, into {file}."
             ),
             Some(azure(format!(
-                "{}\naz ad app credential list --id '{app}' --query \"[].{{id:keyId,name:displayName,end:endDateTime}}\" -o table\n(umask 077; az ad app credential reset --id '{app}' --append --years 1 --display-name \"{name}-$(date +%Y%m%d)\" --query password -o tsv > '{file}.new') &&\n  test -s '{file}.new' && mv '{file}.new' '{file}'",
-                login(wishes)
+                "{}\naz ad app credential list --id '{app}' --query \"[].{{id:keyId,name:displayName,end:endDateTime}}\" -o table\n{}",
+                login(wishes),
+                new_secret(app, &format!("{name}-$(date +%Y%m%d)"), file)
             ))),
         ),
         step(
@@ -180,10 +181,7 @@ fn secret(wishes: &Checked) -> Step {
         format!(
             "App registrations > {name} > Certificates & secrets > New client secret, for a year. Put its Value, not its Secret ID, into {file}, which only the program's user may read (chmod 600). A certificate is better: upload its public half there, and name the file in auth.certificate."
         ),
-        Some(azure(format!(
-            "{app}\n(umask 077; az ad app credential reset --id \"$APP\" --append --years 1 --display-name '{name}-1' --query password -o tsv > '{file}.new') &&\n  test -s '{file}.new' && mv '{file}.new' '{file}'",
-            app = same_app(wishes),
-        ))),
+        Some(azure(format!("{}\n{}", same_app(wishes), new_secret("$APP", &format!("{name}-1"), file)))),
     )
 }
 
@@ -310,6 +308,13 @@ fn smtp_auth(wishes: &Checked) -> Step {
 
 fn login(wishes: &Checked) -> String {
     format!("az login --tenant '{}' --allow-no-subscriptions -o none", wishes.tenant)
+}
+
+/// One secret more, into this file; what fails leaves the one that is there.
+fn new_secret(app: &str, name: &str, file: &str) -> String {
+    format!(
+        "(umask 077; az ad app credential reset --id \"{app}\" --append --years 1 --display-name \"{name}\" --query password -o tsv > '{file}.new') &&\n  test -s '{file}.new' && mv '{file}.new' '{file}'"
+    )
 }
 
 /// The application of the first step, also in a shell of another day.
