@@ -87,7 +87,7 @@ impl<'a> Claims<'a> {
                 ),
             ],
             false => {
-                let app = self.text("appid").or_else(|| self.text("azp")).unwrap_or("<application id>");
+                let app = self.application().unwrap_or("<application id>");
                 let principal = self.text("oid").unwrap_or("<object id of the enterprise application>");
                 vec![
                     format!(
@@ -120,7 +120,7 @@ impl<'a> Claims<'a> {
             "audience {}, {permissions}, tenant {}, application {}, user {}, until {}",
             text("aud"),
             text("tid"),
-            self.text("appid").or_else(|| self.text("azp")).unwrap_or("-"),
+            self.application().unwrap_or("-"),
             self.user().unwrap_or("-"),
             self.time("exp").map_or_else(|| "-".to_owned(), instant::to_rfc3339),
         )
@@ -137,6 +137,11 @@ impl<'a> Claims<'a> {
     fn roles(self) -> Vec<&'a str> {
         let roles = self.0.get("roles").and_then(Value::as_array);
         roles.map(|roles| roles.iter().filter_map(Value::as_str).collect()).unwrap_or_default()
+    }
+
+    /// Its id: tokens of version 1 have `appid`, those of version 2 `azp`.
+    fn application(self) -> Option<&'a str> {
+        self.text("appid").or_else(|| self.text("azp"))
     }
 
     fn user(self) -> Option<&'a str> {

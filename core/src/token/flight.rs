@@ -49,15 +49,7 @@ pub(crate) const LONGEST: Duration = Duration::from_secs(300);
 pub(crate) fn start(shared: Arc<Shared>, order: Order) -> watch::Receiver<Option<Landing>> {
     let (tx, rx) = watch::channel(None);
     tokio::spawn(async move {
-        let mut run = Run {
-            shared: &shared,
-            order: order.clone(),
-            owner: random::hex().unwrap_or_default(),
-            renewed: None,
-            ends: None,
-            began: Instant::now(),
-            request_id: None,
-        };
+        let mut run = Run::new(&shared, order.clone());
         let mut refresh = Box::pin(run.refresh());
         let in_time = tokio::time::timeout(LONGEST, &mut refresh).await;
         if let Ok(outcome) = in_time {
@@ -66,15 +58,7 @@ pub(crate) fn start(shared: Arc<Shared>, order: Order) -> watch::Receiver<Option
             return;
         }
         // It may have been posted: what was rotated is kept all the same, for whoever asks next.
-        let late = Run {
-            shared: &shared,
-            order,
-            owner: String::new(),
-            renewed: None,
-            ends: None,
-            began: Instant::now(),
-            request_id: None,
-        };
+        let late = Run::new(&shared, order);
         let error = Error::new(ErrorCode::TokenEndpointUnavailable, "the refresh took too long");
         let _ = tx.send(Some(late.land(Err(error))));
         let _ = tokio::time::timeout(LONGEST, refresh).await;
@@ -96,7 +80,19 @@ struct Run<'a> {
     request_id: Option<String>,
 }
 
-impl Run<'_> {
+impl<'a> Run<'a> {
+    fn new(shared: &'a Arc<Shared>, order: Order) -> Self {
+        Self {
+            shared,
+            order,
+            owner: random::hex().unwrap_or_default(),
+            renewed: None,
+            ends: None,
+            began: Instant::now(),
+            request_id: None,
+        }
+    }
+
     /// Publishes the outcome, unless a sign-in or sign-out came between.
     fn land(&self, outcome: Result<Held>) -> Landing {
         let shared = self.shared;
