@@ -116,6 +116,13 @@ pub struct AuthSettings {
     pub credential_expires_at: Option<SystemTime>,
 }
 
+impl AuthSettings {
+    /// The host of the token endpoint, where it is known without asking.
+    pub(crate) fn token_host(&self) -> Option<&str> {
+        self.endpoints.token.as_ref().and_then(|url| url.host_str())
+    }
+}
+
 /// The ways to a token.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum GrantKind {

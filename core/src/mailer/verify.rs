@@ -98,8 +98,7 @@ impl Mailer {
     fn acquired(&self, token: &AccessToken, took: Duration) -> Seen {
         let settings = self.settings();
         let Some(auth) = &settings.auth else { return Seen::default() };
-        let from = auth.endpoints.token.as_ref().and_then(|url| url.host_str());
-        let from = match from.filter(|_| auth.grant.asks_service()) {
+        let from = match auth.token_host().filter(|_| auth.grant.asks_service()) {
             Some(host) => format!("{} at {host}", auth.grant.as_str()),
             None => auth.grant.as_str().to_owned(),
         };

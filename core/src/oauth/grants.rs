@@ -222,7 +222,7 @@ pub(crate) async fn jwt_bearer(settings: &Settings, auth: &AuthSettings) -> Resu
     };
     let assertion = assertion::bearer(&bearer, subject, &auth.scopes, url.as_str(), SystemTime::now())?;
     // Its header names the key.
-    let header = assertion.expose().split('.').next().unwrap_or_default();
+    let header = header(&assertion);
     let alike = format!("{header} {} {subject} {}", bearer.issuer, auth.scopes.join(" "));
     let form = Form::default().with("grant_type", "urn:ietf:params:oauth:grant-type:jwt-bearer").with_fresh(
         "assertion",
@@ -230,6 +230,11 @@ pub(crate) async fn jwt_bearer(settings: &Settings, auth: &AuthSettings) -> Resu
         alike,
     );
     endpoint::request_token(settings, auth, Asked::App, url, &form).await
+}
+
+/// The first part of a JWT.
+fn header(token: &Secret) -> &str {
+    token.expose().split('.').next().unwrap_or_default()
 }
 
 /// The form with the proof.
@@ -258,7 +263,7 @@ async fn sign(
             let now = SystemTime::now();
             let assertion = assertion::client(&certificate, &auth.client_id, audience, send_chain, now)?;
             // Its header names the certificate.
-            let header = assertion.expose().split('.').next().unwrap_or_default().to_owned();
+            let header = header(&assertion).to_owned();
             Ok(kind(form).with_fresh("client_assertion", &assertion, header))
         }
         (Proof::Certificate(..), _) => Ok(form),

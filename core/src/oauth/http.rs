@@ -112,12 +112,7 @@ pub(crate) async fn get_outside(
     url: &Url,
     headers: &[(&'static str, Secret)],
 ) -> Result<Answer> {
-    let client = outside(settings, url)?;
-    let mut request = client.get(url.clone()).header(ACCEPT, "application/json");
-    for (name, value) in headers {
-        request = request.header(*name, value.expose());
-    }
-    send(SERVICE, url, request).await
+    get_by(outside(settings, url)?, url, headers).await
 }
 
 /// Gets from a service of this machine's own: never through a proxy.
@@ -136,6 +131,10 @@ pub(crate) async fn get(
         None => process().tls.client(&Roots::Bundled)?,
     };
     let client = process().http.client(tls, settings.http_timeout, &straight)?;
+    get_by(client, url, headers).await
+}
+
+async fn get_by(client: reqwest::Client, url: &Url, headers: &[(&'static str, Secret)]) -> Result<Answer> {
     let mut request = client.get(url.clone()).header(ACCEPT, "application/json");
     for (name, value) in headers {
         request = request.header(*name, value.expose());

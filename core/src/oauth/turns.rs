@@ -28,8 +28,7 @@ impl Turns {
     /// Waits for leave to ask the service for a token. If no turn comes back for a while it is given anyway: those who
     /// have them may stand on runtimes that nobody drives any more.
     pub(crate) async fn take(&self, auth: &AuthSettings) -> Turn {
-        let endpoint = auth.endpoints.token.as_ref().and_then(|url| url.host_str());
-        let name = endpoint.unwrap_or(&auth.endpoints.authority).to_owned();
+        let name = auth.token_host().unwrap_or(&auth.endpoints.authority).to_owned();
         let service = {
             let mut known = self.0.lock().unwrap_or_else(PoisonError::into_inner);
             known.entry(name).or_default().clone()

@@ -309,7 +309,7 @@ impl Shared {
     /// Where its tokens come from, for counting.
     pub(crate) fn service(&self) -> Option<Service> {
         let auth = self.auth().ok()?;
-        let host = auth.endpoints.token.as_ref().and_then(|url| url.host_str());
+        let host = auth.token_host();
         Some(Service {
             service: host.filter(|_| auth.grant.asks_service()).unwrap_or_default().to_owned(),
             grant: auth.grant.as_str(),
