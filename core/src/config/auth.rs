@@ -9,6 +9,7 @@ use url::Url;
 use super::credential::{AssertionCallback, AssertionOption, BearerKey, ClientCredential};
 use super::mistake;
 use super::options::{AuthOptions, Cloud, Options};
+use super::secret::COMMAND_TIME;
 use super::secret::SecretSource;
 use super::settings::{AuthSettings, Endpoints, GrantKind, Surroundings, is_loopback, shown};
 use super::spelling::Spelling;
@@ -556,9 +557,6 @@ impl Resolver<'_> {
         }
     }
 }
-
-/// How long a program may take that prints a token.
-const COMMAND_TIME: Duration = Duration::from_secs(30);
 
 /// A redirect URI is absolute, without fragment (RFC 6749 §3.1.2); on loopback its path is `/`, since
 /// Entra compares paths and registrations of `http://localhost` have none.

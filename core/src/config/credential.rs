@@ -15,7 +15,7 @@ use url::Url;
 use zeroize::Zeroizing;
 
 use super::Settings;
-use super::secret::{Secret, SecretSource};
+use super::secret::{COMMAND_TIME, Secret, SecretSource};
 use super::spelling::Spelling;
 use crate::error::{Error, ErrorCode, Result};
 use crate::host::{TokenProvider, TokenRequest};
@@ -57,10 +57,10 @@ impl AssertionCallback {
     async fn read(&self, audience: &str) -> Result<Secret> {
         let request = TokenRequest { username: None, scopes: vec![audience.to_owned()], force: true };
         let late = || {
-            let text = format!("the assertion callback gave nothing within {} s", PATIENCE.as_secs());
+            let text = format!("the assertion callback gave nothing within {} s", COMMAND_TIME.as_secs());
             Error::new(ErrorCode::TokenProviderFailed, text).with_retryable(true)
         };
-        let provided = tokio::time::timeout(PATIENCE, self.0.token(request)).await.map_err(|_| late())?;
+        let provided = tokio::time::timeout(COMMAND_TIME, self.0.token(request)).await.map_err(|_| late())?;
         let provided = provided.map_err(|error| {
             let text = format!("the assertion callback failed: {}", error.message());
             Error::new(ErrorCode::TokenProviderFailed, text)
@@ -81,10 +81,10 @@ impl ClientCredential {
         match self {
             Self::None => Duration::ZERO,
             Self::Github(_) => http_timeout,
-            Self::Callback(_) => PATIENCE,
-            Self::Secret(source) | Self::Assertion(source) => PATIENCE * runs(source),
+            Self::Callback(_) => COMMAND_TIME,
+            Self::Secret(source) | Self::Assertion(source) => COMMAND_TIME * runs(source),
             Self::Certificate(options) => {
-                PATIENCE * (runs(&options.source) + options.password.as_ref().map_or(0, runs))
+                COMMAND_TIME * (runs(&options.source) + options.password.as_ref().map_or(0, runs))
             }
         }
     }
@@ -385,9 +385,6 @@ impl BearerKey {
         }
     }
 }
-
-/// How long a program, or the host's function, may take.
-const PATIENCE: Duration = Duration::from_secs(30);
 
 #[cfg(test)]
 mod tests {
