@@ -781,8 +781,9 @@ char *mailbearer_mailer_metrics_json(const mailbearer_mailer *mailer);
 
 /**
  * Refuses new sends with `closed`, waits for those that run in other threads, and cancels them when the
- * time limit of `call` is over (NULL: 30 seconds) or `call` is cancelled. May be repeated; still free the
- * mailer afterwards.
+ * time limit of `call` is over (NULL: 30 seconds) or `call` is cancelled. A refresh token that was posted is
+ * waited for besides, for at most 30 seconds: what comes back for it must be kept. May be repeated; still free
+ * the mailer afterwards.
  *
  * Errors: `config_invalid` for a NULL mailer.
  */

@@ -18,6 +18,7 @@ mod tokens;
 use std::ffi::OsString;
 use std::time::Duration;
 
+use mailbearer::blocking::{self, block_on_with};
 use mailbearer::{Error, ErrorCode};
 use pyo3::prelude::*;
 
@@ -62,13 +63,19 @@ fn prometheus(py: Python<'_>) -> String {
     py.detach(mailbearer::prometheus)
 }
 
-/// Ends the runtime at the interpreter's exit: whatever would come back to Python later is dropped.
+/// Ends the runtime at the interpreter's exit: whatever would come back to Python later is dropped. What a posted
+/// refresh token brings is kept first; Ctrl-C ends the waiting.
 #[pyfunction]
-fn shutdown(py: Python<'_>) {
+fn shutdown(py: Python<'_>) -> PyResult<()> {
+    let settled = match mailbearer::settled() {
+        Some(settled) => py.detach(|| block_on_with(settled, || Python::attach(|py| py.check_signals()))),
+        None => Ok(Ok(())),
+    };
     py.detach(|| {
         job::end_all();
-        mailbearer::blocking::shutdown(LAST_WORDS);
+        blocking::shutdown(LAST_WORDS);
     });
+    settled.unwrap_or(Ok(()))
 }
 
 /// An exception of ours for a mistake that only Python can see, with the hint and number of core's table.

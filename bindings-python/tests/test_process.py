@@ -11,7 +11,9 @@ import socket
 import subprocess
 import sys
 import time
+import urllib.request
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -129,6 +131,7 @@ elif way == "storm":
     loop.run_until_complete(main())
 elif way == "callback":
     import time
+import urllib.request
     def slow(request):
         time.sleep(60)
     slow_mailer = Mailer(provider="gmail", username="a@example.com", auth={"grant": "callback", "callback": slow})
@@ -195,3 +198,36 @@ def test_the_import_is_light() -> None:
 def test_the_command_line_is_there() -> None:
     ended = subprocess.run([sys.executable, "-m", "mailbearer", "--help"], capture_output=True, text=True, timeout=60)
     assert ended.returncode == 0 and "sendmail" in ended.stdout
+
+
+def control(emulator: Emulator, what: str, body: dict[str, Any]) -> None:
+    request = urllib.request.Request(
+        f"{emulator.url}/api/{what}", json.dumps(body).encode(), {"Content-Type": "application/json"}
+    )
+    urllib.request.urlopen(request, timeout=20).close()
+
+
+def test_a_program_that_ends_early_keeps_what_its_refresh_token_was_exchanged_for(
+    program: Callable[..., subprocess.Popen[str]], tmp_path: Path
+) -> None:
+    text = """
+import json, sys
+from mailbearer import Mailer, NetworkError
+mailer = Mailer(**json.loads(sys.argv[1]))
+try:
+    mailer.send(to="ada@example.com", text="x")
+except NetworkError:
+    print("not connected")
+"""
+    with Emulator() as emulator:
+        control(emulator, "configure", {"refresh_rotation": "reuse_detection"})
+        settings = emulator.settings("refresh_token")
+        settings["store"] = {"kind": "file", "path": str(tmp_path / "tokens.json")}
+        nowhere = {**settings, "smtp": {**settings["smtp"], "port": 1}, "retry": {"attempts": 1}}
+        # The mail server is not there, which is known long before the new token comes.
+        control(emulator, "fail", {"at": "token", "after": True, "delay": 2.0})
+        out, err = program(text, json.dumps(nowhere)).communicate(timeout=60)
+        assert (out, err) == ("not connected\n", "")
+        with Mailer(**settings) as mailer:
+            mailer.tokens.get(force=True)
+            mailer.send(to="ada@example.com", text="x")

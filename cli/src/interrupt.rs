@@ -3,10 +3,12 @@
 use std::future::Future;
 #[cfg(unix)]
 use std::task::Poll;
+use std::time::Duration;
 
 use mailbearer::{Cancel, blocking};
 
 use crate::failure::Result;
+use crate::output::Output;
 
 /// Runs `work` to its end on this thread; a signal meanwhile cancels `cancel`.
 pub(crate) fn block_on<F: Future>(cancel: &Cancel, work: F) -> Result<F::Output> {
@@ -22,6 +24,39 @@ pub(crate) fn block_on<F: Future>(cancel: &Cancel, work: F) -> Result<F::Output>
         work.await
     })?)
 }
+
+/// Waits for what a refresh token that was posted brings: a process that ends meanwhile may sign its account out.
+pub(crate) fn settle(output: &Output) {
+    if let Some(settled) = mailbearer::settled() {
+        // Without the runtime nothing is on its way.
+        let _ = see_out(output, settled);
+    }
+}
+
+/// Runs the last work, which a signal ends; says what it waits for if that takes long.
+pub(crate) fn see_out(output: &Output, work: impl Future<Output = ()>) -> Result<()> {
+    Ok(blocking::block_on(async move {
+        let mut signals = Signals::listen();
+        let mut work = std::pin::pin!(work);
+        tokio::select! {
+            () = &mut work => return,
+            () = signals.next() => return,
+            () = tokio::time::sleep(SILENCE) => {}
+        }
+        if mailbearer::settled().is_some() && !output.json {
+            output.note(
+                "mailbearer: waiting for the sign-in service, whose answer must be kept; Ctrl-C ends it",
+            );
+        }
+        tokio::select! {
+            () = work => {}
+            () = signals.next() => {}
+        }
+    })?)
+}
+
+/// So long nobody wonders.
+const SILENCE: Duration = Duration::from_secs(1);
 
 /// The signals that ask the program to end, caught from the moment this is made. Where one cannot be
 /// caught, the system's own way of ending us stays in force.

@@ -46,5 +46,7 @@ fn dispatch(arguments: Vec<OsString>) -> i32 {
         }
     };
     let output = Output::new(arguments.global.json, arguments.global.trace);
-    commands::run(arguments, &output).unwrap_or_else(|failure| output.failure(&failure))
+    let exit = commands::run(arguments, &output).unwrap_or_else(|failure| output.failure(&failure));
+    interrupt::settle(&output);
+    exit
 }

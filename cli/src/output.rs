@@ -22,24 +22,22 @@ impl Output {
 
     /// A line, or several, of data for people.
     pub(crate) fn data(&self, text: &str) -> Result<()> {
-        let mut stdout = io::stdout().lock();
-        forgiving(writeln!(stdout, "{}", printable(text)).and_then(|()| stdout.flush()))
+        forgiving(line(io::stdout().lock(), &printable(text)))
     }
 
     /// One line of data for programs.
     pub(crate) fn value(&self, value: &Value) -> Result<()> {
-        let mut stdout = io::stdout().lock();
-        forgiving(writeln!(stdout, "{value}").and_then(|()| stdout.flush()))
+        forgiving(line(io::stdout().lock(), &value.to_string()))
     }
 
     /// A line for whoever watches. Standard error that cannot be written is nobody's to report.
     pub(crate) fn note(&self, text: &str) {
-        let _ = writeln!(io::stderr().lock(), "{}", printable(text));
+        let _ = line(io::stderr().lock(), &printable(text));
     }
 
     /// One line for the program that watches.
     pub(crate) fn note_value(&self, value: &Value) {
-        let _ = writeln!(io::stderr().lock(), "{value}");
+        let _ = line(io::stderr().lock(), &value.to_string());
     }
 
     /// Says why the command ended, and gives its exit code.
@@ -126,6 +124,12 @@ impl Output {
             self.note(&format!("mailbearer: warning: {}", text.unwrap_or("unknown")));
         })
     }
+}
+
+/// A line at once: the program may end while a task of core's tells of something, and half a line is none.
+fn line(mut to: impl Write, text: &str) -> io::Result<()> {
+    to.write_all(format!("{text}\n").as_bytes())?;
+    to.flush()
 }
 
 /// Text from a server may hold what a terminal obeys.

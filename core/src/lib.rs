@@ -41,4 +41,4 @@ pub use message::{Attachment, Blob, ByteStream, Message, MessageBuilder};
 pub use metrics::prometheus;
 pub use oauth::login::{Login, LoginRequest};
 pub use receipt::{Envelope, Outcome, Receipt, Rejection, Reply, SendResult, Timings};
-pub use token::{AccessToken, Account, GetToken, TokenSource};
+pub use token::{AccessToken, Account, GetToken, TokenSource, settled};

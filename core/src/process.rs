@@ -9,6 +9,7 @@ use crate::oauth::refusals::Refusals;
 use crate::oauth::saved::FinishedLogins;
 use crate::oauth::turns::Turns;
 use crate::smtp::pool::Pools;
+use crate::token::Custody;
 
 /// This process's shared state.
 #[derive(Default)]
@@ -27,6 +28,8 @@ pub(crate) struct Process {
     pub(crate) discovered: Discovered,
     /// Token requests that were refused again and again.
     pub(crate) refusals: Refusals,
+    /// Refresh tokens on their way.
+    pub(crate) custody: Custody,
     /// Sign-ins that cannot be finished again.
     pub(crate) logins: FinishedLogins,
 }

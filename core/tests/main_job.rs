@@ -9,7 +9,7 @@ use mailbearer::config::Spelling;
 use mailbearer::{
     Call, Delivery, Error, ErrorCode, EventSink, Host, Mailer, Message, Outcome, VerifyRequest,
 };
-use mailbearer_emulator::{DEFAULT_USERNAME, Emulator, Fault, Options};
+use mailbearer_emulator::{Config, DEFAULT_USERNAME, Emulator, Fault, Options, Rotation};
 use serde_json::{Value, json};
 
 fn emulator() -> Emulator {
@@ -61,6 +61,26 @@ async fn a_forgotten_token_is_replaced_once_on_the_same_connection() {
     assert_eq!(error.code(), ErrorCode::AuthRejected, "{error}");
     assert!(error.smtp().is_some_and(|reply| reply.code == 535), "{error}");
     assert!(error.hint().is_some());
+}
+
+#[tokio::test]
+async fn closing_waits_for_what_a_posted_refresh_token_brings() {
+    let strict = Config { refresh_rotation: Some(Rotation::ReuseDetection), ..Config::default() };
+    let emulator = Emulator::start(Options { config: strict, ..Options::default() }).unwrap();
+    let folder = tempfile::tempdir().unwrap();
+    let mut settings = emulator.settings("refresh_token", DEFAULT_USERNAME).unwrap();
+    settings["store"] = json!({"kind": "file", "path": folder.path().join("tokens.json")});
+    let mailer = Mailer::from_json(settings.clone(), Host::default()).unwrap();
+    emulator.fail(Fault { after: true, delay: 1.0, ..Fault::at("token") }).unwrap();
+    let call = Call { timeout: Some(Duration::from_millis(300)), ..Call::default() };
+    let error = mailer.send(&hello(), call).await.unwrap_err();
+    assert_eq!(error.code(), ErrorCode::TimedOut, "{error}");
+    mailer.close(Duration::ZERO).await;
+    let stored = std::fs::read_to_string(folder.path().join("tokens.json")).unwrap();
+    assert!(
+        stored.contains("access_token\":\"ey") && stored.contains("refreshing\":null"),
+        "nothing was kept"
+    );
 }
 
 #[tokio::test]

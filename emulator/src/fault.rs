@@ -102,7 +102,7 @@ pub struct Fault {
     /// Close the connection instead of answering.
     pub drop: bool,
     /// Let the request have its effect before it goes wrong: at `end` the message is kept, at `token`
-    /// a refresh token is rotated.
+    /// a refresh token is rotated, and a `delay` comes only then.
     pub after: bool,
     /// Seconds to wait first. Alone, the point is only late. At `idle`: how long the client must be silent.
     pub delay: f64,

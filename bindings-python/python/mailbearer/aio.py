@@ -118,7 +118,8 @@ class AsyncMailer(MailerBase):
         await self._wait(self._native.export_metrics(endpoint, duration(timeout)))
 
     async def close(self, timeout: Duration = 30.0) -> None:
-        """Refuses new sends with `Closed`, waits at most `timeout` for running ones, then cancels them.
+        """Refuses new sends with `Closed`, waits at most `timeout` for running ones, then cancels them. A refresh
+        token that was posted is waited for besides, for at most 30 seconds: what comes back for it must be kept.
         May be repeated."""
         await self._wait(self._native.close(duration(timeout) or "0s"))
 

@@ -149,7 +149,8 @@ class Mailer(MailerBase):
         self._run(self._native.export_metrics(endpoint, duration(timeout)))
 
     def close(self, timeout: Duration = 30.0) -> None:
-        """Refuses new sends with `Closed`, waits at most `timeout` for running ones, then cancels them.
+        """Refuses new sends with `Closed`, waits at most `timeout` for running ones, then cancels them. A refresh
+        token that was posted is waited for besides, for at most 30 seconds: what comes back for it must be kept.
         May be repeated."""
         self._run(self._native.close(duration(timeout) or "0s"))
 

@@ -44,7 +44,7 @@ pub(super) fn run(global: &Global, arguments: &arguments::Send, output: Output) 
     };
     interrupt::block_on(&cancel, run.all(&cancel))?;
     run.progress.end();
-    super::close(&mailer)?;
+    super::close(&mailer, &output)?;
     report(run.bulk.counts(), to_file, output)?;
     let code = match (run.exit, run.ended) {
         (exit::UNCERTAIN, Some(failure)) => {

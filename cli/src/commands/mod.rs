@@ -14,10 +14,11 @@ mod watch;
 
 use std::time::Duration;
 
-use mailbearer::{Mailer, blocking};
+use mailbearer::Mailer;
 
 use crate::arguments::{Arguments, Command};
 use crate::failure::Result;
+use crate::interrupt;
 use crate::output::Output;
 
 /// Runs the command.
@@ -38,6 +39,6 @@ pub(crate) fn run(arguments: Arguments, output: &Output) -> Result<i32> {
 }
 
 /// Says QUIT to the server; a program that is over does not wait long for the answer.
-fn close(mailer: &Mailer) -> Result<()> {
-    Ok(blocking::block_on(mailer.close(Duration::from_secs(2)))?)
+fn close(mailer: &Mailer, output: &Output) -> Result<()> {
+    interrupt::see_out(output, mailer.close(Duration::from_secs(2)))
 }

@@ -21,7 +21,7 @@ pub(super) fn run(global: &Global, arguments: &arguments::Send, output: Output) 
         cancel: cancel.clone(),
     };
     let receipt = interrupt::block_on(&cancel, mailer.send(&message, call))?;
-    super::close(&mailer)?;
+    super::close(&mailer, &output)?;
     let receipt = receipt?;
     output.receipt(&receipt)?;
     Ok(of_receipt(&receipt))

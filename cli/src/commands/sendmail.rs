@@ -54,7 +54,7 @@ fn send(global: &Global, words: &Words, output: Output) -> Result<i32> {
     let cancel = Cancel::default();
     let call = Call { cancel: cancel.clone(), ..Call::default() };
     let receipt = interrupt::block_on(&cancel, mailer.send(&message, call))?;
-    super::close(&mailer)?;
+    super::close(&mailer, &output)?;
     let receipt = receipt?;
     // Programs that call sendmail take output for trouble: a message that went out is silent.
     if output.json || words.verbose {

@@ -4,10 +4,10 @@
 use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
 
-use mailbearer_cli::emulator::Fault;
-use serde_json::json;
+use mailbearer_cli::emulator::{Config, Fault, Options, Rotation};
+use serde_json::{Value, json};
 
-use crate::run::{Cli, end};
+use crate::run::{Cli, end, run};
 
 fn signal(child: &Child, name: &str) {
     let status = Command::new("kill").args([&format!("-{name}"), &child.id().to_string()]).status();
@@ -16,11 +16,19 @@ fn signal(child: &Child, name: &str) {
 
 /// Until the server has seen this.
 fn until_seen(cli: &Cli, what: &str) {
+    until(cli, what, |seen| seen.to_string().contains(what));
+}
+
+fn until(cli: &Cli, what: &str, is_there: impl Fn(&Value) -> bool) {
     let began = Instant::now();
-    while !cli.emulator.seen().to_string().contains(what) {
+    while !is_there(&cli.emulator.seen()) {
         assert!(began.elapsed() < Duration::from_secs(30), "{what} never came: {}", cli.emulator.seen());
         std::thread::sleep(Duration::from_millis(10));
     }
+}
+
+fn token_requests(seen: &Value) -> usize {
+    seen["token_requests"].as_array().unwrap().len()
 }
 
 /// The server never answers; at `end` it has taken the message all the same.
@@ -104,4 +112,30 @@ fn a_reader_that_goes_away_is_no_failure() {
     drop(child.stdout.take());
     let ran = end(child);
     assert_eq!((ran.code, ran.stderr.as_str()), (0, ""), "{ran:?}");
+}
+
+#[test]
+fn a_command_that_ends_early_keeps_what_its_refresh_token_was_exchanged_for() {
+    let strict = Config { refresh_rotation: Some(Rotation::ReuseDetection), ..Config::default() };
+    let cli = Cli::with("refresh_token", Options { config: strict, ..Options::default() });
+    let late = || Fault { after: true, delay: 2.0, ..Fault::at("token") };
+
+    // The mail server is not there, which is known long before the new token comes.
+    cli.emulator.fail(late()).unwrap();
+    let words = ["send", "--to", "ada@example.com", "--text", "x", "--set", "retry.attempts=1"];
+    let ran = run(cli.command(&words).env("MAILBEARER_SMTP__PORT", "1"), "");
+    assert_eq!(ran.code, 75, "{ran:?}");
+    assert!(ran.stderr.contains("must be kept"), "{ran:?}");
+
+    // Somebody does not want to wait.
+    cli.emulator.fail(late()).unwrap();
+    let child = cli.command(&["token", "--force"]).spawn().unwrap();
+    until(&cli, "the second refresh", |seen| token_requests(seen) == 2);
+    signal(&child, "INT");
+    let ran = end(child);
+    assert_eq!(ran.code, 130, "{ran:?}");
+
+    let ran = cli.run(&["token", "--force"]);
+    assert_eq!(ran.code, 0, "{ran:?}");
+    assert_eq!(token_requests(&cli.emulator.seen()), 3);
 }

@@ -284,10 +284,14 @@ impl Mailer {
         }
     }
 
-    /// Refuses new sends with `closed`, waits at most `timeout` for running ones, then cancels them.
-    /// May be repeated.
+    /// Refuses new sends with `closed`, waits at most `timeout` for running ones, then cancels them. A refresh token
+    /// that was posted is waited for besides, for at most 30 seconds: what comes back for it must be kept. May be
+    /// repeated.
     pub async fn close(&self, timeout: Duration) {
         self.running().end(timeout).await;
+        if let Some(tokens) = &self.inner.tokens {
+            tokens.settled().await;
+        }
         if let Some(route) = self.route() {
             smtp::close_idle(&route).await;
         }

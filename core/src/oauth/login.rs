@@ -406,6 +406,7 @@ impl Work {
                 match heard {
                     // From here on it is finished, whoever still waits.
                     Ok((parameters, browser)) => {
+                        let _custody = inner.source.shared.custody();
                         let account = match inner.form(flow, &parameters) {
                             Ok(form) => inner.exchange(form).await,
                             Err(error) => Err(error),
@@ -453,6 +454,7 @@ impl Inner {
             Ok(auth) => auth,
             Err(error) => return Some(self.settle(Err(error))),
         };
+        let _custody = shared.custody();
         match grants::submit(&shared.settings, auth, Asked::Device, form).await {
             Ok(answer) => {
                 let account = shared.adopt(answer).await;
@@ -478,6 +480,7 @@ impl Inner {
     async fn redeem(inner: &Arc<Self>, form: Result<Form>) -> Result<Account> {
         let this = inner.clone();
         let task = tokio::spawn(async move {
+            let _custody = this.source.shared.custody();
             this.use_up().await?;
             let account = match form {
                 Ok(form) => this.exchange(form).await,

@@ -389,6 +389,7 @@ impl<'a> Run<'a> {
             // What brings the application's secret runs within the claim too, and all of it happens twice if the
             // secret changed meanwhile.
             let request = shared.settings.http_timeout;
+            let custody = shared.custody();
             let until = SystemTime::now() + 2 * (request + auth.credential.patience(request)) + CLAIM_MARGIN;
             entry.refreshing = Some(Claim { owner: self.owner.clone(), until: entry::millis(until) });
             if !shared.store()?.save(&key, Some(&entry), version).await? {
@@ -405,6 +406,7 @@ impl<'a> Run<'a> {
                 Err(error) => {
                     let challenge = error.oauth().and_then(|detail| detail.claims.clone());
                     let now_stored = self.release(&key, challenge).await?;
+                    drop(custody);
                     if error.code() == ErrorCode::TokenEndpointUnavailable {
                         turn = None;
                         self.pause(&mut tries, error).await?;

@@ -12,6 +12,7 @@ use crate::config::Secret;
 use crate::instant;
 
 mod account;
+mod custody;
 mod entry;
 mod flight;
 mod freshness;
@@ -26,6 +27,8 @@ pub(crate) mod store;
 mod tests;
 mod unsaved;
 
+pub(crate) use custody::Custody;
+pub use custody::settled;
 pub(crate) use entry::millis;
 pub(crate) use source::Identity;
 pub use source::{GetToken, TokenSource};

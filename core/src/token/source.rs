@@ -191,7 +191,10 @@ impl TokenSource {
         let (shared, text) = (self.shared.clone(), Zeroizing::new(text.to_owned()));
         let limit = call.timeout.or(shared.settings.timeout).unwrap_or(DEFAULT_TIME);
         // A task of its own: what the service gave must reach the store, whoever still waits.
-        let task = tokio::spawn(async move { shared.import(&text).await });
+        let task = tokio::spawn(async move {
+            let _custody = shared.custody();
+            shared.import(&text).await
+        });
         tokio::select! {
             biased;
             () = call.cancel.cancelled() => Err(Cancel::error()),
@@ -212,7 +215,10 @@ impl TokenSource {
         self.shared.open()?;
         let shared = self.shared.clone();
         // A task of its own: begun, it ends in all places.
-        let task = tokio::spawn(async move { shared.sign_out().await });
+        let task = tokio::spawn(async move {
+            let _custody = shared.custody();
+            shared.sign_out().await
+        });
         task.await.unwrap_or_else(|_| Err(Cancel::error()))
     }
 
@@ -238,6 +244,11 @@ impl TokenSource {
     /// Refuses further calls with `closed`. Repeating it does nothing.
     pub fn close(&self) {
         self.shared.closed.store(true, Ordering::Relaxed);
+    }
+
+    /// Completes when no refresh token of its is on its way; takes at most 30 seconds.
+    pub(crate) async fn settled(&self) {
+        self.shared.state().custody.settled().await;
     }
 
     async fn obtain(&self, force: bool, min: Option<Duration>) -> Result<AccessToken> {

@@ -5,6 +5,7 @@ use std::time::Instant;
 
 use tokio::sync::watch;
 
+use super::custody::Custody;
 use super::freshness::{self, Freshness, Limits, Now, Times};
 use super::store::MemoryStore;
 use super::unsaved::Unsaved;
@@ -18,6 +19,8 @@ pub(crate) struct State {
     inner: Mutex<Inner>,
     /// The store, where there is no other.
     pub(crate) memory: MemoryStore,
+    /// Its refresh tokens on their way.
+    pub(crate) custody: Custody,
 }
 
 /// What the lock guards.
@@ -81,7 +84,7 @@ impl State {
     pub(crate) fn begin(parent: Option<&Self>) -> Self {
         let Some(parent) = parent else { return Self::default() };
         let inner = parent.inner.try_lock().map(|inner| inner.fork()).unwrap_or_default();
-        Self { inner: Mutex::new(inner), memory: parent.memory.fork() }
+        Self { inner: Mutex::new(inner), memory: parent.memory.fork(), custody: Custody::default() }
     }
 
     pub(crate) fn lock(&self) -> MutexGuard<'_, Inner> {

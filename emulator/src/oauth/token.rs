@@ -11,9 +11,8 @@ use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use ring::digest::{SHA256, digest};
 use serde_json::Value;
 
-use crate::config::Dialect;
-use crate::config::Rotation;
-use crate::fault::Point;
+use crate::config::{Dialect, Rotation};
+use crate::fault::{Fault, Point};
 use crate::grant::{Answer, Challenge, Consent};
 use crate::http::{self, Base};
 use crate::oauth::client::{Client, Credentials};
@@ -50,14 +49,32 @@ pub(crate) async fn google_endpoint(
 
 async fn answer(shared: &Shared, base: &Base, tenant: &str, headers: &HeaderMap, body: &[u8]) -> Response {
     let form = Form::parse(body);
-    let credentials = Credentials::of(&form, headers);
-    let trace = Trace::of(headers);
     let username = known_user(&shared.lock(), &form);
     let fault = shared.take_fault(Point::Token, &form.plain(username.as_deref()));
-    if let Some(fault) = &fault {
-        http::pause(fault.delay).await;
-    }
+    let (before, late) = match &fault {
+        Some(fault) if fault.after => (0.0, fault.delay),
+        Some(fault) => (fault.delay, 0.0),
+        None => (0.0, 0.0),
+    };
+    http::pause(before).await;
+    let response = answer_now(shared, base, tenant, headers, body, fault);
+    http::pause(late).await;
+    response
+}
+
+fn answer_now(
+    shared: &Shared,
+    base: &Base,
+    tenant: &str,
+    headers: &HeaderMap,
+    body: &[u8],
+    fault: Option<Fault>,
+) -> Response {
+    let form = Form::parse(body);
+    let credentials = Credentials::of(&form, headers);
+    let trace = Trace::of(headers);
     let mut state = shared.lock();
+    let username = known_user(&state, &form);
     let instead = fault.as_ref().and_then(|fault| http::instead(shared, &state, fault, &trace));
     let skip = instead.is_some() && fault.as_ref().is_some_and(|fault| !fault.after);
     let result = if skip { None } else { Some(grant(shared, &mut state, base, tenant, &form, &credentials)) };

@@ -1,0 +1,56 @@
+//! Refresh tokens on their way: posted or about to be, and what came back not kept yet. A program that ends
+//! meanwhile may sign its account out, since services that rotate do not take the old one again.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use tokio::sync::watch;
+
+use super::source::Shared;
+use crate::process::process;
+
+/// How many there are.
+#[derive(Debug, Default)]
+pub(crate) struct Custody(Arc<watch::Sender<usize>>);
+
+/// One of them; it has arrived when this is dropped.
+#[derive(Debug)]
+pub(crate) struct Custodian(Arc<watch::Sender<usize>>);
+
+impl Custody {
+    fn begin(&self) -> Custodian {
+        self.0.send_modify(|count| *count += 1);
+        Custodian(self.0.clone())
+    }
+
+    /// Completes when there is none, at the latest after [`LONGEST`].
+    pub(crate) async fn settled(&self) {
+        let mut count = self.0.subscribe();
+        // The sender is ours: it cannot be gone.
+        let _ = tokio::time::timeout(LONGEST, count.wait_for(|count| *count == 0)).await;
+    }
+}
+
+impl Drop for Custodian {
+    fn drop(&mut self) {
+        self.0.send_modify(|count| *count -= 1);
+    }
+}
+
+impl Shared {
+    /// Counts a refresh token of this source in, until the guards are dropped.
+    pub(crate) fn custody(&self) -> [Custodian; 2] {
+        [self.state().custody.begin(), process().custody.begin()]
+    }
+}
+
+/// Completes when no refresh token of this process is on its way, at the latest after 30 seconds; `None` if there
+/// is none. For programs about to end, whose refreshes may have outlived the calls that wanted them.
+pub fn settled() -> Option<impl Future<Output = ()>> {
+    let custody = &process().custody;
+    let busy = *custody.0.borrow() > 0;
+    busy.then(|| custody.settled())
+}
+
+/// A request for a token, and a store that is slow.
+const LONGEST: Duration = Duration::from_secs(30);
