@@ -131,7 +131,6 @@ elif way == "storm":
     loop.run_until_complete(main())
 elif way == "callback":
     import time
-import urllib.request
     def slow(request):
         time.sleep(60)
     slow_mailer = Mailer(provider="gmail", username="a@example.com", auth={"grant": "callback", "callback": slow})
