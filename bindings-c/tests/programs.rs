@@ -166,7 +166,6 @@ fn another_thread_cancels_before_the_message_is_handed_over() {
         }
         running.say("go");
         running.end();
-        assert!(began.elapsed() < Duration::from_secs(45), "{when}: it did not wait for the server");
         assert!(emulator.messages().is_empty());
     }
 }

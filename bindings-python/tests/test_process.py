@@ -158,8 +158,10 @@ def test_exit_with_work_in_flight_never_crashes(mailbearer_emulator: Emulator) -
 
 
 INTERRUPTED = """
-import json, sys
+import json, signal, sys
 from mailbearer import Mailer
+# As in a terminal, though the test run itself may have been started with Ctrl-C ignored.
+signal.signal(signal.SIGINT, signal.default_int_handler)
 events = []
 mailer = Mailer.from_dict({**json.loads(sys.argv[1]), "on_event": lambda e: events.append([e.name, dict(e.fields)])})
 try:
@@ -176,15 +178,13 @@ def test_ctrl_c_ends_a_blocking_send(
     process = program(INTERRUPTED, json.dumps({**silent_options, "smtp": {**silent_options["smtp"], "timeouts": {}}}))
     connection, _ = silent.accept()
     with connection:
-        began = time.monotonic()
         process.send_signal(signal.SIGINT)
+        # Far below what the greeting may take.
         out, errors = process.communicate(timeout=30)
-        took = time.monotonic() - began
     assert process.returncode == -signal.SIGINT, errors
     assert "KeyboardInterrupt" in errors
     names = {name: fields for name, fields in json.loads(out)}
     assert names["send.cancelled"]["delivery"] == "none" and names["send.cancelled"]["tag"] == "mine"
-    assert took < 5
 
 
 def test_the_import_is_light() -> None:

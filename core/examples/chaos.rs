@@ -2,7 +2,7 @@
 //! `make soak`. `chaos SEED` prints its port; for each line on standard input it prints what it kept, as JSON.
 #![allow(clippy::unwrap_used, reason = "a fault of its own ends it; the runner says so")]
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashSet};
 use std::io::{BufRead, BufReader, Read, Write};
 use std::net::{TcpListener, TcpStream};
 use std::sync::{Arc, Mutex};
@@ -15,11 +15,11 @@ use serde_json::{Value, json};
 struct Books {
     stored: BTreeMap<String, Vec<Value>>,
     unanswered: Vec<String>,
-    /// Those of which only the beginning was read.
+    /// Those of which only the beginning was read, or whose answer may not have been.
     cut: Vec<String>,
     connections: u64,
-    most_open: u64,
-    open: u64,
+    most_open: usize,
+    open: usize,
 }
 
 struct Random(u64);
@@ -40,7 +40,8 @@ impl Random {
 fn main() {
     let seed: u64 = std::env::args().nth(1).unwrap().parse().unwrap();
     let listener = TcpListener::bind("127.0.0.1:0").unwrap();
-    println!("{}", listener.local_addr().unwrap().port());
+    let port = listener.local_addr().unwrap().port();
+    println!("{port}");
     let books = Arc::new(Mutex::new(Books::default()));
     let kept = books.clone();
     std::thread::spawn(move || {
@@ -48,12 +49,7 @@ fn main() {
             let (books, random) =
                 (kept.clone(), Random((seed + at as u64 + 1).wrapping_mul(0x9E37_79B9_7F4A_7C15)));
             std::thread::spawn(move || {
-                {
-                    let mut books = books.lock().unwrap();
-                    books.connections += 1;
-                    books.open += 1;
-                    books.most_open = books.most_open.max(books.open);
-                }
+                open(port, &books);
                 let _ = live(stream.unwrap(), random, &books);
                 books.lock().unwrap().open -= 1;
             });
@@ -71,11 +67,51 @@ fn main() {
     }
 }
 
+/// Counts a connection.
+fn open(port: u16, books: &Arc<Mutex<Books>>) {
+    let mut kept = books.lock().unwrap();
+    kept.connections += 1;
+    kept.open += 1;
+    if kept.open > kept.most_open {
+        let (books, open) = (books.clone(), kept.open);
+        std::thread::spawn(move || {
+            let open = standing(port).unwrap_or(open);
+            let mut books = books.lock().unwrap();
+            books.most_open = books.most_open.max(open);
+        });
+    }
+}
+
+/// How many connections the client holds at once: those that the kernel knows before and after a moment. What
+/// the client has closed may go on here, behind a stall. `None` where the kernel has no such table.
+fn standing(port: u16) -> Option<usize> {
+    let before = held(port)?;
+    std::thread::sleep(Duration::from_millis(20));
+    Some(held(port)?.intersection(&before).count())
+}
+
+/// The ports from which connections come that the client has not closed.
+fn held(port: u16) -> Option<HashSet<String>> {
+    let table = std::fs::read_to_string("/proc/net/tcp").ok()?;
+    let own = format!(":{port:04X}");
+    let rows = table.lines().map(|row| row.split_whitespace().collect::<Vec<_>>());
+    // Established, or closed from here alone.
+    let held = rows.filter(|row| row[1].ends_with(&own) && matches!(row[3], "01" | "04" | "05"));
+    Some(held.map(|row| row[2].to_owned()).collect())
+}
+
 /// One connection. What lies unread at its end was handed over too, and is written down.
 fn live(stream: TcpStream, random: Random, books: &Mutex<Books>) -> std::io::Result<()> {
     stream.set_nodelay(true)?;
     let mut input = BufReader::new(stream.try_clone()?);
-    let served = serve(&mut input, stream.try_clone()?, random, books);
+    let mut ended = None;
+    let served = serve(&mut input, stream.try_clone()?, random, books, &mut ended);
+    // Reset: the client went before it read the answer to the last message, which may have come late.
+    if (served.is_err() || stream.take_error()?.is_some())
+        && let Some(id) = ended
+    {
+        books.lock().unwrap().cut.push(id);
+    }
     let _ = stream.shutdown(std::net::Shutdown::Write);
     stream.set_read_timeout(Some(Duration::from_millis(100)))?;
     let mut rest = Vec::new();
@@ -91,6 +127,7 @@ fn serve(
     mut output: TcpStream,
     mut random: Random,
     books: &Mutex<Books>,
+    ended: &mut Option<String>,
 ) -> std::io::Result<()> {
     let mut say = |random: &mut Random, text: &str| -> std::io::Result<()> {
         if random.below(200) == 0 {
@@ -171,6 +208,7 @@ fn serve(
                         return Ok(());
                     }
                 }
+                *ended = Some(id_of(&body));
                 note(late, &body, books);
                 if !end(&body, &mut from, &mut to, &mut random, books, &mut say)? {
                     return Ok(());
@@ -184,6 +222,7 @@ fn serve(
                     say(&mut random, "503 5.5.1 no valid recipients")?;
                     continue;
                 }
+                *ended = Some(id_of(&body));
                 note(late, &body, books);
                 if !end(&body, &mut from, &mut to, &mut random, books, &mut say)? {
                     return Ok(());

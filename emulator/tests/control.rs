@@ -4,14 +4,14 @@
 
 mod support;
 
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use mailbearer_emulator::{Certificate, DEFAULT_CLIENT_SECRET, DEFAULT_USERNAME, Emulator, Mint, Options};
 use serde_json::{Value, json};
 use support::{Smtp, Web, microsoft, xoauth2};
 
 #[test]
-fn it_stops_at_once_and_leaves_nothing() {
+fn it_stops_although_a_client_stays_and_leaves_nothing() {
     let emulator = microsoft();
     let (port, ca) = (emulator.smtp_port(), emulator.ca_file().to_owned());
     #[cfg(unix)]
@@ -21,9 +21,7 @@ fn it_stops_at_once_and_leaves_nothing() {
         assert_eq!(folder.permissions().mode() & 0o777, 0o700);
     }
     let open = Smtp::ready(&emulator);
-    let before = Instant::now();
     drop(emulator);
-    assert!(before.elapsed() < Duration::from_secs(2));
     assert!(!ca.exists() && !ca.parent().unwrap().exists());
     assert!(std::net::TcpStream::connect(("127.0.0.1", port)).is_err());
     drop(open);

@@ -14,6 +14,7 @@ sys.path.insert(0, str(ROOT / "tests" / "conformance"))
 from faces import TARGET, start  # noqa: E402
 
 BATCH = 250
+CONNECTIONS = 30
 WAYS: list[dict[str, str]] = [
     {"pipelining": "group"},
     {"pipelining": "chain"},
@@ -53,7 +54,7 @@ def options(port: int, smtp: dict[str, str]) -> dict[str, Any]:
         "username": "me@example.com",
         "auth": {"grant": "command", "command": ["sh", "-c", PRINT_TOKEN]},
         "smtp": {"host": "127.0.0.1", "port": port, "security": "none", "timeouts": short, **smtp},
-        "limits": {"max_connections": 30, "breaker": False},
+        "limits": {"max_connections": CONNECTIONS, "breaker": False},
         "retry": {"base_delay": "5ms", "max_delay": "20ms", "attempts": 4},
     }
 
@@ -121,13 +122,13 @@ def compare(results: dict[str, dict[str, Any]], books: dict[str, Any], count: in
         wrong.append("a message was handed over again after its answer was not read")
     if not set(stored) <= set(results):
         wrong.append(f"stored, and without a result: {set(stored) - set(results)}")
-    if books["most_open"] > 31:
+    if not 1 <= books["most_open"] <= CONNECTIONS:
         wrong.append(f"{books['most_open']} connections at once")
     assert not wrong, "\n".join(wrong[:20])
     if len(uncertain) > 16 * books["connections"]:
         wrong.append(f"{len(uncertain)} uncertain over {books['connections']} connections")
     assert not wrong, "\n".join(wrong[:20])
-    least = 0.4 if windowed else 0.7
+    least = 0.2 if windowed else 0.5
     assert tally.get("sent", 0) > len(results) * least and (count < 2000 or tally.get("uncertain", 0) > 0), tally
     return f"{tally} over {books['connections']} connections"
 

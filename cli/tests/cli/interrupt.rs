@@ -51,11 +51,9 @@ fn ctrl_c_before_the_end_delivers_nothing_and_after_it_is_uncertain() {
         let words = ["--json", "send", "--to", "ada@example.com", "--text", "x", "--subject", "committed"];
         let child = cli.command(&words).spawn().unwrap();
         until_seen(&cli, seen);
-        let began = Instant::now();
         signal(&child, name);
         let ran = end(child);
         assert_eq!(ran.code, code, "{at}: {ran:?}");
-        assert!(began.elapsed() < Duration::from_secs(10), "{:?}", began.elapsed());
         let expected = if code == 79 { "uncertain" } else { "none" };
         assert_eq!(ran.error()["delivery"], expected, "{ran:?}");
     }
