@@ -10,6 +10,8 @@ mod login;
 mod mailer;
 mod tokens;
 
+use napi::Env;
+use napi::bindgen_prelude::PromiseRaw;
 use napi_derive::napi;
 
 /// An error that the JavaScript half found, as JSON: its sentences are those of JavaScript's own types.
@@ -24,6 +26,17 @@ pub fn make_error(code: String, field: Option<String>, message: String, hint: Op
 #[napi]
 pub fn prometheus() -> String {
     mailbearer::prometheus()
+}
+
+/// Waits for what posted refresh tokens bring, if one is on its way.
+#[napi(ts_return_type = "Promise<void> | null")]
+pub fn settled(env: &Env) -> napi::Result<Option<PromiseRaw<'_, ()>>> {
+    let Some(settled) = mailbearer::settled() else { return Ok(None) };
+    let arrived = async move {
+        settled.await;
+        Ok(())
+    };
+    env.spawn_future(arrived).map(Some)
 }
 
 /// Runs the command line; returns its exit code.

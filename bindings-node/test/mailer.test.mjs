@@ -1,7 +1,9 @@
 import assert from 'node:assert/strict'
 import { spawnSync } from 'node:child_process'
-import { createReadStream, readFileSync } from 'node:fs'
+import { createReadStream, mkdtempSync, readFileSync, rmSync } from 'node:fs'
 import { createRequire } from 'node:module'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
 import { Readable } from 'node:stream'
 import { after, before, beforeEach, test } from 'node:test'
 import { inspect } from 'node:util'
@@ -282,6 +284,31 @@ test('an idle mailer lets the process end', () => {
     console.log(receipt.accepted.length)`
   const done = spawnSync(process.execPath, ['--input-type=module', '-e', code], { timeout: 30_000, encoding: 'utf8' })
   assert.deepEqual([done.status, done.stdout.trim(), done.signal], [0, '1', null])
+})
+
+test('a program that ends early keeps what its refresh token was exchanged for', async () => {
+  const own = await Emulator.start()
+  const folder = mkdtempSync(join(tmpdir(), 'mailbearer-'))
+  try {
+    own.configure({ refreshRotation: 'reuse_detection' })
+    const settings = { ...own.settings({ grant: 'refresh_token' }), store: { kind: 'file', path: join(folder, 'tokens.json') } }
+    // The mail server is not there, which is known long before the new token comes.
+    own.fail('token', { after: true, delay: 2 })
+    const nowhere = { ...settings, smtp: { ...settings.smtp, port: 1 }, retry: { attempts: 1 } }
+    const code = `
+      import { Mailer } from ${JSON.stringify(index)}
+      const mailer = new Mailer(${JSON.stringify(nowhere)})
+      await mailer.send({ to: 'ada@example.com', text: 'x' }).catch((error) => console.log(error.code))`
+    const done = spawnSync(process.execPath, ['--input-type=module', '-e', code], { timeout: 60_000, encoding: 'utf8' })
+    assert.deepEqual([done.status, done.stdout.trim(), done.stderr], [0, 'connect_failed', ''])
+    const next = new Mailer(settings)
+    await next.tokens.get({ force: true })
+    await next.send(hello)
+    await next.close()
+  } finally {
+    await own.close()
+    rmSync(folder, { recursive: true })
+  }
 })
 
 test('worker threads end cleanly with sends in flight', async () => {
