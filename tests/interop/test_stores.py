@@ -45,7 +45,7 @@ class Service:
         """Each refresh token that was taken, and the one that was given for it."""
         self.refused = 0
         self.lock = threading.Lock()
-        self.open = 0
+        self.connections = 0
         self.kept: dict[str, tuple[str, int]] = {}
         self.version = 0
         service = self
@@ -60,13 +60,11 @@ class Service:
                     return self.say(200, found and {"entry": found[0], "version": found[1]})
                 if self.path == "/save":
                     return self.say(200, service.save(**json.loads(body)))
-                with service.lock:
-                    service.open += 1
-                try:
-                    self.token(body)
-                finally:
-                    with service.lock:
-                        service.open -= 1
+                self.token(body)
+
+            def do_GET(self) -> None:
+                self.close_connection = True
+                self.say(200, None)
 
             def token(self, body: bytes) -> None:
                 request = urllib.request.Request(emulator.url + self.path, body, {"Content-Type": self.headers["Content-Type"]})
@@ -99,8 +97,19 @@ class Service:
             def log_message(self, *_: Any) -> None:
                 pass
 
+        class Server(http.server.ThreadingHTTPServer):
+            def process_request(self, *about: Any) -> None:
+                with service.lock:
+                    service.connections += 1
+                super().process_request(*about)
+
+            def shutdown_request(self, request: Any) -> None:
+                super().shutdown_request(request)
+                with service.lock:
+                    service.connections -= 1
+
         self.emulator = emulator
-        self.server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+        self.server = Server(("127.0.0.1", 0), Handler)
         self.server.daemon_threads = True
         threading.Thread(target=self.server.serve_forever, daemon=True).start()
 
@@ -127,7 +136,10 @@ class Service:
         return {**found, "auth": {**found["auth"], "token_endpoint": endpoint}, "store": store}
 
     def settle(self) -> None:
-        until(lambda: self.open == 0, "the token endpoint to finish")
+        """Waits until all is done that clients asked for who are gone."""
+        # Connections are taken in order: those before this one are counted when it is answered.
+        urllib.request.urlopen(self.url, timeout=10).close()
+        until(lambda: self.connections == 0, "the token endpoint to finish")
 
     def close(self) -> None:
         self.server.shutdown()
