@@ -148,12 +148,16 @@ pub(crate) fn check(state: &State, keys: &Keys, token: &str, username: &str) -> 
     if good { Ok(id) } else { Err(id) }
 }
 
+/// Seconds: Entra dates its tokens back, so that whoever checks them may have a clock that is late. (One that
+/// is late by a millisecond refuses a token of this very second.)
+pub(crate) const BACKDATED: i64 = 300;
+
 /// The claims of a v1.0 token, which is what Exchange's tokens still are.
 fn entra_claims(claims: &Claims, now: i64, uti: &str, padding: usize) -> Value {
     let mut all = json!({
         "aud": claims.audience,
         "iss": format!("https://sts.windows.net/{}/", claims.tenant_id),
-        "iat": now, "nbf": now, "exp": now.saturating_add(claims.lifetime),
+        "iat": now - BACKDATED, "nbf": now - BACKDATED, "exp": now.saturating_add(claims.lifetime),
         "aio": random::opaque(), "app_displayname": "mailbearer emulator", "appid": claims.client_id,
         "appidacr": if claims.username.is_some() { "0" } else { "1" },
         "idp": format!("https://sts.windows.net/{}/", claims.tenant_id),

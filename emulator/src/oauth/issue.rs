@@ -4,7 +4,7 @@ use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use serde_json::{Map, Value, json};
 
-use crate::access::{self, Claims, display_name};
+use crate::access::{self, BACKDATED, Claims, display_name};
 use crate::config::{Dialect, Rotation};
 use crate::grant::{Consent, Refresh};
 use crate::oauth::form::Form;
@@ -152,18 +152,18 @@ fn new_refresh_token(state: &mut State, dialect: Dialect, consent: &Consent, fam
 fn id_token(now: i64, dialect: Dialect, consent: &Consent, tenant_id: &str, issuer_base: &str) -> Value {
     let username = &consent.username;
     let mut claims = json!({
-        "aud": consent.client_id, "iat": now, "exp": now + 3600,
+        "aud": consent.client_id, "exp": now + 3600,
         "name": display_name(username), "email": username,
         "sub": random::guid_of(&format!("{username} at {}", consent.client_id)),
     });
     let own = match dialect {
         Dialect::Microsoft => json!({
-            "iss": format!("{issuer_base}/{tenant_id}/v2.0"), "nbf": now, "ver": "2.0",
+            "iss": format!("{issuer_base}/{tenant_id}/v2.0"), "iat": now - BACKDATED, "nbf": now - BACKDATED, "ver": "2.0",
             "tid": tenant_id, "oid": object_id(username), "preferred_username": username,
             "rh": format!("1.{}", random::opaque()), "uti": &random::opaque()[..22],
         }),
         Dialect::Google => json!({
-            "iss": GOOGLE_ISSUER, "azp": consent.client_id, "email_verified": true,
+            "iss": GOOGLE_ISSUER, "iat": now, "azp": consent.client_id, "email_verified": true,
         }),
     };
     if let (Value::Object(claims), Value::Object(own)) = (&mut claims, own) {
