@@ -150,10 +150,11 @@ impl Job {
     }
 }
 
-/// Ends the calls that block other threads, and gives them a moment to notice: the interpreter exits.
+/// Ends the calls that block other threads, and waits until they have noticed: the interpreter exits. They do so
+/// with their next tick, and must not be caught by the end of the runtime.
 pub(crate) fn end_all() {
     ENDING.store(true, Ordering::Relaxed);
-    let until = Instant::now() + LAST_STEP;
+    let until = Instant::now() + NOTICE;
     while BLOCKED.load(Ordering::Relaxed) > 0 && Instant::now() < until {
         std::thread::sleep(Duration::from_millis(5));
     }
@@ -186,6 +187,9 @@ fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
 /// The interpreter is about to end. Plain numbers: a fork leaves them as they are.
 static ENDING: AtomicBool = AtomicBool::new(false);
 static BLOCKED: AtomicUsize = AtomicUsize::new(0);
+
+/// How long a blocked thread may take to notice, on a machine that stalls.
+const NOTICE: Duration = Duration::from_secs(5);
 
 /// How long a cancelled call may take to say what became of its message.
 const LAST_STEP: Duration = Duration::from_millis(250);
