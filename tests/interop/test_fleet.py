@@ -205,6 +205,7 @@ def test_a_paused_holder_finds_its_place_taken(fleet: Fleet, gate: Gate, emulato
     paused.send(1)
     paused.result()
     os.kill(paused.process.pid, signal.SIGSTOP)
+    os.waitid(os.P_PID, paused.process.pid, os.WSTOPPED)
     # As if its half minute were over.
     slots = next(key for key in redis.ask("KEYS", "mailbearer:*slots").splitlines())
     redis.ask("ZADD", slots, "1", redis.ask("ZRANGE", slots, "0", "0"))

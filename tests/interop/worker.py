@@ -21,8 +21,11 @@ class Worker:
             "python": [os.environ.get("CONFORMANCE_PYTHON", ""), str(HERE / "workers" / f"{name}.py")],
             "node": ["node", str(HERE / "workers" / f"{name}.mjs")],
         }[language]
+        environment = {**os.environ, "MAILBEARER_NODE": NODE}
+        # Python's own output without a buffer loses the rest of a long line that a stop of the process interrupts.
+        environment.pop("PYTHONUNBUFFERED", None)
         self.process = subprocess.Popen(
-            command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True, env={**os.environ, "MAILBEARER_NODE": NODE}
+            command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True, env=environment
         )
         self.tell(begin)
         assert self.line() == "ready"
