@@ -9,10 +9,10 @@ use pyo3::prelude::*;
 use pyo3::types::PyList;
 use serde_json::Value;
 
-use crate::convert::{from_py, to_py};
 use crate::error::{data, json};
 use crate::job::Job;
 use crate::message::Message;
+use crate::value::{from_py, to_py};
 
 /// A bulk send under way. May be pushed to while somebody waits for a result.
 #[pyclass(frozen)]

@@ -9,7 +9,7 @@ use pyo3::prelude::*;
 use pyo3::types::{PyBytes, PyList};
 use serde_json::Value;
 
-use crate::convert::{from_py, to_py};
+use crate::value::{from_py, to_py};
 
 /// A running emulator, until it is stopped or forgotten.
 #[pyclass(frozen)]

@@ -6,7 +6,7 @@ use mailbearer::{Error, ErrorCode};
 use pyo3::prelude::*;
 use serde_json::{Value, json};
 
-use crate::convert::to_py;
+use crate::value::to_py;
 
 /// The exception for `error`.
 pub(crate) fn raise(py: Python<'_>, error: &Error) -> PyErr {

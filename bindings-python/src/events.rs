@@ -9,7 +9,7 @@ use pyo3::prelude::*;
 use pyo3::types::PyList;
 use serde_json::Value;
 
-use crate::convert::to_py;
+use crate::value::to_py;
 
 /// The events of one mailer in one process; a forked child begins with none.
 #[derive(Clone)]

@@ -13,7 +13,7 @@ use pyo3::prelude::*;
 use pyo3::types::PyBytes;
 use tokio::sync::oneshot;
 
-use crate::convert::instant;
+use crate::call::instant;
 use crate::error::internal;
 use crate::events::Events;
 

@@ -4,7 +4,7 @@
 //! One `async` method of core is one [`job::Job`], which blocks the caller or wakes an event loop.
 
 mod bulk;
-mod convert;
+mod call;
 mod emulator;
 mod error;
 mod events;
@@ -14,6 +14,7 @@ mod login;
 mod mailer;
 mod message;
 mod tokens;
+mod value;
 
 use std::ffi::OsString;
 use std::time::Duration;

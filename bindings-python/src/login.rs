@@ -2,9 +2,10 @@
 
 use pyo3::prelude::*;
 
-use crate::convert::{call, epoch, from_py, to_py};
+use crate::call::{call, epoch};
 use crate::error::{json, raise};
 use crate::job::Job;
+use crate::value::{from_py, to_py};
 
 /// A sign-in of core's.
 #[pyclass(frozen)]

@@ -9,13 +9,14 @@ use pyo3::prelude::*;
 use pyo3::types::{PyBytes, PyList};
 
 use crate::bulk::Bulk;
-use crate::convert::{call, duration, from_py, to_py};
+use crate::call::{call, duration};
 use crate::error::{json, raise, report};
 use crate::events::Events;
 use crate::host::host;
 use crate::job::Job;
 use crate::message::{Message, owned};
 use crate::tokens::TokenSource;
+use crate::value::{from_py, to_py};
 
 /// A mailer of core's, and the events that nobody took yet.
 #[pyclass(frozen)]

@@ -10,8 +10,8 @@ use pyo3::pybacked::PyBackedBytes;
 use pyo3::types::PyBytes;
 use serde_json::json;
 
-use crate::convert::{from_py, to_py};
 use crate::error::raise;
+use crate::value::{from_py, to_py};
 
 /// A message of core's.
 #[pyclass(frozen)]

@@ -6,12 +6,13 @@ use pyo3::types::PyList;
 use serde_json::Value;
 use std::path::PathBuf;
 
-use crate::convert::{call, duration, epoch, from_py, to_py};
+use crate::call::{call, duration, epoch};
 use crate::error::{json, raise};
 use crate::events::Events;
 use crate::host::host;
 use crate::job::Job;
 use crate::login::Login;
+use crate::value::{from_py, to_py};
 
 /// A token source of core's.
 #[pyclass(frozen)]

@@ -12,7 +12,10 @@ import atexit as _atexit
 from ._native import __version__ as __version__
 from ._native import prometheus as prometheus
 from ._native import shutdown as _shutdown
+from .access_token import AccessToken as AccessToken
+from .access_token import TokenRequest as TokenRequest
 from .aio import AsyncMailer as AsyncMailer
+from .attachment import Attachment as Attachment
 from .bulk import AsyncSendStream as AsyncSendStream
 from .bulk import SendStream as SendStream
 from .errors import AuthError as AuthError
@@ -34,20 +37,17 @@ from .login import Account as Account
 from .login import AsyncLogin as AsyncLogin
 from .login import Login as Login
 from .mailer import Mailer as Mailer
-from .message import Attachment as Attachment
 from .message import Message as Message
 from .receipt import Counts as Counts
 from .receipt import Envelope as Envelope
 from .receipt import Kept as Kept
 from .receipt import Receipt as Receipt
-from .receipt import Rejection as Rejection
-from .receipt import Reply as Reply
 from .receipt import SendResult as SendResult
+from .reply import Rejection as Rejection
+from .reply import Reply as Reply
 from .report import Finding as Finding
 from .report import Report as Report
-from .tokens import AccessToken as AccessToken
 from .tokens import AsyncTokenSource as AsyncTokenSource
-from .tokens import TokenRequest as TokenRequest
 from .tokens import TokenSource as TokenSource
 
 TYPE_CHECKING = False

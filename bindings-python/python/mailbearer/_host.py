@@ -7,6 +7,9 @@ from __future__ import annotations
 
 import threading
 
+from ._record import instant
+from .access_token import TokenRequest
+
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     import asyncio
@@ -29,8 +32,6 @@ class Host:
     # The native half calls these three. They only begin the work.
 
     def ask_token(self, username: str | None, scopes: list[str], force: bool, reply: Reply) -> None:
-        from .tokens import TokenRequest
-
         request = TokenRequest(username=username, scopes=tuple(scopes), force=force)
         self._begin(lambda: self.callback(request), lambda token: reply.token(*_token(token)), reply)
 
@@ -77,8 +78,6 @@ def _epoch(value: Any) -> float | None:
     if value is None or isinstance(value, (int, float)):
         return value
     if isinstance(value, str):
-        from ._record import instant
-
         return instant(value).timestamp()
     if value.tzinfo is None:
         raise ValueError("expires_at has no time zone; use datetime.now(timezone.utc)")

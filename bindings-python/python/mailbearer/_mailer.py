@@ -7,7 +7,8 @@ import os
 from . import _native as native_module
 from . import errors
 from ._call import Client
-from ._options import mailbox, split
+from ._options import Given
+from ._values import mailbox
 from .receipt import Envelope, Kept
 
 TYPE_CHECKING = False
@@ -28,27 +29,32 @@ class MailerBase(Client):
     _native: native_module.Mailer
 
     def __init__(self, **options: Unpack[Options]) -> None:
-        plain, host = split(options)
-        self._adopt(native_module.Mailer(plain, host), host)
+        given = Given(options)
+        del options
+        self._adopt(*given.open(native_module.Mailer))
 
     @classmethod
     def from_dict(cls, options: Mapping[str, Any]) -> Self:
         """From a dictionary of options, such as a parsed file. ``from`` may stand for ``from_``."""
-        plain, host = split(options)
-        return cls._made(native_module.Mailer(plain, host), host)
+        given = Given(options)
+        del options
+        return cls._made(*given.open(native_module.Mailer))
 
     @classmethod
     def from_file(cls, path: str | Path | None = None, *, profile: str | None = None, **overrides: Any) -> Self:
         """From a TOML file; without `path` from ``$MAILBEARER_CONFIG``, the user's or the system's.
         The environment (``MAILBEARER_…``) and `overrides` win over it."""
-        file = None if path is None else os.fspath(path)
-        return cls._load((file, True, profile, "MAILBEARER_"), overrides)
+        given = Given(overrides)
+        del overrides
+        return cls._load(given, (None if path is None else os.fspath(path), True, profile, "MAILBEARER_"))
 
     @classmethod
     def from_env(cls, prefix: str = "MAILBEARER_", **overrides: Any) -> Self:
         """From the environment: ``MAILBEARER_AUTH__CLIENT_ID`` is ``auth.client_id``. A file that
         ``MAILBEARER_CONFIG`` names lies below, `overrides` above."""
-        return cls._load((os.environ.get("MAILBEARER_CONFIG"), False, None, prefix), overrides)
+        given = Given(overrides)
+        del overrides
+        return cls._load(given, (os.environ.get("MAILBEARER_CONFIG"), False, None, prefix))
 
     @property
     def outbox(self) -> tuple[Kept, ...]:
@@ -68,9 +74,8 @@ class MailerBase(Client):
         return self._made(self._native.for_mailbox(username, _pair(from_)), self._host)
 
     @classmethod
-    def _load(cls, places: native_module.Places, overrides: Mapping[str, Any]) -> Self:
-        plain, host = split(overrides)
-        return cls._made(native_module.Mailer.load(*places, plain, host), host)
+    def _load(cls, given: Given, places: native_module.Places) -> Self:
+        return cls._made(*given.open(lambda plain, host: native_module.Mailer.load(*places, plain, host)))
 
     @classmethod
     def _made(cls, native: native_module.Mailer, host: Host) -> Self:
@@ -83,6 +88,9 @@ class MailerBase(Client):
         self._drain()
 
     def __repr__(self) -> str:
+        if not hasattr(self, "_native"):
+            # Its options were refused: there are error reports that print it all the same.
+            return f"<{type(self).__name__}>"
         return f"{type(self).__name__}(provider={self._native.provider!r}, username={self._native.username!r})"
 
     def __reduce__(self) -> Any:

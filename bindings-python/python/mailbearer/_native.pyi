@@ -1,9 +1,16 @@
 # The native half, private: names and shapes may change without notice.
-from typing import Any, BinaryIO, Literal
-
-from ._host import Host
+from typing import Any, BinaryIO, Literal, Protocol
 
 __version__: str
+
+class Host(Protocol):
+    """The program's own functions, `None` for each that was not given; `_host.Host` is one."""
+
+    callback: Any
+    store: Any
+    def ask_token(self, username: str | None, scopes: list[str], force: bool, reply: Reply) -> None: ...
+    def ask_load(self, key: str, reply: Reply) -> None: ...
+    def ask_save(self, key: str, entry: bytes | None, version: int | None, reply: Reply) -> None: ...
 
 Places = tuple[str | None, bool, str | None, str | None]
 

@@ -1,18 +1,47 @@
-"""How options cross into core: as plain data, with functions beside them."""
+"""How options cross into core: as plain data, with the program's own functions beside them."""
 
 from __future__ import annotations
 
-import os
-
 from . import errors
 from ._host import Host
+from ._values import duration, is_mapping, mailbox, plain
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
-    from typing import Any
+    from typing import Any, TypeVar
 
-    from .options import Duration
+    Native = TypeVar("Native")
+
+
+class Given:
+    """A caller's options on their way into core.
+
+    Programs that report errors send the local variables of every frame along (Sentry does). So the
+    options stand in this box, and a frame of ours that may raise has only the box.
+    """
+
+    __slots__ = ("_options",)
+
+    def __init__(self, options: Mapping[str, Any]) -> None:
+        self._options: Mapping[str, Any] | None = options
+
+    def open(self, make: Callable[[dict[str, Any], Host], Native]) -> tuple[Native, Host]:
+        """What `make` makes of the options, and the functions among them."""
+        options, self._options = self._options, None
+        plain_options: Any = None
+        try:
+            plain_options, host = split(options or {})
+            return make(plain_options, host), host
+        except BaseException as error:
+            # The frames below go too: theirs are the same values.
+            failure = error.with_traceback(None)
+        finally:
+            options = plain_options = None
+        try:
+            raise failure
+        finally:
+            del failure  # A cycle of frame and exception would keep both.
 
 
 def split(options: Mapping[str, Any]) -> tuple[dict[str, Any], Host]:
@@ -34,71 +63,18 @@ def split(options: Mapping[str, Any]) -> tuple[dict[str, Any], Host]:
         store = None
     if "from_" in rest:
         rest["from"] = rest.pop("from_")
-    plain = {name: _plain(value, name) for name, value in rest.items() if name != "from"}
+    given = {name: _option(value, name) for name, value in rest.items() if name != "from"}
     if rest.get("from") is not None:
-        plain["from"] = mailbox(rest["from"], "from", errors.config)
-    return plain, Host(callback, store, on_event)
+        given["from"] = mailbox(rest["from"], "from", errors.config)
+    return given, Host(callback, store, on_event)
 
 
-def mailbox(value: Any, field: str, mistake: Callable[..., Exception]) -> Any:
-    """One mailbox as core takes it."""
-    if isinstance(value, str):
-        return value
-    if isinstance(value, tuple) and len(value) == 2 and all(isinstance(part, str) for part in value):
-        name, address = value
-        if "@" in name and name != address:
-            # Two addresses in a tuple would send to the second alone.
-            raise mistake(field, f"`{field}`: a tuple is (name, address)", "Give several mailboxes as a list.")
-        return {"name": name or None, "address": address}
-    if hasattr(value, "addr_spec"):
-        return {"name": value.display_name or None, "address": value.addr_spec}
+def _option(value: Any, path: str) -> Any:
     if is_mapping(value):
-        return dict(value)
-    raise mistake(
-        field,
-        f"`{field}`: a {type(value).__name__} is no mailbox",
-        'Write "ada@example.com", ("Ada", "ada@example.com") or an email.headerregistry.Address.',
-    )
-
-
-def duration(value: Duration | None) -> str | None:
-    """A duration as core takes it: text with a unit."""
-    if value is None or isinstance(value, str):
-        return value
-    if hasattr(value, "total_seconds"):
-        value = value.total_seconds()
-    if isinstance(value, bool) or not isinstance(value, (int, float)):
-        raise TypeError(f"a duration is seconds, a timedelta or text, not {type(value).__name__}")
-    return f"{value:.6f}s"
-
-
-def is_mapping(value: Any) -> bool:
-    """Whether it is a dictionary or the like."""
-    return hasattr(value, "keys") and hasattr(value, "__getitem__")
-
-
-def _plain(value: Any, path: str) -> Any:
-    if value is None or isinstance(value, (str, bool)):
-        return value
-    if isinstance(value, (int, float)):
-        return duration(value) if _is_duration(path) else value
-    if is_mapping(value):
-        return {_key(key, path): _plain(item, f"{path}.{key}") for key, item in value.items()}
-    if isinstance(value, os.PathLike):
-        return os.fsdecode(value)
-    if hasattr(value, "total_seconds"):
+        return plain({key: _option(item, f"{path}.{key}") for key, item in value.items()}, path, errors.config)
+    if isinstance(value, (int, float)) and not isinstance(value, bool) and _is_duration(path):
         return duration(value)
-    if hasattr(value, "isoformat"):
-        return value.isoformat()
-    if isinstance(value, (list, tuple, set, frozenset)):
-        return [_plain(item, path) for item in value]
-    raise errors.config(path, f"`{path}`: a {type(value).__name__} is no value for an option")
-
-
-def _key(key: Any, path: str) -> str:
-    if isinstance(key, str):
-        return key
-    raise errors.config(path, f"`{path}`: the name of an option is text, not {type(key).__name__}")
+    return plain(value, path, errors.config)
 
 
 def _is_duration(path: str) -> bool:

@@ -3,7 +3,6 @@ longer than all of ours."""
 
 from __future__ import annotations
 
-
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from typing import Any

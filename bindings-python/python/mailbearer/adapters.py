@@ -5,17 +5,25 @@ can be read; the token that was refused is not given again."""
 
 from __future__ import annotations
 
-
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable
-    from .tokens import AccessToken, TokenSource
+    from typing import Protocol
+
+    from .access_token import AccessToken
+
+    class Source(Protocol):
+        """A `mailbearer.TokenSource`, or what gives tokens like one."""
+
+        def get(self) -> AccessToken: ...
+        def invalidate(self, token: AccessToken) -> None: ...
+
 
 
 class _Answers:
     """One sign-in: the token first, then nothing."""
 
-    def __init__(self, source: TokenSource) -> None:
+    def __init__(self, source: Source) -> None:
         self._source = source
         self._given: AccessToken | None = None
 
@@ -27,7 +35,7 @@ class _Answers:
         return self._given.xoauth2()
 
 
-def smtplib_auth(source: TokenSource) -> Callable[..., str]:
+def smtplib_auth(source: Source) -> Callable[..., str]:
     """An ``authobject`` of `smtplib.SMTP.auth` for XOAUTH2."""
     answers = _Answers(source)
 
@@ -37,7 +45,7 @@ def smtplib_auth(source: TokenSource) -> Callable[..., str]:
     return authobject
 
 
-def imaplib_auth(source: TokenSource) -> Callable[[bytes], bytes]:
+def imaplib_auth(source: Source) -> Callable[[bytes], bytes]:
     """An ``authobject`` of `imaplib.IMAP4.authenticate` for XOAUTH2."""
     answers = _Answers(source)
 

@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-
 from ._mailer import MailerBase
-from ._options import duration
+from ._values import duration
 from .bulk import AsyncSendStream
 from .login import AsyncLogin
 from .message import as_message, choose

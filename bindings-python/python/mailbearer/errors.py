@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-
 from ._native import make_error
 from ._record import Record, plain
-from .receipt import Rejection, Reply
+from .reply import Rejection, Reply
 from .report import Report
 
 TYPE_CHECKING = False

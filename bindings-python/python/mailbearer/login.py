@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-
 from ._call import Client
-from ._options import duration
 from ._record import Record, epoch, instant
+from ._values import duration
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-
+from ._email import addresses_of, sender_of
 from ._mailer import MailerBase
-from ._options import duration
+from ._values import duration
 from .bulk import SendStream
 from .login import Login
-from .message import addresses_of, as_message, choose, sender_of
+from .message import as_message, choose
 from .receipt import Envelope, Receipt
 from .report import Report
 from .tokens import TokenSource

@@ -17,10 +17,10 @@ if TYPE_CHECKING:
     from email.headerregistry import Address
     from pathlib import Path
 
+    from .access_token import AccessToken, TokenRequest
+    from .attachment import Attachment
     from .events import Event
-    from .message import Attachment
     from .receipt import Envelope
-    from .tokens import AccessToken, TokenRequest
 
 #: Seconds, a `timedelta`, or text with a unit: ``"500ms"``, ``"30s"``, ``"10m"``, ``"1h"``.
 Duration = Union[str, float, "dt.timedelta"]

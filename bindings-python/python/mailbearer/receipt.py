@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-
+from . import errors
 from ._record import Record, instant
+from .reply import Rejection, Reply
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -13,8 +14,6 @@ if TYPE_CHECKING:
     from email.message import EmailMessage
 
     from typing_extensions import Self
-
-    from .errors import Error
 
 
 class Envelope(Record):
@@ -30,36 +29,6 @@ class Envelope(Record):
         # A string is a sequence of strings too: one string is one mailbox.
         recipients = (rcpt_to,) if isinstance(rcpt_to, str) else tuple(rcpt_to)
         super().__init__(mail_from=mail_from, rcpt_to=recipients)
-
-
-class Reply(Record):
-    """One SMTP reply (RFC 5321 §4.2)."""
-
-    __slots__ = ("code", "enhanced", "text", "command")
-    #: The three digits.
-    code: int
-    #: The enhanced status code, such as ``5.7.3`` (RFC 3463).
-    enhanced: str | None
-    #: The server's words.
-    text: str
-    #: The command it answers.
-    command: str | None
-
-
-class Rejection(Record):
-    """A recipient that the server did not take."""
-
-    __slots__ = ("address", "code", "reply", "retryable")
-    address: str
-    #: The error code that the reply stands for.
-    code: str
-    reply: Reply
-    #: The same recipient may be tried later.
-    retryable: bool
-
-    @classmethod
-    def from_core(cls, data: Mapping[str, Any]) -> Self:
-        return cls(**{**data, "reply": Reply.from_core(data["reply"])})
 
 
 class Receipt(Record):
@@ -125,12 +94,10 @@ class SendResult(Record):
     #: Where the outcome is ``sent``.
     receipt: Receipt | None
     #: Where it is not.
-    error: Error | None
+    error: errors.Error | None
 
     @classmethod
     def from_core(cls, data: Mapping[str, Any]) -> Self:
-        from . import errors
-
         receipt, error = data["receipt"], data["error"]
         return cls(
             **{

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-
 from ._record import Record
 
 TYPE_CHECKING = False

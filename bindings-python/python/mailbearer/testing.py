@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-
 from . import _native
 from ._record import Record
 from .receipt import parse
@@ -16,7 +15,7 @@ if TYPE_CHECKING:
     from typing_extensions import Self
 
     from .options import Options
-    from .tokens import TokenRequest
+    from .access_token import TokenRequest
 
 #: The mailbox that is meant where none is named.
 DEFAULT_USERNAME = "noreply@contoso.com"

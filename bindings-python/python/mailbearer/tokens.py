@@ -1,4 +1,4 @@
-"""The token half alone, for programs that keep their own SMTP or IMAP client."""
+"""A mailer's tokens alone, for programs that keep their own SMTP or IMAP client."""
 
 from __future__ import annotations
 
@@ -7,14 +7,15 @@ import os
 from . import _native as native_module
 from . import adapters
 from ._call import Client
-from ._options import duration, split
-from ._record import Record, epoch
+from ._options import Given
+from ._values import duration
+from .access_token import AccessToken
 from .login import Account, AsyncLogin, Login
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    import datetime as dt
     from collections.abc import Callable, Mapping
+    from pathlib import Path
     from typing import Any, Literal
 
     from typing_extensions import Self, Unpack
@@ -23,99 +24,43 @@ if TYPE_CHECKING:
     from .options import Duration, Options
 
 
-class TokenRequest(Record):
-    """What is asked of a token callback."""
-
-    __slots__ = ("username", "scopes", "force")
-    #: The mailbox.
-    username: str | None
-    scopes: tuple[str, ...]
-    #: The token given last was refused: bring a new one.
-    force: bool
-
-
-class AccessToken:
-    """An access token. Its ``repr`` shows no secret."""
-
-    __slots__ = ("_native",)
-
-    def __init__(self, native: native_module.AccessToken) -> None:
-        self._native = native
-
-    @property
-    def secret(self) -> str:
-        """The token itself."""
-        return self._native.secret
-
-    @property
-    def username(self) -> str | None:
-        """The mailbox it is for, where known."""
-        return self._native.username
-
-    @property
-    def scopes(self) -> tuple[str, ...]:
-        """Its scopes, as far as the service said."""
-        return tuple(self._native.scopes)
-
-    @property
-    def expires_at(self) -> dt.datetime | None:
-        """When it expires; ``None`` if nobody said."""
-        at = self._native.expires_at
-        return None if at is None else epoch(at)
-
-    @property
-    def claims(self) -> Mapping[str, Any] | None:
-        """The JWT's claims, unverified, for diagnosis; ``None`` if it is no JWT."""
-        return self._native.claims
-
-    def xoauth2(self, username: str | None = None) -> str:
-        """The XOAUTH2 response as plain text: what smtplib's authobjects return."""
-        return self._native.xoauth2(username)
-
-    def xoauth2_base64(self, username: str | None = None) -> str:
-        """The same in base64, as it goes over the wire."""
-        return self._native.xoauth2_base64(username)
-
-    def oauthbearer(self, host: str, port: int, username: str | None = None) -> str:
-        """The OAUTHBEARER response as plain text (RFC 7628 §3.1)."""
-        return self._native.oauthbearer(host, port, username)
-
-    def __eq__(self, other: object) -> bool:
-        return isinstance(other, AccessToken) and self.secret == other.secret
-
-    def __hash__(self) -> int:
-        return hash(self.secret)
-
-    def __repr__(self) -> str:
-        return f"AccessToken(username={self.username!r}, expires_at={self.expires_at!r})"
-
-    def __reduce__(self) -> Any:
-        raise TypeError("an AccessToken cannot be pickled: it is a secret; get one where it is needed")
-
-
 class _TokenSource(Client):
     """What both faces share."""
 
     _native: native_module.TokenSource
 
     def __init__(self, **options: Unpack[Options]) -> None:
-        self._open(options, None)
+        given = Given(options)
+        del options
+        self._open(given, None)
 
     @classmethod
     def from_dict(cls, options: Mapping[str, Any]) -> Self:
         """From a dictionary of options, such as a parsed file."""
-        return cls._made(options, None)
+        given = Given(options)
+        del options
+        return cls._load(given, None)
 
     @classmethod
-    def from_env(cls, prefix: str = "MAILBEARER_") -> Self:
+    def from_file(cls, path: str | Path | None = None, *, profile: str | None = None, **overrides: Any) -> Self:
+        """From a TOML file; without `path` from ``$MAILBEARER_CONFIG``, the user's or the system's.
+        The environment (``MAILBEARER_…``) and `overrides` win over it."""
+        given = Given(overrides)
+        del overrides
+        return cls._load(given, (None if path is None else os.fspath(path), True, profile, "MAILBEARER_"))
+
+    @classmethod
+    def from_env(cls, prefix: str = "MAILBEARER_", **overrides: Any) -> Self:
         """From the environment: ``MAILBEARER_AUTH__CLIENT_ID`` is ``auth.client_id``. A file that
-        ``MAILBEARER_CONFIG`` names lies below."""
-        return cls._made({}, (os.environ.get("MAILBEARER_CONFIG"), False, None, prefix))
+        ``MAILBEARER_CONFIG`` names lies below, `overrides` above."""
+        given = Given(overrides)
+        del overrides
+        return cls._load(given, (os.environ.get("MAILBEARER_CONFIG"), False, None, prefix))
 
     @classmethod
-    def _made(cls, options: Mapping[str, Any], load: native_module.Places | None) -> Self:
+    def _load(cls, given: Given, places: native_module.Places | None) -> Self:
         made = cls.__new__(cls)
-        made._open(options, load)
+        made._open(given, places)
         return made
 
     @classmethod
@@ -124,9 +69,8 @@ class _TokenSource(Client):
         made._native, made._host = native, host
         return made
 
-    def _open(self, options: Mapping[str, Any], load: native_module.Places | None) -> None:
-        plain, self._host = split(options)
-        self._native = native_module.TokenSource(plain, self._host, load)
+    def _open(self, given: Given, places: native_module.Places | None) -> None:
+        self._native, self._host = given.open(lambda plain, host: native_module.TokenSource(plain, host, places))
         self._drain()
 
     @property
