@@ -27,8 +27,9 @@ fi
 built=$from/libmailbearer_c.so
 shared=libmailbearer.so.$version
 soname=libmailbearer.so.$abi
-# What a program needs beside libmailbearer.a: `rustc --print native-static-libs`.
-private="-lgcc_s -lutil -lrt -lpthread -lm -ldl -lc"
+# What a program needs beside libmailbearer.a: `rustc --print native-static-libs`, but for -lgcc_s and -lc: every
+# compiler adds its own, and -lgcc_s is not to be had with -static.
+private="-lutil -lrt -lpthread -lm -ldl"
 if ! test -f "$built"; then
     echo "install.sh: $built is missing; build it with: cargo build --release -p mailbearer-c" >&2
     exit 66

@@ -91,23 +91,29 @@ fn the_installed_tree_may_be_moved_and_linked_statically() {
             fs::remove_file(file).unwrap();
         }
     }
-    let program = folder.path().join("send");
-    let output = Command::new("cc")
-        .arg("-o")
-        .arg(&program)
-        .arg(here().join("examples/send.c"))
-        .args(flags(&["--cflags", "--libs", "--static"]))
-        .output()
-        .unwrap();
-    succeeded(&output);
-    let emulator = emulator();
-    let output = Command::new(&program)
-        .arg("ada@example.com")
-        .envs(emulator.environ("client_credentials", DEFAULT_USERNAME).unwrap())
-        .output()
-        .unwrap();
-    succeeded(&output);
-    assert_eq!(emulator.messages().len(), 1);
+    // Against the system's shared libraries, and without any.
+    for (name, how) in [("send", &[][..]), ("send-alone", &["-static"])] {
+        let program = folder.path().join(name);
+        let output = Command::new("cc")
+            .args(how)
+            .arg("-o")
+            .arg(&program)
+            .arg(here().join("examples/send.c"))
+            .args(flags(&["--cflags", "--libs", "--static"]))
+            .output()
+            .unwrap();
+        succeeded(&output);
+        let linked = said("readelf", &["-d", &program.display().to_string()]);
+        assert_eq!(linked.contains("NEEDED"), how.is_empty(), "{linked}");
+        let emulator = emulator();
+        let output = Command::new(&program)
+            .arg("ada@example.com")
+            .envs(emulator.environ("client_credentials", DEFAULT_USERNAME).unwrap())
+            .output()
+            .unwrap();
+        succeeded(&output);
+        assert_eq!(emulator.messages().len(), 1);
+    }
 }
 
 #[test]
@@ -125,25 +131,38 @@ fn cmake_finds_both_libraries() {
         "cmake_minimum_required(VERSION 3.10)\nproject(uses C)\n\
          find_package(mailbearer {} REQUIRED)\n\
          add_executable(shared {source})\ntarget_link_libraries(shared mailbearer::shared)\n\
-         add_executable(static {source})\ntarget_link_libraries(static mailbearer::static)\n",
+         add_executable(static {source})\ntarget_link_libraries(static mailbearer::static)\n\
+         add_executable(plain {source})\ntarget_link_libraries(plain mailbearer::mailbearer)\n",
         env!("CARGO_PKG_VERSION"),
         source = here().join("examples/tokens.c").display(),
     );
     fs::write(folder.path().join("CMakeLists.txt"), list).unwrap();
-    let build = folder.path().join("build");
-    for arguments in [
-        vec!["-S".into(), folder.path().into(), "-B".into(), build.clone(), prefix_option()],
-        vec!["--build".into(), build.clone()],
-    ] {
-        succeeded(&Command::new("cmake").args(arguments).output().unwrap());
-    }
     let emulator = emulator();
-    for program in ["shared", "static"] {
-        let output = Command::new(build.join(program))
-            .envs(emulator.environ("client_credentials", DEFAULT_USERNAME).unwrap())
-            .output()
-            .unwrap();
-        succeeded(&output);
+    for (choice, alone) in [("OFF", false), ("ON", true)] {
+        let build = folder.path().join(choice);
+        let static_only = format!("-DMAILBEARER_USE_STATIC={choice}");
+        for arguments in [
+            vec![
+                "-S".into(),
+                folder.path().into(),
+                "-B".into(),
+                build.clone(),
+                prefix_option(),
+                static_only.into(),
+            ],
+            vec!["--build".into(), build.clone()],
+        ] {
+            succeeded(&Command::new("cmake").args(arguments).output().unwrap());
+        }
+        let linked = said("readelf", &["-d", &build.join("plain").display().to_string()]);
+        assert_eq!(!linked.contains("libmailbearer"), alone, "{linked}");
+        for program in ["shared", "static", "plain"] {
+            let output = Command::new(build.join(program))
+                .envs(emulator.environ("client_credentials", DEFAULT_USERNAME).unwrap())
+                .output()
+                .unwrap();
+            succeeded(&output);
+        }
     }
 }
 
