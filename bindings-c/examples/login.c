@@ -18,7 +18,7 @@ int main(void) {
 
     int failed = mailbearer_config_load_env(config, NULL, &err) ||
                  mailbearer_mailer_new(config, &mailer, &err) ||
-                 mailbearer_mailer_login(mailer, "device_code", NULL, NULL, &login, &err);
+                 mailbearer_mailer_login(mailer, "device_code", NULL, NULL, NULL, &login, &err);
     if (!failed) {
         puts(mailbearer_login_message(login));
         fflush(stdout);

@@ -7,7 +7,7 @@ use crate::ffi;
 
 /// The account that a sign-in ended with.
 ///
-/// Threads: it never changes; any number of threads may read it.
+/// Threads: it never changes; many threads may read it at once.
 pub struct Account {
     username: CString,
 }
@@ -18,13 +18,15 @@ impl Account {
     }
 }
 
-/// The mailbox. Borrowed from the account; NULL for NULL.
+/// mailbearer_account_username() gives the mailbox.
+/// Owner: borrowed from the account; NULL for NULL. Threads: many at once.
 #[unsafe(no_mangle)]
 pub extern "C" fn mailbearer_account_username(account: *const Account) -> *const c_char {
     ffi::value(ptr::null(), || Ok(ffi::object(account, "account")?.username.as_ptr()))
 }
 
-/// Frees the account. NULL is fine.
+/// mailbearer_account_free() frees the account. NULL is fine.
+/// Threads: one, when nobody reads it any more.
 #[unsafe(no_mangle)]
 pub extern "C" fn mailbearer_account_free(account: *mut Account) {
     ffi::free(account);

@@ -5,21 +5,23 @@
 //! signals while it waits.
 
 use std::future::Future;
+use std::sync::Arc;
 use std::sync::mpsc::{self, RecvTimeoutError};
 use std::time::Duration;
 
-use mailbearer::{Error, ErrorCode};
+use mailbearer::{Error, ErrorCode, Result};
 
-use crate::Result;
 use crate::event::Events;
 use crate::ffi::SignalsBlocked;
 
 /// Runs `future` to its end; delivers events on this thread meanwhile, the last of them before it returns.
 pub(crate) fn run<T: Send + 'static>(
-    events: &Events,
+    events: &Arc<Events>,
     future: impl Future<Output = Result<T>> + Send + 'static,
 ) -> Result<T> {
     let (sender, receiver) = mpsc::sync_channel(1);
+    // A listener may free the object that the events were borrowed from.
+    let events = events.clone();
     {
         // The first call, and the first one in a forked child, start the library's threads.
         let _blocked = SignalsBlocked::new();

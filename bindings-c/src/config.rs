@@ -6,30 +6,31 @@ use std::sync::Arc;
 use std::time::{Duration, UNIX_EPOCH};
 
 use mailbearer::config::{self, Secret, Spelling};
-use mailbearer::{BoxFuture, ErrorCode, Host, ProvidedToken, TokenProvider};
+use mailbearer::{BoxFuture, ErrorCode, Host, ProvidedToken, Result, TokenProvider};
 use serde_json::{Map, Value};
 
-use crate::Result;
 use crate::error::Error;
 use crate::event::{EventFn, Events};
 use crate::ffi::{self, Userdata};
+use crate::own_callback::{self, Owner};
+use crate::returns;
 use crate::status::Status;
 
-/// The options of a mailer or of a token source. What is set by name wins over the environment, and the
-/// environment over the file, in whatever order they were given.
+/// The options of a mailer or of a token source. What you set by name wins over the environment, and the
+/// environment wins over the file, in whatever order you gave them.
 ///
-/// Threads: one thread at a time. Making mailers from it only reads it.
+/// Threads: one at a time. Making mailers from it only reads it.
 pub struct Config {
     file: Value,
     env: Value,
     set: Value,
     /// A file was loaded: sign-ins are then kept in one.
     persistent: bool,
-    token_callback: Option<Provider>,
+    token_callback: Option<(TokenFunction, Userdata)>,
     event_callback: Option<(EventFn, Userdata)>,
 }
 
-/// What a token callback is asked for. Borrowed: it lives until the callback returns.
+/// What a token callback is asked for. It lives until the callback returns.
 pub struct TokenRequest {
     force: bool,
 }
@@ -41,21 +42,22 @@ pub struct TokenAnswer {
     expires_at: i64,
 }
 
-/// Brings a token of the host program's own, when one is needed. It puts it into `answer` with
-/// mailbearer_token_answer_set and returns 0; anything else fails the call that needs the token with
+/// Your function that brings a token of your own when one is needed. Put it into `answer` with
+/// mailbearer_token_answer_set() and return 0. Anything else fails the call that needs the token, with
 /// `token_provider_failed`.
 ///
-/// It runs on a thread of the library's, with all signals blocked, and several mailers may call it at the
-/// same time: what it touches must be locked. It may block and may call the library. It must not throw and
-/// must not longjmp, and `userdata` must live as long as anything made from the config.
+/// Threads: it runs on a thread of the library, with all signals blocked, and several mailers may call it at the
+/// same time: lock what it touches. It may block and may call the library.
+/// Owner: `userdata` is yours and must live as long as anything made from the config.
 pub type TokenFn = Option<
     extern "C" fn(userdata: *mut c_void, request: *const TokenRequest, answer: *mut TokenAnswer) -> c_int,
 >;
 
-/// Options without any value. The caller frees them with mailbearer_config_free.
+/// mailbearer_config_new() makes options without any value.
+/// Owner: free them with mailbearer_config_free(). Threads: many at once.
 #[unsafe(no_mangle)]
 pub extern "C" fn mailbearer_config_new() -> *mut Config {
-    ffi::make(std::ptr::null_mut(), || {
+    returns::make(std::ptr::null_mut(), || {
         Ok(Config {
             file: empty(),
             env: empty(),
@@ -67,11 +69,11 @@ pub extern "C" fn mailbearer_config_new() -> *mut Config {
     })
 }
 
-/// Sets one option, by its dotted name, such as `auth.client_id`, from text: `587`, `true`, `30s`; lists,
-/// tables and null as JSON. A value set before is replaced. Both texts are copied.
-///
-/// Errors: `config_invalid` for a NULL argument or broken UTF-8. Unknown names and wrong values are told
-/// by mailbearer_mailer_new and mailbearer_tokens_new, with the nearest right name.
+/// mailbearer_config_set() sets one option by its dotted name, such as `auth.client_id`, from text: `587`, `true`,
+/// `30s`; lists, tables and null as JSON. It replaces a value set before.
+/// Owner: both texts are copied. Threads: one at a time.
+/// Errors: `config_invalid` for a NULL argument or broken UTF-8. Unknown names and wrong values are told by
+/// mailbearer_mailer_new() and mailbearer_tokens_new(), with the nearest right name.
 #[unsafe(no_mangle)]
 pub extern "C" fn mailbearer_config_set(
     config: *mut Config,
@@ -79,7 +81,7 @@ pub extern "C" fn mailbearer_config_set(
     value: *const c_char,
     err: *mut *mut Error,
 ) -> Status {
-    ffi::status(err, || {
+    returns::status(err, || {
         let config = ffi::object_mut(config, "config")?;
         let key = ffi::text(key, "key")?;
         let value = ffi::text(value, "value")?;
@@ -87,10 +89,10 @@ pub extern "C" fn mailbearer_config_set(
     })
 }
 
-/// Sets one option, or a whole table of them, from JSON; tables merge with what was set before. An empty
-/// `key` stands for all options: `{"provider": "gmail", "auth": {…}}`. Both texts are copied.
-///
-/// Errors: as mailbearer_config_set, and `config_invalid` for text that is not JSON.
+/// mailbearer_config_set_json() sets one option, or a whole table of them, from JSON; tables merge with what was set
+/// before. An empty `key` stands for all options: `{"provider": "gmail", "auth": {…}}`.
+/// Owner: both texts are copied. Threads: one at a time.
+/// Errors: as mailbearer_config_set(), and `config_invalid` for text that is not JSON.
 #[unsafe(no_mangle)]
 pub extern "C" fn mailbearer_config_set_json(
     config: *mut Config,
@@ -98,7 +100,7 @@ pub extern "C" fn mailbearer_config_set_json(
     json: *const c_char,
     err: *mut *mut Error,
 ) -> Status {
-    ffi::status(err, || {
+    returns::status(err, || {
         let config = ffi::object_mut(config, "config")?;
         let key = ffi::text(key, "key")?;
         let json = ffi::text(json, "json")?;
@@ -113,12 +115,12 @@ pub extern "C" fn mailbearer_config_set_json(
     })
 }
 
-/// Reads options from a TOML file. `path` NULL looks in the usual places ($MAILBEARER_CONFIG, the user's,
-/// the system's); finding none is fine. `profile` NULL means $MAILBEARER_PROFILE, or none. A second file
-/// overlays the first. Sign-ins of a config with a file are kept in the user's state folder, unless
-/// `store` says otherwise.
-///
-/// Errors: `config_invalid`, naming the file, and the line if it is not TOML.
+/// mailbearer_config_load_file() reads options from a TOML file. With a `path` of NULL it looks in the usual places
+/// ($MAILBEARER_CONFIG, the user's file, the system's); finding none is fine. A `profile` of NULL is
+/// $MAILBEARER_PROFILE, or none. A second file lies over the first. With a file, sign-ins are kept in the user's
+/// state folder, unless `store` says otherwise.
+/// Owner: both texts are copied. Threads: one at a time.
+/// Errors: `config_invalid`, with the file, and the line if it is not TOML.
 #[unsafe(no_mangle)]
 pub extern "C" fn mailbearer_config_load_file(
     config: *mut Config,
@@ -126,7 +128,7 @@ pub extern "C" fn mailbearer_config_load_file(
     profile: *const c_char,
     err: *mut *mut Error,
 ) -> Status {
-    ffi::status(err, || {
+    returns::status(err, || {
         let config = ffi::object_mut(config, "config")?;
         let path = ffi::optional_text(path, "path")?;
         let profile = ffi::optional_text(profile, "profile")?;
@@ -134,10 +136,10 @@ pub extern "C" fn mailbearer_config_load_file(
     })
 }
 
-/// Reads options from the environment as it is now: with the prefix `MAILBEARER_` (NULL means that one)
-/// `MAILBEARER_AUTH__CLIENT_ID` is `auth.client_id`. Also reads the file that $MAILBEARER_CONFIG names, unless
-/// a file was loaded before.
-///
+/// mailbearer_config_load_env() reads options from the environment as it is now: MAILBEARER_AUTH__CLIENT_ID is
+/// `auth.client_id`. A `prefix` of NULL is `MAILBEARER_`. It also reads the file that $MAILBEARER_CONFIG names,
+/// unless a file was loaded before.
+/// Owner: the text is copied. Threads: one at a time, and none that changes the environment.
 /// Errors: `config_invalid` for a NULL config, broken UTF-8, or a file that cannot be read.
 #[unsafe(no_mangle)]
 pub extern "C" fn mailbearer_config_load_env(
@@ -145,7 +147,7 @@ pub extern "C" fn mailbearer_config_load_env(
     prefix: *const c_char,
     err: *mut *mut Error,
 ) -> Status {
-    ffi::status(err, || {
+    returns::status(err, || {
         let config = ffi::object_mut(config, "config")?;
         let prefix = ffi::optional_text(prefix, "prefix")?.unwrap_or("MAILBEARER_");
         if !config.persistent && std::env::var_os("MAILBEARER_CONFIG").is_some() {
@@ -156,11 +158,11 @@ pub extern "C" fn mailbearer_config_load_env(
     })
 }
 
-/// Has tokens brought by a function of the host program: sets `auth.grant` to `callback`. `userdata` is
-/// handed to it untouched. With another `auth.grant` set behind it, and `auth.client_assertion` set to
-/// `{"callback": true}`, it brings the application's assertion instead (RFC 7523).
-///
-/// Errors: `config_invalid` for a NULL argument other than `userdata`.
+/// mailbearer_config_set_token_callback() has tokens brought by a function of yours: it sets `auth.grant` to
+/// `callback`. With another `auth.grant` set after it and `auth.client_assertion` set to `{"callback": true}`, the
+/// function brings the application's assertion instead (RFC 7523).
+/// Owner: `userdata` is yours, is handed to the function untouched, and must live as long as anything made from
+/// the config. Threads: one at a time. Errors: `config_invalid` for a NULL argument other than `userdata`.
 #[unsafe(no_mangle)]
 pub extern "C" fn mailbearer_config_set_token_callback(
     config: *mut Config,
@@ -168,18 +170,18 @@ pub extern "C" fn mailbearer_config_set_token_callback(
     userdata: *mut c_void,
     err: *mut *mut Error,
 ) -> Status {
-    ffi::status(err, || {
+    returns::status(err, || {
         let config = ffi::object_mut(config, "config")?;
         let function = callback.ok_or_else(|| ffi::is_null("callback"))?;
-        config.token_callback = Some(Provider { function, userdata: Userdata::new(userdata) });
+        config.token_callback = Some((function, Userdata::new(userdata)));
         config.lay("auth.grant", Value::from("callback"))
     })
 }
 
-/// Has a function of the host program told what happens: tokens refreshed, connections made, recipients
-/// refused. `userdata` is handed to it untouched. A callback of NULL takes it away again.
-///
-/// Errors: `config_invalid` for a NULL config.
+/// mailbearer_config_set_event_callback() has a function of yours told what happens: tokens renewed, connections made,
+/// recipients refused. A callback of NULL takes it away again.
+/// Owner: `userdata` is yours, is handed to the function untouched, and must live as long as anything made from
+/// the config. Threads: one at a time. Errors: `config_invalid` for a NULL config.
 #[unsafe(no_mangle)]
 pub extern "C" fn mailbearer_config_set_event_callback(
     config: *mut Config,
@@ -187,22 +189,24 @@ pub extern "C" fn mailbearer_config_set_event_callback(
     userdata: *mut c_void,
     err: *mut *mut Error,
 ) -> Status {
-    ffi::status(err, || {
+    returns::status(err, || {
         let config = ffi::object_mut(config, "config")?;
         config.event_callback = Some((callback, Userdata::new(userdata)));
         Ok(())
     })
 }
 
-/// Whether the token given last was refused: bring a new one, not a cached one.
+/// mailbearer_token_request_force() says whether the last token was refused: bring a new one, not a cached one.
+/// Threads: that of the token callback.
 #[unsafe(no_mangle)]
 pub extern "C" fn mailbearer_token_request_force(request: *const TokenRequest) -> bool {
     ffi::value(false, || Ok(ffi::object(request, "request")?.force))
 }
 
-/// Answers with a token, which is copied. `expires_at` is in seconds since 1970; 0 means unknown: then
-/// the token's own expiry counts if it is a JWT, else it is good until refused. Set twice, the last one
-/// counts. A NULL or broken text fails the call that needs the token.
+/// mailbearer_token_answer_set() answers with a token. `expires_at` is in seconds since 1970. 0 means unknown: then
+/// the token's own expiry counts if it is a JWT, else it is good until refused. The last call counts.
+/// Owner: the token is copied. Threads: that of the token callback.
+/// A NULL or broken text fails the call that needs the token.
 #[unsafe(no_mangle)]
 pub extern "C" fn mailbearer_token_answer_set(
     answer: *mut TokenAnswer,
@@ -217,7 +221,8 @@ pub extern "C" fn mailbearer_token_answer_set(
     });
 }
 
-/// Frees the options. NULL is fine. What was made from them goes on.
+/// mailbearer_config_free() frees the options. NULL is fine. What was made from them goes on.
+/// Threads: one, when nobody uses them any more.
 #[unsafe(no_mangle)]
 pub extern "C" fn mailbearer_config_free(config: *mut Config) {
     ffi::free(config);
@@ -230,7 +235,10 @@ impl Config {
         config::overlay(&mut options, self.env.clone());
         config::overlay(&mut options, self.set.clone());
         let events = Events::new(self.event_callback);
-        let provider = self.token_callback.map(|provider| Arc::new(provider) as Arc<dyn TokenProvider>);
+        let provider = self.token_callback.map(|(function, userdata)| {
+            let owner = events.owner().clone();
+            Arc::new(Provider { function, userdata, owner }) as Arc<dyn TokenProvider>
+        });
         let host = Host {
             spelling: Spelling::Snake,
             token_provider: provider,
@@ -275,17 +283,22 @@ pub(crate) fn nest(path: &str, value: Value) -> Value {
 }
 
 /// The host's token function, called where it may block.
-#[derive(Clone, Copy)]
+#[derive(Clone)]
 struct Provider {
-    function: extern "C" fn(*mut c_void, *const TokenRequest, *mut TokenAnswer) -> c_int,
+    function: TokenFunction,
     userdata: Userdata,
+    owner: Owner,
 }
 
+type TokenFunction = extern "C" fn(*mut c_void, *const TokenRequest, *mut TokenAnswer) -> c_int;
+
 impl Provider {
-    fn ask(self, request: &TokenRequest) -> Result<ProvidedToken> {
+    fn ask(&self, request: &TokenRequest) -> Result<ProvidedToken> {
         let failed = |what: String| mailbearer::Error::new(ErrorCode::TokenProviderFailed, what);
         let mut answer = TokenAnswer::default();
-        let code = (self.function)(self.userdata.pointer(), request, &mut answer);
+        let code = own_callback::run(std::slice::from_ref(&self.owner), || {
+            (self.function)(self.userdata.pointer(), request, &mut answer)
+        });
         if code != 0 {
             return Err(failed(format!("the token callback returned {code}")));
         }
@@ -304,7 +317,7 @@ impl Provider {
 
 impl TokenProvider for Provider {
     fn token(&self, request: mailbearer::TokenRequest) -> BoxFuture<'_, Result<ProvidedToken>> {
-        let (provider, request) = (*self, TokenRequest { force: request.force });
+        let (provider, request) = (self.clone(), TokenRequest { force: request.force });
         Box::pin(async move {
             // We are on a library thread: a thread that this starts blocks all signals like it.
             let asked = mailbearer::blocking::handle()?.spawn_blocking(move || provider.ask(&request));

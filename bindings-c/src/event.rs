@@ -8,14 +8,15 @@ use std::time::{Duration, Instant};
 use mailbearer::EventSink;
 
 use crate::ffi::{self, Userdata};
+use crate::own_callback::{self, Owner};
 
-/// Is told what happened, as JSON: `{"name": "token.refreshed", "fields": {…}}`.
+/// Your function that is told what happened, as JSON: `{"name": "token.refreshed", "fields": {…}}`.
 ///
-/// It is called by a thread that is inside a blocking call of this library, while it waits and once more
-/// before the call returns; never by two threads at once, and never from a thread of the library's own. It
-/// may call the library, but must not free the object whose call it interrupts. `json` is borrowed until it
-/// returns. Events hold no token and no secret. While no blocking call is made, the newest 1,024 are kept.
-/// It must not throw and must not longjmp.
+/// It is called by a thread that is inside a blocking call of this library, while the call waits and once more
+/// before it returns; never by two threads at once, and never by a thread of the library. It may call the
+/// library, but not free or close the object whose call it interrupts.
+/// Owner: `json` is borrowed until your function returns. It holds no token and no secret.
+/// While no blocking call is made, the newest 1,024 events are kept.
 pub type EventFn = Option<extern "C" fn(userdata: *mut c_void, json: *const c_char)>;
 
 /// The events of one mailer and of all that was made from it.
@@ -24,12 +25,23 @@ pub(crate) struct Events {
     queue: Mutex<VecDeque<CString>>,
     /// Held by the thread that delivers.
     delivering: Mutex<()>,
+    owner: Owner,
 }
 
 impl Events {
     pub(crate) fn new(listener: Option<(EventFn, Userdata)>) -> Arc<Self> {
         let listener = listener.and_then(|(function, userdata)| Some((function?, userdata)));
-        Arc::new(Self { listener, queue: Mutex::default(), delivering: Mutex::default() })
+        Arc::new(Self {
+            listener,
+            queue: Mutex::default(),
+            delivering: Mutex::default(),
+            owner: Owner::default(),
+        })
+    }
+
+    /// Whose callbacks these are: the mailer's and of all that was made from it.
+    pub(crate) fn owner(&self) -> &Owner {
+        &self.owner
     }
 
     pub(crate) fn are_heard(&self) -> bool {
@@ -65,7 +77,9 @@ impl Events {
         // The queue is unlocked while the listener runs, which may send; hence the bound.
         for _ in 0..KEPT {
             let Some(json) = lock(&self.queue).and_then(|mut queue| queue.pop_front()) else { return };
-            function(userdata.pointer(), json.as_ptr());
+            own_callback::run(std::slice::from_ref(&self.owner), || {
+                function(userdata.pointer(), json.as_ptr())
+            });
         }
     }
 }

@@ -8,76 +8,57 @@ use std::ffi::{CStr, CString, c_char, c_void};
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::{ptr, slice};
 
-use mailbearer::ErrorCode;
-
-use crate::Result;
-use crate::error::Error;
-use crate::status::{MAILBEARER_OK, Status};
-
-/// Runs a function without outputs; `err`, if given, is written on failure only.
-pub(crate) fn status(err: *mut *mut Error, body: impl FnOnce() -> Result<()>) -> Status {
-    match guarded(body) {
-        Ok(()) => MAILBEARER_OK,
-        Err(error) => fail(err, error),
-    }
-}
-
-/// Runs a function with one output object, which is written on success only.
-pub(crate) fn give<T>(
-    out: *mut *mut T,
-    name: &str,
-    err: *mut *mut Error,
-    body: impl FnOnce() -> Result<T>,
-) -> Status {
-    status(err, || {
-        if out.is_null() {
-            return Err(is_null(name));
-        }
-        let object = Box::new(body()?);
-        // SAFETY: `out` is not NULL and points to a pointer of the caller's.
-        unsafe { *out = Box::into_raw(object) };
-        Ok(())
-    })
-}
-
-/// Runs a function whose output is octets and their number, written on success only.
-pub(crate) fn give_bytes(
-    bytes: *mut *mut u8,
-    length: *mut usize,
-    err: *mut *mut Error,
-    body: impl FnOnce() -> Result<Vec<u8>>,
-) -> Status {
-    status(err, || {
-        if bytes.is_null() {
-            return Err(is_null("bytes"));
-        }
-        if length.is_null() {
-            return Err(is_null("length"));
-        }
-        let content = body()?.into_boxed_slice();
-        // SAFETY: neither output is NULL; `free_bytes` takes the same pointer and number back.
-        unsafe {
-            *length = content.len();
-            *bytes = Box::into_raw(content).cast();
-        }
-        Ok(())
-    })
-}
-
-/// Runs a function that returns an object, or NULL on failure.
-pub(crate) fn make<T>(err: *mut *mut Error, body: impl FnOnce() -> Result<T>) -> *mut T {
-    match guarded(body) {
-        Ok(object) => Box::into_raw(Box::new(object)),
-        Err(error) => {
-            fail(err, error);
-            ptr::null_mut()
-        }
-    }
-}
+use mailbearer::{Error, ErrorCode, Result};
 
 /// Runs a function that cannot report: `fallback` stands for a NULL argument, or nothing to tell.
 pub(crate) fn value<T>(fallback: T, body: impl FnOnce() -> Result<T>) -> T {
     guarded(body).unwrap_or(fallback)
+}
+
+/// Hands an object to the caller.
+///
+/// # Errors
+/// `config_invalid` if there is no place for it.
+pub(crate) fn put<T>(out: *mut *mut T, name: &str, object: T) -> Result<()> {
+    if out.is_null() {
+        return Err(is_null(name));
+    }
+    // SAFETY: `out` is not NULL and points to a pointer of the caller's.
+    unsafe { *out = Box::into_raw(Box::new(object)) };
+    Ok(())
+}
+
+/// Hands octets and their number to the caller, who gives both back to `free_bytes`.
+///
+/// # Errors
+/// `config_invalid` if there is no place for one of them.
+pub(crate) fn put_bytes(bytes: *mut *mut u8, length: *mut usize, content: Vec<u8>) -> Result<()> {
+    if bytes.is_null() {
+        return Err(is_null("bytes"));
+    }
+    if length.is_null() {
+        return Err(is_null("length"));
+    }
+    let content = content.into_boxed_slice();
+    // SAFETY: neither output is NULL; `free_bytes` takes the same pointer and number back.
+    unsafe {
+        *length = content.len();
+        *bytes = Box::into_raw(content).cast();
+    }
+    Ok(())
+}
+
+/// Tells the caller a number; NULL is fine.
+pub(crate) fn put_number(out: *mut usize, number: usize) {
+    if !out.is_null() {
+        // SAFETY: not NULL, and points to a number of the caller's.
+        unsafe { *out = number };
+    }
+}
+
+/// An object that belongs to the caller from now on.
+pub(crate) fn hand_over<T>(object: T) -> *mut T {
+    Box::into_raw(Box::new(object))
 }
 
 /// The object behind a pointer that may be shared by threads.
@@ -102,7 +83,7 @@ pub(crate) fn own<T>(pointer: *mut T, name: &str) -> Result<Box<T>> {
     if pointer.is_null() {
         return Err(is_null(name));
     }
-    // SAFETY: objects are made by `Box` in `give` and `make`, and handed over once.
+    // SAFETY: objects are made by `Box` in `put` and `hand_over`, and given back once.
     Ok(unsafe { Box::from_raw(pointer) })
 }
 
@@ -125,7 +106,7 @@ pub(crate) fn optional_text<'a>(pointer: *const c_char, name: &str) -> Result<Op
     let text = unsafe { CStr::from_ptr(pointer) };
     text.to_str().map(Some).map_err(|e| {
         let at = e.valid_up_to();
-        mailbearer::Error::config(name, format!("argument `{name}` is not valid UTF-8 at octet {at}"))
+        Error::config(name, format!("argument `{name}` is not valid UTF-8 at octet {at}"))
             .with_hint("Convert the text to UTF-8 first, for instance with iconv.")
     })
 }
@@ -139,16 +120,16 @@ pub(crate) fn bytes<'a>(pointer: *const c_void, length: usize, name: &str) -> Re
         return Err(is_null(name));
     }
     if isize::try_from(length).is_err() {
-        return Err(mailbearer::Error::config(name, format!("argument `{name}` is {length} octets long")));
+        return Err(Error::config(name, format!("argument `{name}` is {length} octets long")));
     }
     // SAFETY: not NULL; the caller says that `length` octets are there.
     Ok(unsafe { slice::from_raw_parts(pointer.cast(), length) })
 }
 
-/// Frees what `give_bytes` gave.
+/// Frees what `put_bytes` gave.
 pub(crate) fn free_bytes(pointer: *mut u8, length: usize) {
     if !pointer.is_null() {
-        // SAFETY: pointer and number came from `give_bytes`.
+        // SAFETY: pointer and number came from `put_bytes`.
         drop(unsafe { Box::from_raw(ptr::slice_from_raw_parts_mut(pointer, length)) });
     }
 }
@@ -161,7 +142,7 @@ pub(crate) fn string(text: &str) -> *mut c_char {
 /// Data as JSON text, which the caller frees with `mailbearer_string_free`.
 pub(crate) fn json(data: &impl serde::Serialize) -> Result<*mut c_char> {
     let text = serde_json::to_string(data)
-        .map_err(|e| mailbearer::Error::new(ErrorCode::Internal, format!("cannot write JSON: {e}")))?;
+        .map_err(|e| Error::new(ErrorCode::Internal, format!("cannot write JSON: {e}")))?;
     Ok(string(&text))
 }
 
@@ -233,7 +214,7 @@ impl Drop for SignalsBlocked {
 }
 
 /// No panic crosses into C: it becomes `internal`.
-fn guarded<T>(body: impl FnOnce() -> Result<T>) -> Result<T> {
+pub(crate) fn guarded<T>(body: impl FnOnce() -> Result<T>) -> Result<T> {
     // What a panic leaves half done is the object of the call that failed; locks recover from poison.
     catch_unwind(AssertUnwindSafe(body)).unwrap_or_else(|panic| {
         let said = panic
@@ -241,38 +222,18 @@ fn guarded<T>(body: impl FnOnce() -> Result<T>) -> Result<T> {
             .map(|text| (*text).to_owned())
             .or_else(|| panic.downcast_ref::<String>().cloned())
             .unwrap_or_else(|| "no message".to_owned());
-        Err(mailbearer::Error::new(ErrorCode::Internal, format!("a panic: {said}")))
+        Err(Error::new(ErrorCode::Internal, format!("a panic: {said}")))
     })
 }
 
-fn fail(err: *mut *mut Error, error: mailbearer::Error) -> Status {
-    let number = Status::from(error.code().number());
-    if !err.is_null() {
-        let error = Box::into_raw(Box::new(Error::new(error)));
-        // SAFETY: not NULL, and points to a pointer of the caller's.
-        unsafe { *err = error };
-    }
-    number
-}
-
-pub(crate) fn is_null(name: &str) -> mailbearer::Error {
-    mailbearer::Error::config(name, format!("argument `{name}` is NULL"))
+/// What a function of ours must be told about a NULL that is not allowed.
+pub(crate) fn is_null(name: &str) -> Error {
+    Error::config(name, format!("argument `{name}` is NULL"))
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn a_panic_becomes_internal_and_writes_no_output() {
-        let mut err: *mut Error = ptr::null_mut();
-        let mut out: *mut u8 = ptr::null_mut();
-        let status = give(&mut out, "out", &mut err, || panic!("boom {}", 1));
-        assert_eq!(status, 900);
-        assert!(out.is_null());
-        let error = own(err, "err").unwrap();
-        assert!(error.core().message().contains("boom 1"));
-    }
 
     #[test]
     fn an_inner_nul_does_not_cut_a_text_short() {

@@ -15,9 +15,12 @@ mod ffi;
 pub mod login;
 pub mod mailer;
 pub mod message;
+pub mod outbox;
+mod own_callback;
 pub mod receipt;
 pub mod report;
 pub mod result;
+mod returns;
 pub mod status;
 mod stream;
 pub mod string;
@@ -25,6 +28,3 @@ pub mod tokens;
 
 pub use error::Error;
 pub use status::Status;
-
-/// What the functions do inside, before it becomes a status and an error object.
-type Result<T> = mailbearer::Result<T>;

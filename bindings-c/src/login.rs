@@ -11,9 +11,9 @@ use crate::call::Call;
 use crate::error::Error;
 use crate::event::Events;
 use crate::status::Status;
-use crate::{blocking, ffi};
+use crate::{blocking, ffi, returns};
 
-/// A sign-in under way: show the person the message, or send their browser to the URL; then wait, or
+/// A sign-in under way. Show the person the message, or send their browser to the URL. Then wait for them, or
 /// finish with what came back.
 ///
 /// Threads: what is borrowed from it never changes. Only one thread may wait or finish at a time.
@@ -37,13 +37,15 @@ impl Login {
     }
 }
 
-/// Where the person goes. Borrowed from the login; NULL for NULL.
+/// mailbearer_login_url() gives the address to which the person goes.
+/// Owner: borrowed from the login; NULL for NULL. Threads: many at once.
 #[unsafe(no_mangle)]
 pub extern "C" fn mailbearer_login_url(login: *const Login) -> *const c_char {
     ffi::value(ptr::null(), || Ok(ffi::object(login, "login")?.url.as_ptr()))
 }
 
-/// What the person types there; NULL for `authorization_code`. Borrowed from the login.
+/// mailbearer_login_user_code() gives what the person types there.
+/// Owner: borrowed from the login; NULL for `authorization_code`. Threads: many at once.
 #[unsafe(no_mangle)]
 pub extern "C" fn mailbearer_login_user_code(login: *const Login) -> *const c_char {
     ffi::value(ptr::null(), || {
@@ -51,26 +53,27 @@ pub extern "C" fn mailbearer_login_user_code(login: *const Login) -> *const c_ch
     })
 }
 
-/// A sentence to show the person. Borrowed from the login; NULL for NULL.
+/// mailbearer_login_message() gives a sentence to show the person.
+/// Owner: borrowed from the login; NULL for NULL. Threads: many at once.
 #[unsafe(no_mangle)]
 pub extern "C" fn mailbearer_login_message(login: *const Login) -> *const c_char {
     ffi::value(ptr::null(), || Ok(ffi::object(login, "login")?.message.as_ptr()))
 }
 
-/// The sign-in as text, for another process to go on with by mailbearer_mailer_resume_login; once, within
-/// 15 minutes. Keep it on the server: unless `store.key` seals it, it holds what proves the sign-in ours.
-/// The caller frees it with mailbearer_string_free; NULL if this sign-in cannot be saved.
+/// mailbearer_login_save() gives the sign-in as text. Another process goes on with it by
+/// mailbearer_mailer_resume_login(), once, within 15 minutes. Keep the text on the server: without `store.key` it
+/// holds what proves the sign-in yours.
+/// Owner: free the text with mailbearer_string_free(); NULL if this sign-in cannot be saved. Threads: many at once.
 #[unsafe(no_mangle)]
 pub extern "C" fn mailbearer_login_save(login: *const Login) -> *mut c_char {
     ffi::value(ptr::null_mut(), || Ok(ffi::string(&ffi::object(login, "login")?.login.save()?)))
 }
 
-/// Waits until the person signed in: for device codes, and for `authorization_code` without a
-/// `redirect_uri`. It ends when the sign-in expires, if not by the call's time limit before. On success
-/// `*account` is the caller's to free.
-///
-/// Errors: `login_declined`, `login_expired`, `login_invalid`, `account_mismatch`, `timed_out`,
-/// `cancelled`, and what the sign-in service refuses.
+/// mailbearer_login_wait() waits until the person has signed in: for device codes, and for `authorization_code`
+/// without a `redirect_uri`. It ends with the sign-in's own time, or with the time limit of `call` before.
+/// Owner: free *account with mailbearer_account_free(). Threads: one at a time.
+/// Errors: `login_declined`, `login_expired`, `login_invalid`, `account_mismatch`, `timed_out`, `cancelled`, and
+/// what the sign-in service refuses.
 #[unsafe(no_mangle)]
 pub extern "C" fn mailbearer_login_wait(
     login: *mut Login,
@@ -78,7 +81,7 @@ pub extern "C" fn mailbearer_login_wait(
     account: *mut *mut Account,
     err: *mut *mut Error,
 ) -> Status {
-    ffi::give(account, "account", err, || {
+    returns::give(account, "account", err, || {
         let this = ffi::object(login, "login")?;
         let (login, call) = (this.login.clone(), Call::of(call));
         let account = blocking::run(&this.events, async move { login.wait(call).await })?;
@@ -86,10 +89,10 @@ pub extern "C" fn mailbearer_login_wait(
     })
 }
 
-/// Ends the sign-in with what came to the `redirect_uri`: the whole URL, its query, or the form's body. On
-/// success `*account` is the caller's to free.
-///
-/// Errors: `login_invalid` for an answer to another sign-in, one used before, or too late;
+/// mailbearer_login_finish() ends the sign-in with what came to the `redirect_uri`: the whole URL, its query, or the
+/// form's body.
+/// Owner: free *account with mailbearer_account_free(). `callback` is copied. Threads: one at a time.
+/// Errors: `login_invalid` for an answer that belongs to another sign-in, was used before or came too late;
 /// `login_declined`, `account_mismatch`, and what the sign-in service refuses.
 #[unsafe(no_mangle)]
 pub extern "C" fn mailbearer_login_finish(
@@ -99,7 +102,7 @@ pub extern "C" fn mailbearer_login_finish(
     account: *mut *mut Account,
     err: *mut *mut Error,
 ) -> Status {
-    ffi::give(account, "account", err, || {
+    returns::give(account, "account", err, || {
         let this = ffi::object(login, "login")?;
         let callback = Value::String(ffi::text(callback, "callback")?.to_owned());
         let (login, call) = (this.login.clone(), Call::of(call));
@@ -108,7 +111,8 @@ pub extern "C" fn mailbearer_login_finish(
     })
 }
 
-/// Frees the sign-in, over or not; no call may be using it. NULL is fine. A saved one can still be resumed.
+/// mailbearer_login_free() frees the sign-in, over or not. NULL is fine. A saved one can still be resumed.
+/// Threads: one, when no call uses it any more.
 #[unsafe(no_mangle)]
 pub extern "C" fn mailbearer_login_free(login: *mut Login) {
     ffi::free(login);

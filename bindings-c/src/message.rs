@@ -4,30 +4,31 @@ use std::ffi::{c_char, c_void};
 use std::sync::Mutex;
 
 use bytes::Bytes;
-use mailbearer::Blob;
 use mailbearer::config::{self, Spelling};
+use mailbearer::{Blob, Result};
 use serde_json::{Map, Value, json};
 
-use crate::Result;
 use crate::error::Error;
 use crate::ffi;
+use crate::own_callback::Owner;
+use crate::returns;
 use crate::status::Status;
 use crate::stream::Gates;
 
-/// A message to be sent. Fields are `from`, `sender`, `reply_to`, `to`, `cc`, `bcc`, `subject`, `text`,
-/// `html`, `message_id`, `date` (RFC 3339), `in_reply_to`, `references`, `list_unsubscribe`, `priority`
-/// (`high`, `normal`, `low`), `tag` (the caller's own string, which comes back in results and errors),
-/// `envelope.mail_from` and `envelope.rcpt_to` where the envelope is not to follow from the others, `calendar`
-/// (an iCalendar object, RFC 5545), and what the server is asked for: `dsn.notify` (`never`, or some of
-/// `success`, `failure`, `delay`), `dsn.return` (`full`, `headers`) and `dsn.envelope_id` (RFC 3461),
-/// `require_tls` (`true`; RFC 8689), `hold_for` (such as `2h`) or `hold_until` (RFC 3339; RFC 4865). A server
-/// that cannot do what is asked for gives `capability_missing`.
+/// A message to be sent. Its fields:
+/// - who: `from`, `sender`, `reply_to`, `to`, `cc`, `bcc`; `envelope.mail_from` and `envelope.rcpt_to` if the
+///   envelope is not to follow from them
+/// - what: `subject`, `text`, `html`, `calendar` (an iCalendar object, RFC 5545), `message_id`, `date` (RFC 3339),
+///   `in_reply_to`, `references`, `list_unsubscribe`, `priority` (`high`, `normal`, `low`)
+/// - `tag`: your own string, which comes back in results and errors
+/// - what you ask of the server: `dsn.notify` (`never`, or some of `success`, `failure`, `delay`), `dsn.return`
+///   (`full`, `headers`) and `dsn.envelope_id` (RFC 3461), `require_tls` (`true`; RFC 8689), `hold_for` (such as
+///   `2h`) or `hold_until` (RFC 3339; RFC 4865). If the server cannot do it, the send fails with `capability_missing`
 ///
-/// Its Message-ID and Date are made when it is first used, and stay the same when it is sent again, until
-/// a field is changed. Wrong fields are told when it is first used: `message_invalid` names the field.
+/// Message-ID and Date are made when the message is first used. They stay the same when it is sent again, until a
+/// field changes. A wrong field is told when the message is first used: `message_invalid` names the field.
 ///
-/// Threads: one thread at a time may change it; sending only reads it, so that several threads may send it
-/// at once. It may be freed as soon as the call returned.
+/// Threads: one at a time may change it. Sending only reads it: many threads may send it at once.
 #[derive(Default)]
 pub struct Message {
     fields: Map<String, Value>,
@@ -37,19 +38,20 @@ pub struct Message {
     gates: Gates,
 }
 
-/// Writes at most `length` octets to `buffer` and returns how many; 0 at the end, a negative number if it
-/// cannot. It may block. It must not longjmp.
+/// Your function that writes at most `length` octets to `buffer` and returns how many; 0 at the end, a negative
+/// number if it cannot. It runs on a thread of the library and may block.
 pub type ReadFn = Option<extern "C" fn(userdata: *mut c_void, buffer: *mut c_void, length: usize) -> i64>;
 
-/// An empty message. The caller frees it with mailbearer_message_free.
+/// mailbearer_message_new() makes an empty message.
+/// Owner: free it with mailbearer_message_free(). Threads: many at once.
 #[unsafe(no_mangle)]
 pub extern "C" fn mailbearer_message_new() -> *mut Message {
-    ffi::make(std::ptr::null_mut(), || Ok(Message::default()))
+    returns::make(std::ptr::null_mut(), || Ok(Message::default()))
 }
 
-/// Sets a field that has one value, in place of what it had. An address is `ada@example.com` or
-/// `Ada Lovelace <ada@example.com>`. Both texts are copied.
-///
+/// mailbearer_message_set() sets a field that has one value, in place of what it had. An address is
+/// `ada@example.com` or `Ada Lovelace <ada@example.com>`.
+/// Owner: both texts are copied. Threads: one at a time.
 /// Errors: `config_invalid` for a NULL argument or broken UTF-8.
 #[unsafe(no_mangle)]
 pub extern "C" fn mailbearer_message_set(
@@ -58,7 +60,7 @@ pub extern "C" fn mailbearer_message_set(
     value: *const c_char,
     err: *mut *mut Error,
 ) -> Status {
-    ffi::status(err, || {
+    returns::status(err, || {
         let message = ffi::object_mut(message, "message")?;
         let field = ffi::text(field, "field")?;
         let value = Value::from(ffi::text(value, "value")?);
@@ -67,11 +69,9 @@ pub extern "C" fn mailbearer_message_set(
     })
 }
 
-/// Adds a value to a field that has several: `to`, `cc`, `bcc`, `reply_to`, `references`,
-/// `list_unsubscribe`, `envelope.rcpt_to`. One value is one address: `"a@x, b@y"` is refused. Both texts
-/// are copied.
-///
-/// Errors: as mailbearer_message_set.
+/// mailbearer_message_add() adds a value to a field that has several: `to`, `cc`, `bcc`, `reply_to`, `references`,
+/// `list_unsubscribe`, `envelope.rcpt_to`. One value is one address: `"a@x, b@y"` is refused.
+/// Owner: both texts are copied. Threads: one at a time. Errors: as mailbearer_message_set().
 #[unsafe(no_mangle)]
 pub extern "C" fn mailbearer_message_add(
     message: *mut Message,
@@ -79,7 +79,7 @@ pub extern "C" fn mailbearer_message_add(
     value: *const c_char,
     err: *mut *mut Error,
 ) -> Status {
-    ffi::status(err, || {
+    returns::status(err, || {
         let message = ffi::object_mut(message, "message")?;
         let field = ffi::text(field, "field")?;
         let value = Value::from(ffi::text(value, "value")?);
@@ -88,10 +88,9 @@ pub extern "C" fn mailbearer_message_add(
     })
 }
 
-/// Adds a header of the caller's own, such as `X-Campaign`; the same name may be added again. Names that
-/// have a field of their own are refused when the message is first used.
-///
-/// Errors: as mailbearer_message_set.
+/// mailbearer_message_header() adds a header of your own, such as `X-Campaign`; you may add the same name again. Names
+/// that have a field of their own are refused when the message is first used.
+/// Owner: both texts are copied. Threads: one at a time. Errors: as mailbearer_message_set().
 #[unsafe(no_mangle)]
 pub extern "C" fn mailbearer_message_header(
     message: *mut Message,
@@ -99,7 +98,7 @@ pub extern "C" fn mailbearer_message_header(
     value: *const c_char,
     err: *mut *mut Error,
 ) -> Status {
-    ffi::status(err, || {
+    returns::status(err, || {
         let message = ffi::object_mut(message, "message")?;
         let name = ffi::text(name, "name")?;
         let value = Value::from(ffi::text(value, "value")?);
@@ -108,11 +107,10 @@ pub extern "C" fn mailbearer_message_header(
     })
 }
 
-/// Attaches a file, which is read when the message is sent. `filename` and `content_type` may be NULL: then
-/// they follow from the path.
-///
-/// Errors: as mailbearer_message_set; a file that cannot be read is told when the message is sent, with
-/// `attachment_unreadable`.
+/// mailbearer_message_attach_file() attaches a file, which is read when the message is sent. `filename` and
+/// `content_type` may be NULL: then they follow from the path.
+/// Owner: the texts are copied. Threads: one at a time.
+/// Errors: as mailbearer_message_set(); a file that cannot be read fails the send with `attachment_unreadable`.
 #[unsafe(no_mangle)]
 pub extern "C" fn mailbearer_message_attach_file(
     message: *mut Message,
@@ -121,7 +119,7 @@ pub extern "C" fn mailbearer_message_attach_file(
     content_type: *const c_char,
     err: *mut *mut Error,
 ) -> Status {
-    ffi::status(err, || {
+    returns::status(err, || {
         let message = ffi::object_mut(message, "message")?;
         let path = Value::from(ffi::text(path, "path")?);
         let about = [
@@ -132,10 +130,9 @@ pub extern "C" fn mailbearer_message_attach_file(
     })
 }
 
-/// Attaches octets, which are copied. `filename`, `content_type` and `content_id` may be NULL; with a
-/// `content_id` the html can show it as `cid:…`.
-///
-/// Errors: as mailbearer_message_set.
+/// mailbearer_message_attach_bytes() attaches octets. `filename`, `content_type` and `content_id` may be NULL. With a
+/// `content_id` the html can show the attachment as `cid:…`.
+/// Owner: octets and texts are copied. Threads: one at a time. Errors: as mailbearer_message_set().
 #[unsafe(no_mangle)]
 pub extern "C" fn mailbearer_message_attach_bytes(
     message: *mut Message,
@@ -146,7 +143,7 @@ pub extern "C" fn mailbearer_message_attach_bytes(
     content_id: *const c_char,
     err: *mut *mut Error,
 ) -> Status {
-    ffi::status(err, || {
+    returns::status(err, || {
         let message = ffi::object_mut(message, "message")?;
         let data = ffi::bytes(data, length, "data")?;
         let about = [
@@ -160,17 +157,16 @@ pub extern "C" fn mailbearer_message_attach_bytes(
     })
 }
 
-/// Attaches what `read` gives, which is asked once, on a thread of the library, when the server wants the
-/// message: a send that fails after that is not repeated. `size` is how many octets there are, or -1: a
-/// server with a limit is told ahead, and a stream with more or fewer is not delivered. `filename` and
-/// `content_type` may be NULL; a `message/...` cannot be a stream.
+/// mailbearer_message_attach_stream() attaches what `read` gives. The library calls `read` when the server wants the
+/// message, and only once to its end: a send that fails after that is not repeated. `size` is how many octets
+/// there are, or -1; with it a server that has a limit is told first, and a stream of another size is not
+/// delivered. `filename` and `content_type` may be NULL; a `message/...` cannot be a stream.
 ///
-/// `read` is called by one thread at a time, and by none after mailbearer_message_free (for messages that
-/// mailbearer_mailer_send_many took over: that function) returned, which waits for it if a cancelled or timed
-/// out call left it running. Until then `userdata` must live.
-///
-/// Errors: as mailbearer_message_set; a stream that cannot be read is told by the send, with
-/// `attachment_unreadable`.
+/// Owner: the texts are copied; `userdata` is yours and must live until mailbearer_message_free() returns, or
+/// mailbearer_mailer_send_many() for a message that it took. Both wait for a `read` that is still running.
+/// Threads: one at a time. `read` runs on one thread of the library at a time. If it frees its own message, the
+/// send fails with `attachment_unreadable`.
+/// Errors: as mailbearer_message_set(); a stream that cannot be read fails the send with `attachment_unreadable`.
 #[unsafe(no_mangle)]
 pub extern "C" fn mailbearer_message_attach_stream(
     message: *mut Message,
@@ -181,7 +177,7 @@ pub extern "C" fn mailbearer_message_attach_stream(
     content_type: *const c_char,
     err: *mut *mut Error,
 ) -> Status {
-    ffi::status(err, || {
+    returns::status(err, || {
         let message = ffi::object_mut(message, "message")?;
         let read = read.ok_or_else(|| ffi::is_null("read"))?;
         let about = [
@@ -196,11 +192,10 @@ pub extern "C" fn mailbearer_message_attach_stream(
     })
 }
 
-/// Makes the message of finished MIME, which is copied. Bcc is removed, Message-ID and Date are put in
-/// front if absent, line ends are repaired; nothing else changes. Beside it only `tag`, `envelope.…` and what
-/// the server is asked for may be set; without an envelope the headers say who gets it.
-///
-/// Errors: as mailbearer_message_set.
+/// mailbearer_message_set_raw() makes the message of finished MIME. Bcc is removed, Message-ID and Date are put in
+/// front if they are absent, line ends are repaired; nothing else changes. Beside it you may set only `tag`,
+/// `envelope.…` and what you ask of the server; without an envelope the headers say who gets it.
+/// Owner: the octets are copied. Threads: one at a time. Errors: as mailbearer_message_set().
 #[unsafe(no_mangle)]
 pub extern "C" fn mailbearer_message_set_raw(
     message: *mut Message,
@@ -208,7 +203,7 @@ pub extern "C" fn mailbearer_message_set_raw(
     length: usize,
     err: *mut *mut Error,
 ) -> Status {
-    ffi::status(err, || {
+    returns::status(err, || {
         let message = ffi::object_mut(message, "message")?;
         let data = ffi::bytes(data, length, "data")?;
         message.changed();
@@ -217,7 +212,9 @@ pub extern "C" fn mailbearer_message_set_raw(
     })
 }
 
-/// Frees the message. NULL is fine.
+/// mailbearer_message_free() frees the message. NULL is fine. If a cancelled call left a `read` of its stream running, it
+/// waits for that; called in that very `read`, it does not wait.
+/// Threads: one, when no call uses the message any more.
 #[unsafe(no_mangle)]
 pub extern "C" fn mailbearer_message_free(message: *mut Message) {
     ffi::free(message);
@@ -255,6 +252,11 @@ impl Message {
         let mut fields = self.fields.clone();
         fields.insert("raw".to_owned(), json!({"blob": 0}));
         mailbearer::Message::from_json(Value::Object(fields), vec![mime.clone().into()], Spelling::Snake)
+    }
+
+    /// Says which mailer sends it: what its streams' functions may not wait for.
+    pub(crate) fn sent_by(&self, mailer: &Owner) {
+        self.gates.sent_by(mailer);
     }
 
     /// The streams' gates: whoever has them keeps the streams open.

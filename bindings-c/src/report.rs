@@ -7,25 +7,27 @@ use mailbearer::doctor;
 
 use crate::ffi;
 
-/// The whole chain from the name to MAIL FROM: what was seen at each link, and what to do.
+/// The way from the server's name to MAIL FROM: what was seen at each link, and what to do.
 ///
-/// Threads: it never changes; any number of threads may read it.
+/// Threads: it never changes; many threads may read it at once.
 pub struct Report(pub(crate) doctor::Report);
 
-/// The report as lines to be read by a person. The caller frees it with mailbearer_string_free; NULL for
-/// NULL.
+/// mailbearer_report_text() gives the report as lines for a person.
+/// Owner: free the text with mailbearer_string_free(); NULL for NULL. Threads: many at once.
 #[unsafe(no_mangle)]
 pub extern "C" fn mailbearer_report_text(report: *const Report) -> *mut c_char {
     ffi::value(ptr::null_mut(), || Ok(ffi::string(&ffi::object(report, "report")?.0.to_string())))
 }
 
-/// Whether every link held.
+/// mailbearer_report_ok() says whether every link held; false for NULL.
+/// Threads: many at once.
 #[unsafe(no_mangle)]
 pub extern "C" fn mailbearer_report_ok(report: *const Report) -> bool {
     ffi::value(false, || Ok(ffi::object(report, "report")?.0.ok))
 }
 
-/// Frees the report. NULL is fine.
+/// mailbearer_report_free() frees the report. NULL is fine.
+/// Threads: one, when nobody reads it any more.
 #[unsafe(no_mangle)]
 pub extern "C" fn mailbearer_report_free(report: *mut Report) {
     ffi::free(report);

@@ -3,21 +3,21 @@
 use std::ffi::{CString, c_char, c_int, c_void};
 use std::ptr;
 
-use mailbearer::SendResult;
-
 use crate::error::Error;
 use crate::ffi;
 use crate::receipt::Receipt;
 
-/// What became of one message: it has either a receipt or an error. It and all that is borrowed from it
-/// live until the callback that was given it returns; there is nothing to free.
-pub struct Outcome {
+/// What became of one message: it has either a receipt or an error.
+///
+/// Owner: it and all that is borrowed from it live until the callback that was given it returns; free nothing.
+/// Threads: only the thread that runs the callback.
+pub struct SendResult {
     tag: Option<CString>,
     result: std::result::Result<Receipt, Error>,
 }
 
-impl Outcome {
-    pub(crate) fn new(result: SendResult) -> Self {
+impl SendResult {
+    pub(crate) fn new(result: mailbearer::SendResult) -> Self {
         Self {
             tag: result.tag.as_deref().map(ffi::c_string),
             result: result.result.map(Receipt::new).map_err(Error::new),
@@ -25,31 +25,33 @@ impl Outcome {
     }
 }
 
-/// Is told what became of each message, once each, in the order in which the answers come; use tags to
-/// know them apart. It runs on the thread that called mailbearer_mailer_send_many. It returns 0 to go on;
-/// anything else stops the pulling, while what was started goes on to its end and is still reported. It
-/// must not throw and must not longjmp.
-pub type ResultFn = Option<extern "C" fn(userdata: *mut c_void, result: *const Outcome) -> c_int>;
+/// Your function that is told what became of each message of mailbearer_mailer_send_many(): once for each, in the
+/// order in which the answers come. Use tags to tell them apart. It runs on the thread that called.
+/// Return 0 to go on. Anything else stops the pulling; messages under way go on and are still reported.
+pub type ResultFn = Option<extern "C" fn(userdata: *mut c_void, result: *const SendResult) -> c_int>;
 
-/// The message's own tag; NULL if it had none. Borrowed from the result.
+/// mailbearer_result_tag() gives the message's own tag.
+/// Owner: borrowed from the result; NULL if it had none. Threads: that of the callback.
 #[unsafe(no_mangle)]
-pub extern "C" fn mailbearer_result_tag(result: *const Outcome) -> *const c_char {
+pub extern "C" fn mailbearer_result_tag(result: *const SendResult) -> *const c_char {
     ffi::value(ptr::null(), || {
         Ok(ffi::object(result, "result")?.tag.as_ref().map_or(ptr::null(), |tag| tag.as_ptr()))
     })
 }
 
-/// The receipt; NULL if nobody was accepted. Borrowed from the result: do not free it.
+/// mailbearer_result_receipt() gives the receipt.
+/// Owner: borrowed from the result: do not free it; NULL if nobody was accepted. Threads: that of the callback.
 #[unsafe(no_mangle)]
-pub extern "C" fn mailbearer_result_receipt(result: *const Outcome) -> *const Receipt {
+pub extern "C" fn mailbearer_result_receipt(result: *const SendResult) -> *const Receipt {
     ffi::value(ptr::null(), || {
         Ok(ffi::object(result, "result")?.result.as_ref().map_or(ptr::null(), ptr::from_ref))
     })
 }
 
-/// The error; NULL if the message was sent. Borrowed from the result: do not free it.
+/// mailbearer_result_error() gives the error.
+/// Owner: borrowed from the result: do not free it; NULL if the message was sent. Threads: that of the callback.
 #[unsafe(no_mangle)]
-pub extern "C" fn mailbearer_result_error(result: *const Outcome) -> *const Error {
+pub extern "C" fn mailbearer_result_error(result: *const SendResult) -> *const Error {
     ffi::value(ptr::null(), || {
         Ok(ffi::object(result, "result")?.result.as_ref().err().map_or(ptr::null(), ptr::from_ref))
     })

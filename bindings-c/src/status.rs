@@ -91,8 +91,9 @@ pub const MAILBEARER_CLOSED: Status = 801;
 /// A fault of this library.
 pub const MAILBEARER_INTERNAL: Status = 900;
 
-/// The stable name of a status, such as `auth_rejected`; `ok` for 0, `unknown` for a number that this
-/// version does not know. Never NULL; valid for ever.
+/// mailbearer_status_str() gives the stable name of a status, such as `auth_rejected`; `ok` for 0, `unknown` for a
+/// number that this version does not know.
+/// Owner: nobody frees it; it is never NULL and lives for ever. Threads: many at once.
 #[unsafe(no_mangle)]
 pub extern "C" fn mailbearer_status_str(status: Status) -> *const c_char {
     let row = STATUSES.iter().find(|(number, _)| *number == status);

@@ -2,18 +2,29 @@
 
 use std::ffi::c_void;
 use std::io;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 
 use mailbearer::ByteStream;
 
 use crate::ffi::Userdata;
+use crate::own_callback::{self, Owner};
 
-/// Streams whose functions may be called; dropping it waits for a call under way, and lets none follow.
+/// Streams whose functions may be called. Dropping it waits for a call under way, unless that very call drops it,
+/// and lets none follow.
 #[derive(Default)]
-pub(crate) struct Gates(Vec<Gate>);
+pub(crate) struct Gates(Vec<Arc<Gate>>);
 
-/// True once the function may be called no more; held while it runs.
-type Gate = Arc<Mutex<bool>>;
+#[derive(Default)]
+struct Gate {
+    /// The function may be called no more.
+    closed: AtomicBool,
+    /// Held while the function runs.
+    running: Mutex<()>,
+    stream: Owner,
+    /// The mailers that send it.
+    mailers: Mutex<Vec<Owner>>,
+}
 
 impl Gates {
     /// A stream that is open as long as this lives.
@@ -22,15 +33,16 @@ impl Gates {
         read: extern "C" fn(*mut c_void, *mut c_void, usize) -> i64,
         userdata: Userdata,
     ) -> ByteStream {
-        let gate = Gate::default();
+        let gate = Arc::new(Gate::default());
         self.0.push(gate.clone());
         ByteStream::blocking(move || {
-            let closed = gate.lock().unwrap_or_else(PoisonError::into_inner);
-            if *closed {
-                return Err(io::Error::other("the message was freed"));
-            }
+            let _running = gate.running.lock().unwrap_or_else(PoisonError::into_inner);
+            gate.check()?;
             let mut piece = vec![0; PIECE];
-            let got = read(userdata.pointer(), piece.as_mut_ptr().cast(), piece.len());
+            let got = own_callback::run(&gate.owners(), || {
+                read(userdata.pointer(), piece.as_mut_ptr().cast(), piece.len())
+            });
+            gate.check()?;
             match usize::try_from(got) {
                 Ok(got) if got <= piece.len() => {
                     piece.truncate(got);
@@ -41,6 +53,13 @@ impl Gates {
         })
     }
 
+    /// Says which mailer sends the streams.
+    pub(crate) fn sent_by(&self, mailer: &Owner) {
+        for gate in &self.0 {
+            gate.mailers.lock().unwrap_or_else(PoisonError::into_inner).push(mailer.clone());
+        }
+    }
+
     /// Takes on those of `others`, and forgets those whose streams are gone.
     pub(crate) fn add(&mut self, mut others: Self) {
         self.0.retain(|gate| Arc::strong_count(gate) > 1);
@@ -48,10 +67,28 @@ impl Gates {
     }
 }
 
+impl Gate {
+    fn check(&self) -> io::Result<()> {
+        match self.closed.load(Ordering::Acquire) {
+            true => Err(io::Error::other("the message was freed before it was read to its end")),
+            false => Ok(()),
+        }
+    }
+
+    fn owners(&self) -> Vec<Owner> {
+        let mut owners = self.mailers.lock().unwrap_or_else(PoisonError::into_inner).clone();
+        owners.push(self.stream.clone());
+        owners
+    }
+}
+
 impl Drop for Gates {
     fn drop(&mut self) {
         for gate in &self.0 {
-            *gate.lock().unwrap_or_else(PoisonError::into_inner) = true;
+            gate.closed.store(true, Ordering::Release);
+            if !gate.stream.is_calling() {
+                drop(gate.running.lock().unwrap_or_else(PoisonError::into_inner));
+            }
         }
     }
 }

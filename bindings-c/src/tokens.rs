@@ -15,36 +15,35 @@ use crate::error::Error;
 use crate::event::Events;
 use crate::ffi::SignalsBlocked;
 use crate::status::Status;
-use crate::{blocking, ffi};
+use crate::{blocking, ffi, returns};
 
 /// Gets tokens and keeps them fresh. One that a mailer gave shares the mailer's tokens.
 ///
-/// Threads: every function that takes it as `const` may be called by any number of threads at once.
+/// Threads: every function that takes it as `const` may be called by many threads at once.
 pub struct Tokens {
     pub(crate) source: TokenSource,
     pub(crate) events: Arc<Events>,
 }
 
-/// An access token. It is a secret: the holder may send as the mailbox.
+/// An access token. It is a secret: who has it may send as the mailbox.
 ///
-/// Threads: it never changes; any number of threads may read it.
+/// Threads: it never changes; many threads may read it at once.
 pub struct Token {
     token: AccessToken,
     /// The token with the NUL that ends it.
     secret: Zeroizing<Vec<u8>>,
 }
 
-/// A token source from options; those of smtp and limits are ignored. Touches no network. On success
-/// `*tokens` is the caller's to free. The config stays the caller's, and may be freed.
-///
-/// Errors: `config_invalid`, naming the option.
+/// mailbearer_tokens_new() makes a token source from options; it ignores those of smtp and limits, and asks nobody.
+/// Owner: free *tokens with mailbearer_tokens_free(). The config stays yours and may be freed at once.
+/// Threads: many at once. Errors: `config_invalid`, with the option.
 #[unsafe(no_mangle)]
 pub extern "C" fn mailbearer_tokens_new(
     config: *const Config,
     tokens: *mut *mut Tokens,
     err: *mut *mut Error,
 ) -> Status {
-    ffi::give(tokens, "tokens", err, || {
+    returns::give(tokens, "tokens", err, || {
         // It may start a thread.
         let _blocked = SignalsBlocked::new();
         let (options, host, events) = ffi::object(config, "config")?.read()?;
@@ -53,9 +52,10 @@ pub extern "C" fn mailbearer_tokens_new(
     })
 }
 
-/// A token: at once if a fresh one is there, else it is fetched; many callers share one request. `force`
-/// fetches a new one in any case. On success `*token` is the caller's to free.
-///
+/// mailbearer_tokens_get() gives a token: at once if there is a fresh one, else it asks for one. Many callers share
+/// one request. `force` asks in any case. mailbearer_call_min_remaining_ms() says how long it must still be good.
+/// Owner: free *token with mailbearer_token_free().
+/// Threads: many at once.
 /// Errors: those of the sign-in (300s), `store_failed`, `timed_out`, `cancelled`, network errors (600s).
 #[unsafe(no_mangle)]
 pub extern "C" fn mailbearer_tokens_get(
@@ -65,19 +65,20 @@ pub extern "C" fn mailbearer_tokens_get(
     token: *mut *mut Token,
     err: *mut *mut Error,
 ) -> Status {
-    ffi::give(token, "token", err, || {
+    returns::give(token, "token", err, || {
         let this = ffi::object(tokens, "tokens")?;
-        if !force && let Some(token) = this.source.cached(None) {
+        let min_remaining = Call::min_remaining(call);
+        if !force && let Some(token) = this.source.cached(min_remaining) {
             return Ok(Token::new(token));
         }
         let source = this.source.clone();
-        let request = GetToken { force, min_remaining: None, call: Call::of(call) };
+        let request = GetToken { force, min_remaining, call: Call::of(call) };
         blocking::run(&this.events, async move { source.get(request).await }).map(Token::new)
     })
 }
 
-/// Says that a server refused exactly this token: the next get brings another. The token stays the
-/// caller's to free.
+/// mailbearer_tokens_invalidate() says that a server refused exactly this token: the next get brings another.
+/// Owner: the token stays yours. Threads: many at once.
 #[unsafe(no_mangle)]
 pub extern "C" fn mailbearer_tokens_invalidate(tokens: *const Tokens, token: *const Token) {
     ffi::value((), || {
@@ -87,10 +88,11 @@ pub extern "C" fn mailbearer_tokens_invalidate(tokens: *const Tokens, token: *co
     });
 }
 
-/// Takes over a sign-in that another program keeps, so that nobody need sign in again: `text` is MSAL's
-/// serialised cache, or a file of mutt_oauth2.py (decrypted) or sasl-xoauth2. It is tried once before it is kept;
-/// the other program should not go on with it. On success `*account` is the caller's to free.
+/// mailbearer_tokens_import_login() takes over a sign-in that another program keeps, so that nobody signs in again.
+/// `text` is MSAL's serialised cache, or a file of mutt_oauth2.py (decrypted) or sasl-xoauth2. The sign-in is
+/// tried once before it is kept; the other program should not use it any more.
 ///
+/// Owner: free *account with mailbearer_account_free(). `text` is copied. Threads: many at once.
 /// Errors: `login_invalid` if nothing in it fits, `config_invalid` if several accounts do, those of the sign-in
 /// (300s), `store_failed`, `timed_out`, `cancelled`, network errors (600s).
 #[unsafe(no_mangle)]
@@ -101,7 +103,7 @@ pub extern "C" fn mailbearer_tokens_import_login(
     account: *mut *mut Account,
     err: *mut *mut Error,
 ) -> Status {
-    ffi::give(account, "account", err, || {
+    returns::give(account, "account", err, || {
         let this = ffi::object(tokens, "tokens")?;
         let (source, call) = (this.source.clone(), Call::of(call));
         let text = ffi::text(text, "text")?.to_owned();
@@ -110,34 +112,37 @@ pub extern "C" fn mailbearer_tokens_import_login(
     })
 }
 
-/// Forgets the account and its tokens, here and in the store, and tells the service of a person's sign-in where it
-/// wants to know; a later use asks for a sign-in again. A call that is under way ends as it would.
-///
-/// Errors: `store_failed`; `config_invalid` for NULL tokens, or if several accounts are stored and none is named.
+/// mailbearer_tokens_logout() forgets the account and its tokens, here and in the store, and revokes a person's
+/// sign-in at services that can. The next use asks for a sign-in. A call under way ends as it would.
+/// Threads: many at once.
+/// Errors: `store_failed`; `config_invalid` for NULL, or if several accounts are stored and none is named.
 #[unsafe(no_mangle)]
 pub extern "C" fn mailbearer_tokens_logout(tokens: *const Tokens, err: *mut *mut Error) -> Status {
-    ffi::status(err, || {
+    returns::status(err, || {
         let this = ffi::object(tokens, "tokens")?;
         let source = this.source.clone();
         blocking::run(&this.events, async move { source.logout().await })
     })
 }
 
-/// The token itself. Borrowed from the token; NULL for NULL.
+/// mailbearer_token_secret() gives the token itself. Do not log it.
+/// Owner: borrowed from the token; NULL for NULL. Threads: many at once.
 #[unsafe(no_mangle)]
 pub extern "C" fn mailbearer_token_secret(token: *const Token) -> *const c_char {
     ffi::value(ptr::null(), || Ok(ffi::object(token, "token")?.secret.as_ptr().cast()))
 }
 
-/// When it expires, in seconds since 1970; 0 if nobody said.
+/// mailbearer_token_expires_at() says when the token expires, in seconds since 1970; 0 if nobody said.
+/// Threads: many at once.
 #[unsafe(no_mangle)]
 pub extern "C" fn mailbearer_token_expires_at(token: *const Token) -> i64 {
     ffi::value(0, || Ok(ffi::object(token, "token")?.token.expires_at().map_or(0, epoch_seconds)))
 }
 
-/// What goes behind `AUTH XOAUTH2 ` in SMTP, or answers IMAP's `+`: base64, as on the wire. `username` is
-/// the mailbox; NULL means the one that the token is for. The caller frees it with mailbearer_string_free;
-/// NULL if no mailbox is known, or an argument is wrong. It is a secret.
+/// mailbearer_token_xoauth2_base64() gives what goes behind `AUTH XOAUTH2 ` in SMTP, and what answers IMAP's `+`.
+/// `username` is the mailbox; NULL is the one that the token is for. The text is a secret.
+/// Owner: free the text with mailbearer_string_free(); NULL if no mailbox is known or an argument is wrong.
+/// Threads: many at once.
 #[unsafe(no_mangle)]
 pub extern "C" fn mailbearer_token_xoauth2_base64(
     token: *const Token,
@@ -149,13 +154,15 @@ pub extern "C" fn mailbearer_token_xoauth2_base64(
     })
 }
 
-/// Frees the token and wipes it from memory. NULL is fine.
+/// mailbearer_token_free() frees the token and wipes it from memory. NULL is fine.
+/// Threads: one, when nobody reads it any more.
 #[unsafe(no_mangle)]
 pub extern "C" fn mailbearer_token_free(token: *mut Token) {
     ffi::free(token);
 }
 
-/// Frees the token source. NULL is fine. A mailer that it came from goes on.
+/// mailbearer_tokens_free() frees the token source. NULL is fine. A mailer that it came from goes on.
+/// Threads: one, when no call uses it any more.
 #[unsafe(no_mangle)]
 pub extern "C" fn mailbearer_tokens_free(tokens: *mut Tokens) {
     ffi::free(tokens);

@@ -72,7 +72,12 @@ fn the_first_mail_arrives_and_refusals_are_told() {
     let raw = messages.iter().find(|message| message.subject == "raw").unwrap();
     assert_eq!(raw.rcpt_to, ["other@example.com"]);
     assert!(raw.raw.ends_with(b"\r\n\r\n.dot\r\n") && !raw.raw.windows(4).any(|part| part == b"eve@"));
-    assert_eq!(messages.last().unwrap().mail_from, "other@contoso.com");
+    assert_eq!(messages.iter().filter(|message| message.rcpt_to == ["proof@example.com"]).count(), 1);
+    let other = messages.iter().rfind(|message| message.mail_from == "other@contoso.com").unwrap();
+    assert!(
+        String::from_utf8_lossy(&other.raw).contains("From: Desk <other@contoso.com>"),
+        "for_mailbox's from"
+    );
 }
 
 #[test]
@@ -99,6 +104,19 @@ fn the_program_gives_an_attachments_octets() {
         // `xxx` in base64.
         assert_eq!(text.matches("eHh4").count(), 333_333, "{}", message.message_id);
     }
+}
+
+#[test]
+fn a_callback_that_frees_or_closes_its_own_object_is_refused() {
+    let emulator = emulator();
+    let good = emulator.mint(Mint { username: DEFAULT_USERNAME.into(), ..Mint::default() });
+    Program::new("tests/c/callbacks.c").with(&emulator, "callback").env("GOOD_TOKEN", &good).run(&[]);
+    assert_eq!(emulator.messages().len(), 3);
+}
+
+#[test]
+fn a_program_sees_what_it_would_have_sent() {
+    Program::new("tests/c/outbox.c").run(&[]);
 }
 
 #[test]

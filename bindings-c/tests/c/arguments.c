@@ -128,6 +128,7 @@ static void mailers(void) {
     mailbearer_login *login = NULL;
     mailbearer_report *report = NULL;
     mailbearer_tokens *tokens = NULL;
+    mailbearer_outbox *outbox = NULL;
     uint8_t *bytes = NULL;
     size_t length = 0;
     IS_NULL(mailbearer_mailer_new, "config", NULL, &made);
@@ -138,14 +139,19 @@ static void mailers(void) {
     IS_NULL(mailbearer_mailer_send_many, "mailer", NULL, next, NULL, NULL, NULL);
     IS_NULL(mailbearer_mailer_send_many, "next", mailer, NULL, NULL, NULL, NULL);
     IS_NULL(mailbearer_mailer_send_many, "out", mailer, next, NULL, NULL, NULL);
-    IS_NULL(mailbearer_mailer_login, "mailer", NULL, NULL, NULL, NULL, &login);
-    IS_NULL(mailbearer_mailer_login, "login", mailer, NULL, NULL, NULL, NULL);
-    IS_BROKEN(mailbearer_mailer_login, "method", mailer, BROKEN, NULL, NULL, &login);
-    IS_BROKEN(mailbearer_mailer_login, "redirect_uri", mailer, NULL, BROKEN, NULL, &login);
+    IS_NULL(mailbearer_mailer_login, "mailer", NULL, NULL, NULL, NULL, NULL, &login);
+    IS_NULL(mailbearer_mailer_login, "login", mailer, NULL, NULL, NULL, NULL, NULL);
+    IS_BROKEN(mailbearer_mailer_login, "method", mailer, BROKEN, NULL, NULL, NULL, &login);
+    IS_BROKEN(mailbearer_mailer_login, "redirect_uri", mailer, NULL, BROKEN, NULL, NULL, &login);
+    IS_BROKEN(mailbearer_mailer_login, "login_hint", mailer, NULL, NULL, BROKEN, NULL, &login);
     IS_NULL(mailbearer_mailer_resume_login, "mailer", NULL, "x", &login);
     IS_NULL(mailbearer_mailer_resume_login, "login", mailer, "x", NULL);
-    IS_NULL(mailbearer_mailer_verify, "mailer", NULL, NULL, &report);
-    IS_NULL(mailbearer_mailer_verify, "report", mailer, NULL, NULL);
+    IS_NULL(mailbearer_mailer_verify, "mailer", NULL, NULL, NULL, &report);
+    IS_NULL(mailbearer_mailer_verify, "report", mailer, NULL, NULL, NULL);
+    IS_BROKEN(mailbearer_mailer_verify, "send_to", mailer, BROKEN, NULL, &report);
+    IS_NULL(mailbearer_mailer_warm, "mailer", NULL, NULL);
+    IS_NULL(mailbearer_mailer_outbox, "mailer", NULL, &outbox);
+    IS_NULL(mailbearer_mailer_outbox, "outbox", mailer, NULL);
     IS_NULL(mailbearer_mailer_tokens, "mailer", NULL, &tokens);
     IS_NULL(mailbearer_mailer_tokens, "tokens", mailer, NULL);
     IS_NULL(mailbearer_mailer_render, "mailer", NULL, message, &bytes, &length);
@@ -156,17 +162,20 @@ static void mailers(void) {
     IS_NULL(mailbearer_mailer_export_metrics, "mailer", NULL, "http://127.0.0.1:1", NULL);
     NOTHING(mailbearer_prometheus, mailbearer_string_free(mailbearer_prometheus()));
     called("mailbearer_mailer_for_mailbox");
-    CHECK(mailbearer_mailer_for_mailbox(NULL, "a@example.com", &err) == NULL);
+    CHECK(mailbearer_mailer_for_mailbox(NULL, "a@example.com", NULL, &err) == NULL);
     CHECK(mailbearer_error_number(err) == MAILBEARER_CONFIG_INVALID);
     forget();
-    CHECK(mailbearer_mailer_for_mailbox(mailer, BROKEN, &err) == NULL);
+    CHECK(mailbearer_mailer_for_mailbox(mailer, BROKEN, NULL, &err) == NULL);
     CHECK(strstr(mailbearer_error_message(err), "`username` is not valid UTF-8"));
     forget();
-    CHECK(mailbearer_mailer_for_mailbox(mailer, NULL, NULL) == NULL);
+    CHECK(mailbearer_mailer_for_mailbox(mailer, "a@example.com", BROKEN, &err) == NULL);
+    CHECK(strstr(mailbearer_error_message(err), "`from` is not valid UTF-8"));
+    forget();
+    CHECK(mailbearer_mailer_for_mailbox(mailer, NULL, NULL, NULL) == NULL);
     NOTHING(mailbearer_mailer_metrics_json, CHECK(mailbearer_mailer_metrics_json(NULL) == NULL));
     NOTHING(mailbearer_mailer_free, mailbearer_mailer_free(NULL));
     NOTHING(mailbearer_bytes_free, mailbearer_bytes_free(NULL, 7));
-    CHECK(!made && !receipt && !login && !report && !tokens && !bytes && !length);
+    CHECK(!made && !receipt && !login && !report && !tokens && !outbox && !bytes && !length);
 }
 
 static void logins_and_tokens(void) {
@@ -221,6 +230,13 @@ static void answers(void) {
     NOTHING(mailbearer_error_smtp_code, CHECK(mailbearer_error_smtp_code(NULL) == 0));
     NOTHING(mailbearer_error_json, CHECK(mailbearer_error_json(NULL) == NULL));
     NOTHING(mailbearer_error_free, mailbearer_error_free(NULL));
+    NOTHING(mailbearer_outbox_count, CHECK(mailbearer_outbox_count(NULL) == 0));
+    NOTHING(mailbearer_outbox_message_id, CHECK(mailbearer_outbox_message_id(NULL, 0) == NULL));
+    NOTHING(mailbearer_outbox_json, CHECK(mailbearer_outbox_json(NULL, 0) == NULL));
+    NOTHING(mailbearer_outbox_raw, CHECK(mailbearer_outbox_raw(NULL, 0, NULL) == NULL));
+    NOTHING(mailbearer_outbox_free, mailbearer_outbox_free(NULL));
+    IS_NULL(mailbearer_call_partial, "call", NULL, "refuse");
+    NOTHING(mailbearer_call_min_remaining_ms, mailbearer_call_min_remaining_ms(NULL, 1));
     NOTHING(mailbearer_call_timeout_ms, mailbearer_call_timeout_ms(NULL, 1));
     NOTHING(mailbearer_call_cancel, mailbearer_call_cancel(NULL));
     NOTHING(mailbearer_call_free, mailbearer_call_free(NULL));

@@ -116,15 +116,20 @@ int main(void) {
     refused(mailer);
 
     mailbearer_report *report = NULL;
-    OK(mailbearer_mailer_verify(mailer, NULL, &report, &err));
+    OK(mailbearer_mailer_verify(mailer, NULL, NULL, &report, &err));
     char *text = mailbearer_report_text(report);
     if (!mailbearer_report_ok(report)) fprintf(stderr, "%s", text);
     CHECK(mailbearer_report_ok(report) && strstr(text, "auth"));
     mailbearer_string_free(text);
     mailbearer_report_free(report);
+    report = NULL;
+    OK(mailbearer_mailer_verify(mailer, "proof@example.com", NULL, &report, &err));
+    CHECK(mailbearer_report_ok(report));
+    mailbearer_report_free(report);
 
-    mailbearer_mailer *other = mailbearer_mailer_for_mailbox(mailer, "other@contoso.com", &err);
+    mailbearer_mailer *other = mailbearer_mailer_for_mailbox(mailer, "other@contoso.com", "Desk <other@contoso.com>", &err);
     CHECK(other != NULL && err == NULL);
+    OK(mailbearer_mailer_warm(other, NULL, &err));
     receipt = NULL;
     OK(mailbearer_mailer_send(other, message, NULL, &receipt, &err));
     json = mailbearer_receipt_json(receipt);
@@ -136,6 +141,21 @@ int main(void) {
     json = mailbearer_mailer_metrics_json(mailer);
     CHECK(json != NULL && json[0] == '{');
     mailbearer_string_free(json);
+
+    /* A call may ask for all or nothing. */
+    mailbearer_call *call = mailbearer_call_new();
+    FAILS(MAILBEARER_CONFIG_INVALID, mailbearer_call_partial(call, "perhaps", &err));
+    forget();
+    OK(mailbearer_call_partial(call, "refuse", &err));
+    OK(mailbearer_message_add(message, "to", "nobody@example.com", &err));
+    receipt = NULL;
+    FAILS(MAILBEARER_RECIPIENTS_REJECTED, mailbearer_mailer_send(mailer, message, call, &receipt, &err));
+    forget();
+    OK(mailbearer_call_partial(call, NULL, &err));
+    OK(mailbearer_mailer_send(mailer, message, call, &receipt, &err));
+    CHECK(mailbearer_receipt_rejected_count(receipt) == 1);
+    mailbearer_receipt_free(receipt);
+    mailbearer_call_free(call);
 
     OK(mailbearer_mailer_close(mailer, NULL, &err));
     OK(mailbearer_mailer_close(mailer, NULL, &err));

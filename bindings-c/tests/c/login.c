@@ -12,7 +12,7 @@ static void send_one(const mailbearer_mailer *mailer) {
 static void device(const mailbearer_mailer *mailer, mailbearer_call *call) {
     mailbearer_login *login = NULL;
     mailbearer_account *account = NULL;
-    OK(mailbearer_mailer_login(mailer, NULL, NULL, call, &login, &err));
+    OK(mailbearer_mailer_login(mailer, NULL, NULL, NULL, call, &login, &err));
     CHECK(strstr(mailbearer_login_message(login), mailbearer_login_user_code(login)));
     CHECK(strncmp(mailbearer_login_url(login), "http", 4) == 0);
     FAILS(MAILBEARER_CONFIG_INVALID, mailbearer_login_finish(login, NULL, call, &account, &err));
@@ -29,8 +29,9 @@ static void redirect(const mailbearer_mailer *mailer, mailbearer_call *call) {
     mailbearer_login *login = NULL, *resumed = NULL;
     mailbearer_account *account = NULL;
     char callback[4096];
-    OK(mailbearer_mailer_login(mailer, "authorization_code", "https://app.contoso.com/callback", call, &login,
-                               &err));
+    OK(mailbearer_mailer_login(mailer, "authorization_code", "https://app.contoso.com/callback",
+                               "ada.l@contoso.com", call, &login, &err));
+    CHECK(strstr(mailbearer_login_url(login), "login_hint=ada.l%40contoso.com"));
     CHECK(mailbearer_login_user_code(login) == NULL);
     char *saved = mailbearer_login_save(login);
     CHECK(saved != NULL);

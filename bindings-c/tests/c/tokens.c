@@ -37,6 +37,13 @@ static void from_the_service(void) {
     char *wire = mailbearer_token_xoauth2_base64(first, "noreply@contoso.com");
     CHECK(strncmp(wire, "dXNlcj1ub3JlcGx5QGNvbnRvc28uY29t", 32) == 0);
     mailbearer_string_free(wire);
+    /* No token is good for a hundred days. */
+    mailbearer_call *call = mailbearer_call_new();
+    mailbearer_call_min_remaining_ms(call, UINT64_C(8640000000));
+    FAILS(MAILBEARER_CONFIG_INVALID, mailbearer_tokens_get(tokens, false, call, &other, &err));
+    CHECK(strstr(mailbearer_error_message(err), "less than the 8640000 s wanted"));
+    forget();
+    mailbearer_call_free(call);
     mailbearer_tokens_invalidate(tokens, first);
     OK(mailbearer_tokens_get(tokens, false, NULL, &other, &err));
     CHECK(strcmp(mailbearer_token_secret(first), mailbearer_token_secret(other)) != 0);

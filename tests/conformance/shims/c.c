@@ -18,7 +18,7 @@ static struct {
     mailbearer_message *messages[MOST_MESSAGES];
     size_t count, next;
     char *method, *redirect_uri, *saved, *text, *callback, *send_to;
-    bool force, refuse;
+    bool force;
     bool failed;
 } request;
 
@@ -87,7 +87,7 @@ static void take(char *word, char **value, size_t *length, int values) {
     } else if (strcmp(word, "call") == 0 && strcmp(value[0], "timeout") == 0) {
         mailbearer_call_timeout_ms(request.call, milliseconds(value[1]));
     } else if (strcmp(word, "call") == 0 && strcmp(value[0], "partial") == 0) {
-        request.refuse = strcmp(value[1], "refuse") == 0;
+        note(mailbearer_call_partial(request.call, value[1], &err));
     } else if (strcmp(word, "with") == 0) {
         if (strcmp(value[0], "method") == 0) request.method = duplicate(value[1]);
         if (strcmp(value[0], "redirect_uri") == 0) request.redirect_uri = duplicate(value[1]);
@@ -192,7 +192,6 @@ static void perform(const char *op) {
         return;
     }
     if (!request.failed && request.config) {
-        if (request.refuse) note(mailbearer_config_set(request.config, "partial", "refuse", &err));
         mailbearer_mailer_free(mailer);
         mailer = NULL;
         note(request.failed ? 1 : mailbearer_mailer_new(request.config, &mailer, &err));
@@ -252,7 +251,7 @@ static void perform(const char *op) {
         flow = NULL;
         mailbearer_status status =
             strcmp(op, "login") == 0
-                ? mailbearer_mailer_login(mailer, request.method, request.redirect_uri, request.call, &flow, &err)
+                ? mailbearer_mailer_login(mailer, request.method, request.redirect_uri, NULL, request.call, &flow, &err)
                 : mailbearer_mailer_resume_login(mailer, request.saved, &flow, &err);
         if (status != 0) failed();
         else begun();
@@ -293,7 +292,7 @@ static void perform(const char *op) {
         printf("{\"ok\":{}}\n");
     } else if (strcmp(op, "verify") == 0) {
         mailbearer_report *report = NULL;
-        if (mailbearer_mailer_verify(mailer, request.call, &report, &err) != 0) {
+        if (mailbearer_mailer_verify(mailer, request.send_to, request.call, &report, &err) != 0) {
             failed();
             return;
         }
