@@ -2,9 +2,9 @@
 
 use std::time::Duration;
 
+use serde::Deserialize;
 use tokio_util::sync::{CancellationToken, WaitForCancellationFutureOwned};
 
-use crate::config::Partial;
 use crate::error::{Error, ErrorCode};
 
 /// What one call may say differently from the options.
@@ -55,4 +55,15 @@ impl Cancel {
     pub(crate) fn error() -> Error {
         Error::new(ErrorCode::Cancelled, "the call was cancelled")
     }
+}
+
+/// What happens when the server takes some recipients and refuses others.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Partial {
+    /// Send to those it takes.
+    #[default]
+    Deliver,
+    /// Send to nobody.
+    Refuse,
 }

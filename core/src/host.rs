@@ -5,9 +5,9 @@ use std::pin::Pin;
 use std::sync::Arc;
 use std::time::SystemTime;
 
-use crate::config::{Secret, Spelling};
 use crate::error::Result;
 use crate::event::EventSink;
+use crate::input::{Secret, Spelling};
 
 /// A future without a name.
 pub type BoxFuture<'a, T> = Pin<Box<dyn Future<Output = T> + Send + 'a>>;

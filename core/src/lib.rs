@@ -2,43 +2,42 @@
 
 #![forbid(unsafe_code)]
 
+mod address;
 pub mod blocking;
 mod call;
 pub mod config;
-mod der;
+mod crypto;
 pub mod doctor;
 mod error;
 mod event;
 mod fork;
 mod host;
+mod input;
 mod instant;
 mod mailer;
 mod message;
 mod metrics;
 mod net;
 mod oauth;
-mod pkcs12;
-mod private_key;
-mod process;
+mod private_file;
 pub mod provider;
-mod random;
 mod receipt;
 mod retry;
 pub mod setup;
+mod sign_in;
 mod smtp;
 mod token;
 
-pub use call::{Call, Cancel};
-pub use config::Options;
-pub use error::{CODES, CodeRow, Delivery, Error, ErrorCode, OAuthDetail, Result};
-pub use event::{EVENTS, Event, EventKind, EventSink};
+pub use crate::call::{Call, Cancel};
+pub use crate::config::Options;
+pub use crate::error::{CODES, CodeRow, Delivery, Error, ErrorCode, OAuthDetail, Rejection, Reply, Result};
+pub use crate::event::{EVENTS, Event, EventKind, EventSink};
 #[doc(hidden)]
-pub use fork::ForkCell;
-pub use host::{BoxFuture, Host, ProvidedToken, StoredEntry, TokenProvider, TokenRequest, TokenStore};
-pub use instant::to_rfc3339;
-pub use mailer::{Bulk, Counts, Kept, Load, Mailer, VerifyRequest};
-pub use message::{Attachment, Blob, ByteStream, Message, MessageBuilder};
-pub use metrics::prometheus;
-pub use oauth::login::{Login, LoginRequest};
-pub use receipt::{Envelope, Outcome, Receipt, Rejection, Reply, SendResult, Timings};
-pub use token::{AccessToken, Account, GetToken, TokenSource, settled};
+pub use crate::fork::ForkCell;
+pub use crate::host::{BoxFuture, Host, ProvidedToken, StoredEntry, TokenProvider, TokenRequest, TokenStore};
+pub use crate::instant::to_rfc3339;
+pub use crate::mailer::{Bulk, Counts, Kept, Load, Mailer, VerifyRequest, prometheus};
+pub use crate::message::{Attachment, Blob, ByteStream, Message, MessageBuilder};
+pub use crate::receipt::{Envelope, Outcome, Receipt, SendResult, Timings};
+pub use crate::sign_in::{Login, LoginRequest};
+pub use crate::token::{AccessToken, Account, GetToken, TokenSource, settled};

@@ -7,16 +7,13 @@ use serde_json::Value;
 use url::Url;
 
 use super::credential::{AssertionCallback, AssertionOption, BearerKey, ClientCredential};
-use super::mistake;
 use super::options::{AuthOptions, Cloud, Options};
-use super::secret::COMMAND_TIME;
-use super::secret::SecretSource;
-use super::settings::{AuthSettings, Endpoints, GrantKind, Surroundings, is_loopback, shown};
-use super::spelling::Spelling;
+use super::settings::{AuthSettings, Endpoints, GrantKind, Surroundings, shown};
+use super::{Identity, IdentityService, github_job};
 use crate::error::{Error, Result};
+use crate::input::{COMMAND_TIME, SecretSource, Spelling, mistake};
 use crate::instant;
-use crate::oauth::github;
-use crate::oauth::managed::{Identity, IdentityService};
+use crate::net::server_url::is_loopback;
 use crate::provider::{Family, Preset};
 
 /// Checks `auth.*` against the grant and the provider.
@@ -120,7 +117,7 @@ impl Resolver<'_> {
                 return Ok(ClientCredential::Assertion(source.clone()));
             }
             Some(AssertionOption::Github(audience)) => {
-                github::check(&field, |name| (self.around.variable)(name))?;
+                github_job::check(&field, |name| (self.around.variable)(name))?;
                 let usual = match self.options.cloud {
                     Cloud::Global => "api://AzureADTokenExchange",
                     Cloud::Us | Cloud::Dod => "api://AzureADTokenExchangeUSGov",

@@ -11,19 +11,15 @@ use rustls::pki_types::pem::PemObject;
 use rustls::pki_types::{CertificateDer, PrivateKeyDer};
 use serde::{Deserialize, Deserializer, de};
 use serde_json::Value;
-use url::Url;
 use zeroize::Zeroizing;
 
-use super::Settings;
-use super::secret::{COMMAND_TIME, Secret, SecretSource};
-use super::spelling::Spelling;
-use crate::error::{Error, ErrorCode, Result};
-use crate::host::{TokenProvider, TokenRequest};
+use crate::crypto::certificate::Certificate as X509;
+use crate::crypto::pkcs12;
+use crate::crypto::private_key::{Algorithm, PrivateKey, opening};
+use crate::error::{Error, Result};
+use crate::host::TokenProvider;
+use crate::input::{COMMAND_TIME, Secret, SecretSource, Spelling};
 use crate::instant;
-use crate::net::certificate::Certificate as X509;
-use crate::oauth::github;
-use crate::pkcs12;
-use crate::private_key::{Algorithm, PrivateKey, opening};
 
 /// One of the ways.
 #[derive(Clone, Debug, Default)]
@@ -45,32 +41,11 @@ pub enum ClientCredential {
 
 /// The host program's function; its answer's secret is the assertion.
 #[derive(Clone)]
-pub struct AssertionCallback(pub(super) Arc<dyn TokenProvider>);
+pub struct AssertionCallback(pub(crate) Arc<dyn TokenProvider>);
 
 impl fmt::Debug for AssertionCallback {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str("AssertionCallback(..)")
-    }
-}
-
-impl AssertionCallback {
-    async fn read(&self, audience: &str) -> Result<Secret> {
-        let request = TokenRequest { username: None, scopes: vec![audience.to_owned()], force: true };
-        let late = || {
-            let text = format!("the assertion callback gave nothing within {} s", COMMAND_TIME.as_secs());
-            Error::new(ErrorCode::TokenProviderFailed, text).with_retryable(true)
-        };
-        let provided = tokio::time::timeout(COMMAND_TIME, self.0.token(request)).await.map_err(|_| late())?;
-        let provided = provided.map_err(|error| {
-            let text = format!("the assertion callback failed: {}", error.message());
-            Error::new(ErrorCode::TokenProviderFailed, text)
-                .with_retryable(error.retryable())
-                .with_retry_after(error.retry_after())
-        })?;
-        match provided.secret.expose().is_empty() {
-            true => Err(Error::new(ErrorCode::TokenProviderFailed, "the assertion callback gave nothing")),
-            false => Ok(provided.secret),
-        }
     }
 }
 
@@ -88,44 +63,6 @@ impl ClientCredential {
             }
         }
     }
-
-    /// What proves it, as it is now.
-    ///
-    /// # Errors
-    /// `config_invalid` if it cannot be read.
-    pub(crate) async fn read(&self, settings: &Settings, audience: &Url) -> Result<Option<Proof>> {
-        let spelling = settings.spelling;
-        Ok(Some(match self {
-            Self::None => return Ok(None),
-            Self::Secret(source) => Proof::Secret(source.read(&spelling.path("auth.client_secret")).await?),
-            Self::Assertion(source) => {
-                Proof::Assertion(source.read(&spelling.path("auth.client_assertion")).await?)
-            }
-            Self::Callback(function) => Proof::Assertion(function.read(audience.as_str()).await?),
-            Self::Github(audience) => {
-                let field = spelling.path("auth.client_assertion");
-                Proof::Assertion(github::token(settings, &field, audience).await?)
-            }
-            Self::Certificate(options) => {
-                let field = spelling.path("auth.certificate");
-                let octets = options.source.read_octets(&field).await?;
-                let password = match &options.password {
-                    Some(source) => Some(source.read(&format!("{field}.password")).await?),
-                    None => None,
-                };
-                Proof::Certificate(octets, password)
-            }
-        }))
-    }
-}
-
-/// What proves who the application is.
-#[derive(Clone, PartialEq, Eq)]
-pub(crate) enum Proof {
-    Secret(Secret),
-    /// A file's octets, and what opens them.
-    Certificate(Zeroizing<Vec<u8>>, Option<Secret>),
-    Assertion(Secret),
 }
 
 /// `auth.certificate`: the private key and its certificate, as PEM or PFX. A text (a PFX in base64), or `{file}`,
@@ -314,7 +251,7 @@ pub enum BearerKey {
 }
 
 /// What signs in a service account's name.
-pub(crate) struct Bearer {
+pub(crate) struct JwtKey {
     pub(crate) issuer: String,
     pub(crate) key: PrivateKey,
     /// Which of its keys.
@@ -351,7 +288,7 @@ impl BearerKey {
     ///
     /// # Errors
     /// `config_invalid`.
-    pub(crate) async fn read(&self, spelling: Spelling) -> Result<Bearer> {
+    pub(crate) async fn read(&self, spelling: Spelling) -> Result<JwtKey> {
         match self {
             Self::Own { key, .. } => {
                 let field = spelling.path("auth.private_key");
@@ -364,12 +301,12 @@ impl BearerKey {
         }
     }
 
-    fn parse(&self, field: &str, text: &Secret) -> Result<Bearer> {
+    fn parse(&self, field: &str, text: &Secret) -> Result<JwtKey> {
         let wrong = |what: &str| Error::config(field, format!("`{field}` {what}"));
         let key = |pem: &str| PrivateKey::from_pem(pem, None).map_err(|what| wrong(&what));
         match self {
             Self::Own { issuer, .. } => {
-                Ok(Bearer { issuer: issuer.clone(), key: key(text.expose())?, key_id: None, token_uri: None })
+                Ok(JwtKey { issuer: issuer.clone(), key: key(text.expose())?, key_id: None, token_uri: None })
             }
             Self::File(_) => {
                 // The parser's own words could quote the key.
@@ -380,7 +317,7 @@ impl BearerKey {
                 })?;
                 let key = key(&file.private_key)?;
                 let KeyFile { client_email, private_key_id, token_uri, .. } = file;
-                Ok(Bearer { issuer: client_email, key, key_id: private_key_id, token_uri })
+                Ok(JwtKey { issuer: client_email, key, key_id: private_key_id, token_uri })
             }
         }
     }
@@ -389,6 +326,7 @@ impl BearerKey {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::config::Settings;
     use crate::error::ErrorCode;
 
     const PASSWORD: &str = "only for tests: Grüße";

@@ -5,9 +5,9 @@ use std::fmt;
 use ring::digest::{SHA256, digest};
 use serde::Deserialize;
 
-use super::secret::SecretSource;
+use crate::crypto::private_key::{Algorithm, PrivateKey};
 use crate::error::{Error, Result};
-use crate::private_key::{Algorithm, PrivateKey};
+use crate::input::SecretSource;
 
 /// `dkim.*`: all three are required.
 #[derive(Clone, Debug, Deserialize)]

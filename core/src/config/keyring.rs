@@ -13,10 +13,10 @@ use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 use zeroize::Zeroizing;
 
-use super::secret::Secret;
+use crate::crypto::{random, seal};
 use crate::error::{Error, Result};
-use crate::random;
-use crate::token::store::file::{create_folder, holds_sealed};
+use crate::input::Secret;
+use crate::private_file::{self, create_folder};
 
 /// The key; one is made and kept there if there is none. Processes of a user that begin together take turns by `lock`,
 /// a file. `stores` are those that it may be for.
@@ -44,7 +44,9 @@ fn find_in_turn(stores: &[&Path]) -> Result<Secret> {
     }
     // An unlocking that somebody waved away looks like a keyring without a key; a new one would lock them all out.
     for store in stores {
-        if !holds_sealed(store)? {
+        let Some(file) = private_file::read(store)? else { continue };
+        // What is no token file may be anything: its key is not made anew either.
+        if seal::holds_sealed(&file) == Some(false) {
             continue;
         }
         let text = format!("has no key, and {} is encrypted", store.display());

@@ -6,35 +6,34 @@
 mod auth;
 mod credential;
 mod dkim;
-mod duration;
+pub(crate) mod github_job;
+mod identity;
 mod keyring;
 mod load;
-mod mistake;
 mod options;
-mod proxy;
-mod secret;
-mod server_url;
 mod settings;
-mod spelling;
 
-pub(crate) use auth::check_redirect_uri;
-pub(crate) use auth::parse_endpoint;
-pub use credential::{AssertionCallback, AssertionOption, BearerKey, CertificateOptions, ClientCredential};
-pub(crate) use credential::{Bearer, Certificate, Proof};
-pub use dkim::{DkimKey, DkimOptions, DkimSettings};
-pub use duration::parse_duration;
-pub use load::{from_env, from_file, overlay, scalar, search_path, user_file};
-pub(crate) use mistake::nearest;
-pub use options::{
-    AuthOptions, Chunking, Cloud, FilePolicy, HttpOptions, InitialResponse, LimitOptions, MailboxOption,
-    Mechanism, Options, Partial, Pipelining, RetryOptions, Roots, Security, SmtpOptions, StoreOptions,
-    TimeoutOptions, TlsOptions,
+pub(crate) use self::auth::{check_redirect_uri, parse_endpoint};
+pub use self::credential::{
+    AssertionCallback, AssertionOption, BearerKey, CertificateOptions, ClientCredential,
 };
-pub use proxy::HttpProxy;
-pub(crate) use secret::run;
-pub use secret::{Secret, SecretSource};
-pub use server_url::ServerUrl;
-pub(crate) use settings::Surroundings;
-pub(crate) use settings::is_loopback;
-pub use settings::{AuthSettings, Endpoints, GrantKind, Settings, SmtpSettings, StoreSettings, Timeouts};
-pub use spelling::Spelling;
+pub(crate) use self::credential::{Certificate, JwtKey};
+pub use self::dkim::{DkimKey, DkimOptions, DkimSettings};
+pub use self::identity::{Identity, IdentityService};
+pub use self::load::{from_env, from_file, overlay, scalar, search_path, user_file};
+pub use self::options::{
+    AuthOptions, Chunking, Cloud, FilePolicy, HttpOptions, InitialResponse, LimitOptions, Mechanism, Options,
+    Pipelining, RetryOptions, SmtpOptions, StoreOptions, TimeoutOptions, TlsOptions,
+};
+pub(crate) use self::settings::Surroundings;
+pub use self::settings::{
+    AuthSettings, Endpoints, GrantKind, Settings, SmtpSettings, StoreSettings, Timeouts,
+};
+pub use crate::address::MailboxOption;
+pub use crate::call::Partial;
+pub use crate::input::duration::parse_duration;
+pub use crate::input::{Secret, SecretSource, Spelling};
+pub use crate::net::http_proxy::HttpProxy;
+pub use crate::net::server_url::ServerUrl;
+pub use crate::net::tls::Roots;
+pub use crate::provider::Security;

@@ -11,11 +11,12 @@ use serde_json::Value;
 
 use super::credential::{AssertionOption, CertificateOptions};
 use super::dkim::DkimOptions;
-use super::duration;
-use super::mistake;
-use super::secret::SecretSource;
-use super::spelling::Spelling;
+use crate::address::MailboxOption;
+use crate::call::Partial;
 use crate::error::Result;
+use crate::input::{SecretSource, Spelling, duration, mistake};
+use crate::net::tls::Roots;
+use crate::provider::Security;
 
 /// The options of a [`Mailer`](crate::Mailer) or [`TokenSource`](crate::TokenSource).
 #[derive(Clone, Debug, Default, Deserialize)]
@@ -86,32 +87,6 @@ pub enum Cloud {
     Dod,
     /// Operated by 21Vianet.
     China,
-}
-
-/// `"ada@example.com"`, or with a display name.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct MailboxOption {
-    /// The display name.
-    pub name: Option<String>,
-    /// The address.
-    pub address: String,
-}
-
-impl<'de> Deserialize<'de> for MailboxOption {
-    fn deserialize<D: Deserializer<'de>>(de: D) -> Result<Self, D::Error> {
-        #[derive(Deserialize)]
-        #[serde(deny_unknown_fields)]
-        struct Named {
-            name: Option<String>,
-            address: String,
-        }
-        match Value::deserialize(de)? {
-            Value::String(address) => Ok(Self { name: None, address }),
-            value => serde_json::from_value::<Named>(value)
-                .map(|n| Self { name: n.name, address: n.address })
-                .map_err(|_| de::Error::custom("a mailbox is a string or {name, address}")),
-        }
-    }
 }
 
 /// `auth.*`: which keys a grant takes is checked by `Settings`.
@@ -211,18 +186,6 @@ pub struct SmtpOptions {
     pub chunking: Chunking,
     /// One limit per stage.
     pub timeouts: TimeoutOptions,
-}
-
-/// How the connection is secured.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub enum Security {
-    /// STARTTLS (RFC 3207), required.
-    Starttls,
-    /// TLS from the first octet (RFC 8314 §3.3).
-    Tls,
-    /// None: on loopback only.
-    None,
 }
 
 /// The SASL mechanism.
@@ -343,28 +306,6 @@ pub struct TlsOptions {
     pub roots: Roots,
 }
 
-/// Which authorities are trusted.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Hash)]
-pub enum Roots {
-    /// The operating system's.
-    #[default]
-    Platform,
-    /// Mozilla's, compiled in.
-    Bundled,
-    /// Those of a PEM file, and no others.
-    File(PathBuf),
-}
-
-impl<'de> Deserialize<'de> for Roots {
-    fn deserialize<D: Deserializer<'de>>(de: D) -> Result<Self, D::Error> {
-        Ok(match String::deserialize(de)?.as_str() {
-            "platform" => Self::Platform,
-            "bundled" => Self::Bundled,
-            path => Self::File(PathBuf::from(path)),
-        })
-    }
-}
-
 /// `store`: a word or a table; a store of the host program's own comes beside the options.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum StoreOptions {
@@ -461,17 +402,6 @@ pub struct HttpOptions {
     /// A proxy for them by its URL, as for `smtp.proxy`, or `none`. Default: as HTTPS_PROXY, ALL_PROXY and
     /// NO_PROXY say. Never for loopback.
     pub proxy: Option<SecretSource>,
-}
-
-/// What happens when the server takes some recipients and refuses others.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub enum Partial {
-    /// Send to those it takes.
-    #[default]
-    Deliver,
-    /// Send to nobody.
-    Refuse,
 }
 
 /// Which local files a message may attach by path.

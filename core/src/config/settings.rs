@@ -10,17 +10,18 @@ use url::Url;
 use super::auth::Resolver;
 use super::credential::{BearerKey, ClientCredential};
 use super::dkim::DkimSettings;
-use super::keyring;
 use super::options::*;
-use super::proxy::HttpProxy;
-use super::secret::{Secret, SecretSource};
-use super::server_url::ServerUrl;
-use super::spelling::Spelling;
+use super::{Identity, IdentityService, keyring};
+use crate::address::{Mailbox, MailboxOption};
+use crate::call::Partial;
 use crate::error::{Error, Result};
 use crate::host::{Host, TokenProvider};
-use crate::message::{Mailbox, Place};
-use crate::oauth::managed::{Identity, IdentityService};
-use crate::provider::{self, Family, Preset};
+use crate::input::{FieldPath, Secret, SecretSource, Spelling};
+use crate::net::http::Reach;
+use crate::net::http_proxy::HttpProxy;
+use crate::net::server_url::{ServerUrl, is_loopback};
+use crate::net::tls::Roots;
+use crate::provider::{self, Family, Preset, Security};
 
 /// Everything a mailer or token source was told, checked.
 #[derive(Clone, Debug)]
@@ -401,6 +402,11 @@ impl Settings {
         })
     }
 
+    /// How services on the net are reached.
+    pub(crate) fn reach(&self) -> Reach<'_> {
+        Reach { roots: &self.roots, proxy: &self.http_proxy, timeout: self.http_timeout }
+    }
+
     /// The same for another mailbox.
     ///
     /// # Errors
@@ -432,7 +438,7 @@ fn preset(name: Option<&str>, spelling: Spelling) -> Result<&'static Preset> {
             .with_hint(format!("One of: {}.", known.join(", "))));
     };
     provider::find(name).ok_or_else(|| {
-        let near = super::mistake::nearest(name, &known)
+        let near = crate::input::mistake::nearest(name, &known)
             .map(|n| format!("; did you mean `{n}`?"))
             .unwrap_or_default();
         Error::config(spelling.path("provider"), format!("unknown provider `{}`{near}", shown(name)))
@@ -622,12 +628,6 @@ fn token_may_go(options: &Options, preset: &Preset, host: &str) -> Result<()> {
     .with_hint("Use provider `custom` for another service, or set danger_token_to_host if you mean it."))
 }
 
-/// `localhost`, 127.0.0.0/8 and ::1.
-pub(crate) fn is_loopback(host: &str) -> bool {
-    let bare = host.trim_start_matches('[').trim_end_matches(']');
-    host.eq_ignore_ascii_case("localhost") || bare.parse::<IpAddr>().is_ok_and(|ip| ip.is_loopback())
-}
-
 /// The big providers know mailboxes by their address; a server of one's own may have other names.
 fn a_mailbox_where_that_is_known(username: &str, preset: &Preset) -> Result<()> {
     if preset.family == Family::Plain || username.contains('@') {
@@ -638,7 +638,7 @@ fn a_mailbox_where_that_is_known(username: &str, preset: &Preset) -> Result<()> 
 }
 
 fn sender(from: &MailboxOption, spelling: Spelling) -> Result<()> {
-    Mailbox::from_option(from, &Place::top(spelling).field("from")).map(|_| ()).map_err(|error| {
+    Mailbox::from_option(from, &FieldPath::top(spelling).field("from")).map(|_| ()).map_err(|error| {
         let told = Error::config("from", error.message());
         match error.hint() {
             Some(hint) => told.with_hint(hint),

@@ -1,6 +1,8 @@
 //! The one public object: a message goes in, tokens and connections are found, a receipt comes out.
 
+mod build;
 mod bulk;
+mod export;
 mod outbox;
 mod running;
 mod verify;
@@ -14,26 +16,27 @@ use bytes::Bytes;
 use serde_json::{Value, json};
 use tokio::time::Instant;
 
+use crate::address::MailboxOption;
 use crate::call::{Call, Cancel};
-use crate::config::{self, MailboxOption, Options, Settings, Surroundings};
+use crate::config::{self, Options, Settings, Surroundings};
+use crate::crypto::random;
 use crate::error::{Error, ErrorCode, Result};
 use crate::event::Event;
 use crate::fork::ForkCell;
 use crate::host::Host;
 use crate::message::{Blob, Content, Defaults, Message, Rendered};
 use crate::metrics::{self, Metrics};
-use crate::oauth::login::{Login, LoginRequest};
-use crate::process::process;
-use crate::random;
 use crate::receipt::{Envelope, Receipt, Timings};
 use crate::retry::Policy;
+use crate::sign_in::{Login, LoginRequest};
 use crate::smtp::{self, Delivered, Route, Transaction};
 use crate::token::TokenSource;
 
-pub use bulk::{Bulk, Counts};
-pub use outbox::Kept;
-use running::Running;
-pub use verify::VerifyRequest;
+pub use self::bulk::{Bulk, Counts};
+pub use self::export::prometheus;
+pub use self::outbox::Kept;
+use self::running::Running;
+pub use self::verify::VerifyRequest;
 
 /// Sends mail. Cheap to clone; clones share everything. Safe to use from many threads, from several
 /// runtimes, and in forked children.
@@ -275,7 +278,7 @@ impl Mailer {
         let timeout = call.timeout.unwrap_or(DEFAULT_TIMEOUT);
         tokio::select! {
             biased;
-            done = metrics::export(&self.inner.settings, endpoint) => done,
+            done = export::export(&self.inner.settings, endpoint) => done,
             () = call.cancel.cancelled() => Err(Cancel::error()),
             () = tokio::time::sleep(timeout) => Err(Error::new(
                 ErrorCode::TimedOut,
@@ -443,7 +446,7 @@ impl Mailer {
         let shared = running.shared_metrics.get_or_init(|| {
             let settings = &self.inner.settings;
             let (smtp, username) = (&settings.smtp, settings.username.as_deref().unwrap_or_default());
-            process().numbers.of_mailbox(&metrics::Mailbox::new(&smtp.host, smtp.port, username))
+            crate::metrics::numbers().of_mailbox(&metrics::MailboxLabel::new(&smtp.host, smtp.port, username))
         });
         if let Some(shared) = shared {
             note(shared);

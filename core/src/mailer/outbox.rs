@@ -6,8 +6,9 @@ use std::time::Duration;
 
 use bytes::Bytes;
 
+use crate::error::Reply;
 use crate::message::Message;
-use crate::receipt::{Envelope, Reply};
+use crate::receipt::Envelope;
 use crate::smtp::{Delivered, Transaction};
 
 /// A message that was kept instead of sent.

@@ -7,13 +7,12 @@ use tokio::time::Instant;
 use super::Mailer;
 use crate::call::Call;
 use crate::doctor::claims::Claims;
-use crate::doctor::{Finding, Report, Seen, Status};
-use crate::error::{Error, ErrorCode, Result};
-use crate::instant;
+use crate::doctor::{Finding, Seen, Status};
+use crate::error::{Error, ErrorCode, Report, Result};
 use crate::message::Message;
 use crate::provider::Family;
-use crate::smtp;
 use crate::token::{AccessToken, GetToken};
+use crate::{instant, smtp};
 
 /// What [`Mailer::verify`] does beyond walking the chain.
 #[derive(Clone, Debug, Default)]
@@ -161,7 +160,7 @@ impl Mailer {
                 "text": "This message proves that sending works. Nothing needs to be done.\n",
             }),
             Vec::new(),
-            crate::config::Spelling::Snake,
+            crate::input::Spelling::Snake,
         );
         let sent = match message {
             Ok(message) => self.send(&message, request.call.clone()).await,

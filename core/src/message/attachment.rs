@@ -11,9 +11,10 @@ use tokio::io::AsyncRead;
 use super::byte_stream::ByteStream;
 use super::content::{Segment, Streamed};
 use super::open_file::OpenFile;
-use super::place::{Place, Reader, no_controls};
 use crate::config::FilePolicy;
 use crate::error::Result;
+use crate::input::FieldPath;
+use crate::input::reader::{Reader, no_controls};
 
 /// A file or octets beside the text.
 ///
@@ -114,7 +115,7 @@ impl Attachment {
     }
 
     /// Reads a path, or `{path | blob | content, filename, content_type, content_id, size}`.
-    pub(crate) fn read(value: Value, place: &Place, blobs: &[Blob]) -> Result<Self> {
+    pub(crate) fn read(value: Value, place: &FieldPath, blobs: &[Blob]) -> Result<Self> {
         if let Value::String(path) = value {
             return Self::path(path).check(place);
         }
@@ -154,7 +155,7 @@ impl Attachment {
     }
 
     /// Refuses what cannot stand in a header; takes the angle brackets off the content id.
-    pub(crate) fn check(mut self, place: &Place) -> Result<Self> {
+    pub(crate) fn check(mut self, place: &FieldPath) -> Result<Self> {
         if let Source::Path(path) = &self.source {
             let at = place.field("path");
             if path.as_os_str().is_empty() {
@@ -189,7 +190,7 @@ impl Attachment {
     }
 
     /// Refuses a size that octets in memory do not have.
-    fn of_size(self, octets: u64, place: &Place) -> Result<Self> {
+    fn of_size(self, octets: u64, place: &FieldPath) -> Result<Self> {
         match &self.source {
             Source::Bytes(bytes) if bytes.len() as u64 != octets => {
                 Err(place.error(format!("is {octets}, and the content has {} octets", bytes.len())))
@@ -200,7 +201,7 @@ impl Attachment {
 
     /// Its octets, or the open file, or the stream. A file of at most `room` octets is loaded. Blocks on the
     /// file system.
-    pub(crate) fn open(&self, policy: &FilePolicy, room: u64, place: &Place) -> Result<Segment> {
+    pub(crate) fn open(&self, policy: &FilePolicy, room: u64, place: &FieldPath) -> Result<Segment> {
         match &self.source {
             Source::Bytes(bytes) => Ok(Segment::Octets(bytes.clone())),
             Source::Path(path) => {
@@ -311,12 +312,12 @@ impl From<ByteStream> for Attachment {
 }
 
 /// What `index` stands for.
-pub(crate) fn find_blob(index: &Value, place: &Place, blobs: &[Blob]) -> Result<Blob> {
+pub(crate) fn find_blob(index: &Value, place: &FieldPath, blobs: &[Blob]) -> Result<Blob> {
     let at = index.as_u64().and_then(|i| usize::try_from(i).ok());
     at.and_then(|i| blobs.get(i)).cloned().ok_or_else(|| place.error("is not the index of a blob"))
 }
 
-fn check_media_type(text: &str, place: &Place) -> Result<()> {
+fn check_media_type(text: &str, place: &FieldPath) -> Result<()> {
     no_controls(text, place)?;
     let plain = text.len() <= 500 && text.bytes().all(|b| b == b' ' || b.is_ascii_graphic());
     if !plain || ContentType::parse(text).is_err() || !text.contains('/') {
@@ -362,10 +363,10 @@ const MEDIA_TYPES: &[(&str, &str)] = &[
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::config::Spelling;
+    use crate::input::Spelling;
 
-    fn place() -> Place {
-        Place::top(Spelling::Camel).field("attachments").index(0)
+    fn place() -> FieldPath {
+        FieldPath::top(Spelling::Camel).field("attachments").index(0)
     }
 
     fn read(value: Value) -> Result<Attachment> {

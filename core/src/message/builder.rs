@@ -5,10 +5,9 @@ use serde_json::{Map, Value, json};
 use super::Message;
 use super::attachment::Attachment;
 use super::fields::Fields;
-use super::place::Place;
-use crate::config::{MailboxOption, Spelling};
+use crate::address::MailboxOption;
 use crate::error::Result;
-use crate::mailer::Mailer;
+use crate::input::{FieldPath, Spelling};
 use crate::receipt::Envelope;
 
 /// Makes a [`Message`]. A mailbox is `"ada@example.com"` or `"Ada <ada@example.com>"`; what is wrong
@@ -164,21 +163,12 @@ impl MessageBuilder {
         self.build_as(None)
     }
 
-    /// The message as `mailer` will send it: without a `from`, its Message-ID has the domain of the
-    /// mailer's sender.
-    ///
-    /// # Errors
-    /// `message_invalid`, naming the field.
-    pub fn build_for(self, mailer: &Mailer) -> Result<Message> {
-        self.build_as(mailer.sender().as_ref())
-    }
-
-    fn build_as(mut self, default_sender: Option<&MailboxOption>) -> Result<Message> {
+    pub(crate) fn build_as(mut self, default_sender: Option<&MailboxOption>) -> Result<Message> {
         if !self.headers.is_empty() {
             self.fields.insert("headers".to_owned(), Value::Object(self.headers));
         }
         let mut fields = Fields::read(Value::Object(self.fields), &[], Spelling::Snake, default_sender)?;
-        let place = Place::top(Spelling::Snake).field("attachments");
+        let place = FieldPath::top(Spelling::Snake).field("attachments");
         for (at, attachment) in self.attachments.into_iter().enumerate() {
             fields.attachments.push(attachment.check(&place.index(at))?);
         }

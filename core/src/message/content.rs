@@ -10,9 +10,9 @@ use tokio::task::AbortHandle;
 
 use super::byte_stream::ByteStream;
 use super::open_file::OpenFile;
-use super::place::Place;
 use super::transfer::{self, LINE_OCTETS};
 use crate::error::{Error, ErrorCode, Result};
+use crate::input::FieldPath;
 
 /// A message's octets in order, ready for the wire: CRLF line ends, not dot-stuffed. Cheap to clone.
 #[derive(Clone, Debug)]
@@ -37,7 +37,7 @@ pub(crate) struct Streamed {
     pub(super) stream: ByteStream,
     /// Octets that it is to have.
     pub(super) size: Option<u64>,
-    pub(super) place: Place,
+    pub(super) place: FieldPath,
     /// Octets that it became.
     pub(super) became: Arc<AtomicU64>,
 }

@@ -297,10 +297,10 @@ mod tests {
         let runtime = tokio::runtime::Builder::new_current_thread().build().unwrap();
         let message = crate::Message::builder().from("a@x.org").to("b@x.org");
         let message = message.attach(crate::Attachment::stream(std::io::Cursor::new(b"x"))).build().unwrap();
-        let defaults = super::super::Defaults {
+        let defaults = crate::message::Defaults {
             from: None,
             files: &crate::config::FilePolicy::Deny,
-            spelling: crate::config::Spelling::Snake,
+            spelling: crate::input::Spelling::Snake,
         };
         let content = runtime.block_on(message.render(defaults)).unwrap().content;
         let error = sign(&content, &dkim, SystemTime::now()).unwrap_err();

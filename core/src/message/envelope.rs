@@ -4,13 +4,14 @@ use std::collections::HashSet;
 
 use serde_json::Value;
 
-use super::address::Address;
-use super::place::{Place, Reader, no_controls, string};
+use crate::address::addr_spec::Address;
 use crate::error::Result;
+use crate::input::FieldPath;
+use crate::input::reader::{Reader, no_controls, string};
 use crate::receipt::Envelope;
 
 /// Reads the caller's `{mail_from, rcpt_to}`.
-pub(crate) fn read(value: Value, place: Place) -> Result<Envelope> {
+pub(crate) fn read(value: Value, place: FieldPath) -> Result<Envelope> {
     let mut reader = Reader::new(value, place, &["mail_from", "rcpt_to"])?;
     let at = reader.at("mail_from");
     let mail_from = reader.take("mail_from").ok_or_else(|| {
@@ -22,7 +23,7 @@ pub(crate) fn read(value: Value, place: Place) -> Result<Envelope> {
 }
 
 /// Checks every address; the null reverse-path is allowed, no recipient at all is not.
-pub(crate) fn check(envelope: Envelope, place: &Place) -> Result<Envelope> {
+pub(crate) fn check(envelope: Envelope, place: &FieldPath) -> Result<Envelope> {
     let mail_from = match envelope.mail_from.as_str() {
         "" => String::new(),
         text => address(text, &place.field("mail_from"))?.to_string(),
@@ -65,7 +66,7 @@ impl Recipients {
     }
 }
 
-fn address(text: &str, place: &Place) -> Result<Address> {
+fn address(text: &str, place: &FieldPath) -> Result<Address> {
     no_controls(text, place)?;
     Address::parse(text).map_err(|what| place.error(format!("is wrong: {what}")))
 }
@@ -73,11 +74,11 @@ fn address(text: &str, place: &Place) -> Result<Address> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::config::Spelling;
+    use crate::input::Spelling;
     use serde_json::json;
 
     fn envelope(value: Value) -> Result<Envelope> {
-        read(value, Place::top(Spelling::Camel).field("envelope"))
+        read(value, FieldPath::top(Spelling::Camel).field("envelope"))
     }
 
     #[test]

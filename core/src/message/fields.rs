@@ -2,18 +2,19 @@
 
 use serde_json::{Map, Value, json};
 use time::OffsetDateTime;
-use time::format_description::well_known::{Rfc2822, Rfc3339};
+use time::format_description::well_known::Rfc2822;
 use url::Url;
 
 use super::attachment::{Attachment, Blob};
+use super::date;
 use super::envelope::{self, Recipients};
 use super::header::{self, Custom};
-use super::mailbox::Mailbox;
-use super::place::{Place, Reader};
 use super::requests::Requests;
-use crate::config::{MailboxOption, Spelling};
+use crate::address::{Mailbox, MailboxOption};
+use crate::crypto::random;
 use crate::error::Result;
-use crate::random;
+use crate::input::reader::Reader;
+use crate::input::{FieldPath, Spelling};
 use crate::receipt::Envelope;
 
 /// Everything a built message is made of.
@@ -93,7 +94,7 @@ impl Fields {
         spelling: Spelling,
         default_sender: Option<&MailboxOption>,
     ) -> Result<Self> {
-        let mut reader = Reader::new(value, Place::top(spelling), KNOWN)?;
+        let mut reader = Reader::new(value, FieldPath::top(spelling), KNOWN)?;
         let from = mailboxes(&mut reader, "from")?;
         let sender = reader.take("sender").map(|v| Mailbox::read(v, &reader.at("sender"))).transpose()?;
         if from.len() > 1 && sender.is_none() {
@@ -114,7 +115,7 @@ impl Fields {
         let attachments = reader
             .take("attachments")
             .map(|value| {
-                let list = super::place::one_or_list(value, &reader.at("attachments"));
+                let list = crate::input::reader::one_or_list(value, &reader.at("attachments"));
                 list.into_iter().map(|(v, at)| Attachment::read(v, &at, blobs)).collect::<Result<_>>()
             })
             .transpose()?
@@ -195,7 +196,7 @@ impl Fields {
                 out.insert(key.to_owned(), json!(text));
             }
         }
-        out.insert("date".to_owned(), json!(rfc3339(self.date)));
+        out.insert("date".to_owned(), json!(date::write(self.date)));
         let lists = [
             ("in_reply_to", &self.in_reply_to),
             ("references", &self.references),
@@ -286,7 +287,7 @@ impl Made {
         let at = reader.at("date");
         let date = match reader.line("date")? {
             None => None,
-            Some(text) => Some(date(&text, &at)?),
+            Some(text) => Some(date::parse(&text, &at)?),
         };
         Ok(Self { id, date })
     }
@@ -310,23 +311,6 @@ pub(crate) fn rfc5322_date(date: OffsetDateTime) -> String {
 pub(crate) fn now() -> OffsetDateTime {
     let now = OffsetDateTime::now_utc();
     now.replace_nanosecond(0).unwrap_or(now)
-}
-
-pub(super) fn rfc3339(date: OffsetDateTime) -> String {
-    date.format(&Rfc3339).unwrap_or_default()
-}
-
-pub(super) fn date(text: &str, place: &Place) -> Result<OffsetDateTime> {
-    let date = OffsetDateTime::parse(text, &Rfc3339).map_err(|_| {
-        place.error("is not an RFC 3339 instant with an offset").with_hint(
-            "Write it like `2026-11-23T09:30:00+01:00`; without an offset nobody knows when it is.",
-        )
-    })?;
-    // Neither format can write others, and mail is younger.
-    if !(1900..=9999).contains(&date.year()) {
-        return Err(place.error("is not a year that mail knows"));
-    }
-    Ok(date)
 }
 
 fn mailboxes(reader: &mut Reader, key: &str) -> Result<Vec<Mailbox>> {
@@ -375,7 +359,7 @@ fn ids(reader: &mut Reader, key: &str) -> Result<Vec<String>> {
 }
 
 /// The id with its angle brackets. What is inside is not judged further: other programs made it.
-fn bracketed(text: &str, place: &Place) -> Result<String> {
+fn bracketed(text: &str, place: &FieldPath) -> Result<String> {
     let bare = text.strip_prefix('<').and_then(|t| t.strip_suffix('>')).unwrap_or(text);
     let fits = (1..=900).contains(&bare.len());
     if !fits || !bare.bytes().all(|b| b.is_ascii_graphic() && !b"<>".contains(&b)) {

@@ -5,11 +5,11 @@ use std::fmt::Write;
 use lettre::message::header::{ContentDisposition, Header, HeaderName, HeaderValue, Headers};
 use serde_json::Value;
 
-use super::encoded_word;
 use super::line_ends::LINE_LIMIT;
-use super::mailbox::Mailbox;
-use super::place::{Place, kind, no_controls, one_or_list, string};
+use crate::address::{Mailbox, encoded_word};
 use crate::error::Result;
+use crate::input::FieldPath;
+use crate::input::reader::{kind, no_controls, one_or_list, string};
 
 /// A header of the caller's own.
 #[derive(Clone, Debug, PartialEq)]
@@ -21,7 +21,7 @@ pub(crate) struct Custom {
 }
 
 /// Reads the caller's `headers`: names to a value or a list of values.
-pub(crate) fn read(value: Value, place: &Place) -> Result<Vec<Custom>> {
+pub(crate) fn read(value: Value, place: &FieldPath) -> Result<Vec<Custom>> {
     let Value::Object(map) = value else {
         return Err(place.error(format!("must be an object of names and values, not {}", kind(&value))));
     };
@@ -43,7 +43,7 @@ pub(crate) fn has(custom: &[Custom], name: &str) -> bool {
     custom.iter().any(|c| c.name.eq_ignore_ascii_case(name))
 }
 
-fn check_name(name: &str, place: &Place) -> Result<()> {
+fn check_name(name: &str, place: &FieldPath) -> Result<()> {
     // ftext of RFC 5322 §3.6.8; the length is what leaves room on a line of 78.
     if name.is_empty() || name.len() > 76 || !name.bytes().all(|b| b.is_ascii_graphic() && b != b':') {
         return Err(place
@@ -107,7 +107,7 @@ impl Section {
     ///
     /// # Errors
     /// None for text without control characters; see [`Section::structured`].
-    pub(crate) fn unstructured(&mut self, name: &str, value: &str, place: &Place) -> Result<()> {
+    pub(crate) fn unstructured(&mut self, name: &str, value: &str, place: &FieldPath) -> Result<()> {
         if !needs_care(value) {
             return self.structured(name, value, place);
         }
@@ -119,7 +119,7 @@ impl Section {
     ///
     /// # Errors
     /// `message_invalid` if a word of it is longer than a line may be.
-    pub(crate) fn structured(&mut self, name: &str, value: &str, place: &Place) -> Result<()> {
+    pub(crate) fn structured(&mut self, name: &str, value: &str, place: &FieldPath) -> Result<()> {
         let name =
             HeaderName::new_from_ascii(name.to_owned()).map_err(|_| place.error("is not a header name"))?;
         self.value(HeaderValue::new(name, value.to_owned()), place)
@@ -129,7 +129,12 @@ impl Section {
     ///
     /// # Errors
     /// As [`Section::structured`].
-    pub(crate) fn disposition(&mut self, kind: &str, filename: Option<&str>, place: &Place) -> Result<()> {
+    pub(crate) fn disposition(
+        &mut self,
+        kind: &str,
+        filename: Option<&str>,
+        place: &FieldPath,
+    ) -> Result<()> {
         const NAME: &str = "Content-Disposition";
         match filename {
             None => self.line(NAME, kind, place),
@@ -148,7 +153,7 @@ impl Section {
     ///
     /// # Errors
     /// As [`Section::structured`].
-    pub(crate) fn mailboxes(&mut self, name: &str, mailboxes: &[Mailbox], place: &Place) -> Result<()> {
+    pub(crate) fn mailboxes(&mut self, name: &str, mailboxes: &[Mailbox], place: &FieldPath) -> Result<()> {
         if mailboxes.is_empty() {
             return Ok(());
         }
@@ -184,7 +189,7 @@ impl Section {
         &self.text
     }
 
-    fn value(&mut self, value: HeaderValue, place: &Place) -> Result<()> {
+    fn value(&mut self, value: HeaderValue, place: &FieldPath) -> Result<()> {
         let mut one = Headers::new();
         one.insert_raw(value);
         let start = self.text.len();
@@ -193,13 +198,13 @@ impl Section {
         self.check_lines(start, place)
     }
 
-    fn line(&mut self, name: &str, value: &str, place: &Place) -> Result<()> {
+    fn line(&mut self, name: &str, value: &str, place: &FieldPath) -> Result<()> {
         let start = self.text.len();
         self.plain(name, value);
         self.check_lines(start, place)
     }
 
-    fn check_lines(&self, start: usize, place: &Place) -> Result<()> {
+    fn check_lines(&self, start: usize, place: &FieldPath) -> Result<()> {
         if self.text[start..].split("\r\n").any(|line| line.len() > LINE_LIMIT) {
             return Err(place.error(format!("makes a header line of more than {LINE_LIMIT} octets")));
         }
@@ -239,11 +244,11 @@ fn needs_care(value: &str) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::config::Spelling;
+    use crate::input::Spelling;
     use serde_json::json;
 
-    fn place() -> Place {
-        Place::top(Spelling::Camel).field("headers")
+    fn place() -> FieldPath {
+        FieldPath::top(Spelling::Camel).field("headers")
     }
 
     fn unfold(text: &str) -> String {

@@ -9,10 +9,10 @@ use super::content::{Content, Segment, Streamed};
 use super::header::Section;
 use super::line_ends::{LINE_LIMIT, has_line_over, to_crlf};
 use super::open_file::OpenFile;
-use super::place::Place;
 use super::transfer::{base64, base64_size, quoted_printable};
+use crate::crypto::random;
 use crate::error::Result;
-use crate::random;
+use crate::input::FieldPath;
 
 /// A body part.
 pub(crate) enum Part<'a> {
@@ -99,7 +99,7 @@ pub(crate) struct Texts<'a> {
 pub(crate) fn tree<'a>(
     texts: Texts<'a>,
     attachments: &'a [(Attachment, Segment)],
-    place: &Place,
+    place: &FieldPath,
 ) -> Result<Part<'a>> {
     let Texts { text, html, calendar } = texts;
     let mut inline = Vec::new();
@@ -279,7 +279,12 @@ fn is_plain(octets: &[u8]) -> bool {
     })
 }
 
-fn file<'a>(attachment: &Attachment, source: &'a Segment, inline: bool, place: &Place) -> Result<Part<'a>> {
+fn file<'a>(
+    attachment: &Attachment,
+    source: &'a Segment,
+    inline: bool,
+    place: &FieldPath,
+) -> Result<Part<'a>> {
     let mut media_type = attachment.media_type();
     let mut body = match source {
         Segment::Octets(octets) => Body::Base64(octets.as_ref().into()),

@@ -2,22 +2,18 @@
 //! to 2047). A message is data: nothing here talks to a server, and dots are not stuffed here. No
 //! header, address or name with a control character gets through.
 
-mod address;
-mod address_list;
 mod attachment;
 mod builder;
 mod byte_stream;
 mod content;
+mod date;
 mod dkim;
-mod encoded_word;
 mod envelope;
 mod fields;
 mod header;
 pub(crate) mod line_ends;
-mod mailbox;
 mod mime;
 mod open_file;
-mod place;
 mod raw;
 #[cfg(test)]
 mod raw_tests;
@@ -33,21 +29,22 @@ use std::time::SystemTime;
 use bytes::Bytes;
 use serde_json::{Map, Value, json};
 
-use crate::config::{DkimSettings, FilePolicy, MailboxOption, Spelling};
+use crate::address::MailboxOption;
+use crate::config::{DkimSettings, FilePolicy};
 use crate::error::{Error, ErrorCode, Result};
+use crate::input::Spelling;
 use crate::receipt::Envelope;
 
-pub use attachment::{Attachment, Blob};
-pub use builder::MessageBuilder;
-pub use byte_stream::ByteStream;
-pub(crate) use content::{Content, Piece, Reading};
+pub use self::attachment::{Attachment, Blob};
+pub use self::builder::MessageBuilder;
+pub use self::byte_stream::ByteStream;
+pub(crate) use self::content::{Content, Piece, Reading};
 
-use fields::{Fields, Made, Priority};
-pub(crate) use mailbox::Mailbox;
-pub(crate) use place::Place;
-use place::no_controls;
-use raw::Raw;
-pub(crate) use requests::{Hold, Requests, xtext};
+use self::fields::{Fields, Made, Priority};
+use self::raw::Raw;
+pub(crate) use self::requests::{Hold, Requests, xtext};
+pub(crate) use crate::input::FieldPath;
+use crate::input::reader::no_controls;
 
 /// A message: data, with its Message-ID and Date from the moment it is made. Cheap to clone.
 ///
@@ -144,7 +141,7 @@ impl Message {
     /// # Errors
     /// `message_invalid`: a NUL octet, no From, or an envelope that cannot be read from the headers.
     pub fn raw(mime: impl Into<Bytes>, envelope: Option<Envelope>, tag: Option<String>) -> Result<Self> {
-        let place = Place::top(Spelling::Snake);
+        let place = FieldPath::top(Spelling::Snake);
         let envelope = envelope.map(|e| envelope::check(e, &place.field("envelope"))).transpose()?;
         if let Some(tag) = &tag {
             no_controls(tag, &place.field("tag"))?;

@@ -7,9 +7,9 @@ use std::time::SystemTime;
 
 use bytes::Bytes;
 
-use super::place::Place;
 use crate::config::FilePolicy;
 use crate::error::{Error, ErrorCode, Result};
+use crate::input::FieldPath;
 
 /// An open regular file. What is sent is what it held when it was opened, or nothing: a change is an error.
 #[derive(Debug)]
@@ -18,7 +18,7 @@ pub(crate) struct OpenFile {
     path: PathBuf,
     size: u64,
     modified: Option<SystemTime>,
-    place: Place,
+    place: FieldPath,
 }
 
 impl OpenFile {
@@ -26,7 +26,7 @@ impl OpenFile {
     ///
     /// # Errors
     /// `message_invalid` where the policy forbids it, `attachment_unreadable`.
-    pub(super) fn open(path: &Path, policy: &FilePolicy, place: &Place) -> Result<Self> {
+    pub(super) fn open(path: &Path, policy: &FilePolicy, place: &FieldPath) -> Result<Self> {
         let path = allowed(path, policy, place)?;
         let wrap = |e: io::Error| unreadable(&path, &e.to_string(), place);
         let regular = |meta: &fs::Metadata| match meta.is_file() {
@@ -115,7 +115,7 @@ fn read_at(file: &File, out: &mut [u8], at: u64) -> io::Result<usize> {
 }
 
 /// The path to open, if the policy lets it be read.
-fn allowed(path: &Path, policy: &FilePolicy, place: &Place) -> Result<PathBuf> {
+fn allowed(path: &Path, policy: &FilePolicy, place: &FieldPath) -> Result<PathBuf> {
     let folders = match policy {
         FilePolicy::Allow => return Ok(path.to_owned()),
         FilePolicy::Deny => {
@@ -136,7 +136,7 @@ fn allowed(path: &Path, policy: &FilePolicy, place: &Place) -> Result<PathBuf> {
         .with_hint("Give the attachment as bytes, or add its folder to `files`."))
 }
 
-fn unreadable(path: &Path, why: &str, place: &Place) -> Error {
+fn unreadable(path: &Path, why: &str, place: &FieldPath) -> Error {
     let path = path.display().to_string();
     let message = format!("`{}` cannot be read from `{}`: {why}", place.path(), path.escape_debug());
     Error::new(ErrorCode::AttachmentUnreadable, message).with_field(place.path())
@@ -148,10 +148,10 @@ const UNSIZED: u64 = 64 << 20;
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::config::Spelling;
+    use crate::input::Spelling;
 
-    fn place() -> Place {
-        Place::top(Spelling::Camel).field("attachments").index(0)
+    fn place() -> FieldPath {
+        FieldPath::top(Spelling::Camel).field("attachments").index(0)
     }
 
     fn load(path: impl AsRef<Path>, policy: &FilePolicy) -> Result<Bytes> {

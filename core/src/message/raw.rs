@@ -9,16 +9,16 @@ use memchr::{memchr, memchr_iter};
 use serde_json::Value;
 
 use super::Rendered;
-use super::address::Address;
-use super::address_list;
 use super::attachment::{self, Blob};
 use super::envelope::{self, Recipients};
 use super::fields::{Made, now, rfc5322_date};
 use super::line_ends::{LINE_LIMIT, has_line_over, to_crlf};
-use super::place::{Place, Reader, string};
 use super::requests::{self, Requests};
-use crate::config::Spelling;
+use crate::address::addr_spec::Address;
+use crate::address::address_list;
 use crate::error::Result;
+use crate::input::reader::{Reader, string};
+use crate::input::{FieldPath, Spelling};
 use crate::receipt::Envelope;
 
 /// A raw message, ready for the wire from the moment it is made.
@@ -36,7 +36,7 @@ impl Raw {
     /// Reads `{raw: {blob} | text, envelope, tag, message_id, date}` and what the server is asked for.
     pub(crate) fn read(value: Value, blobs: &[Blob], spelling: Spelling) -> Result<Self> {
         let known = [&["raw", "envelope", "tag", "message_id", "date"][..], &requests::KNOWN].concat();
-        let mut reader = Reader::new(value, Place::top(spelling), &known)?;
+        let mut reader = Reader::new(value, FieldPath::top(spelling), &known)?;
         let at = reader.at("raw");
         let mime = match reader.take("raw") {
             Some(value @ Value::Object(_)) => {
@@ -68,7 +68,7 @@ impl Raw {
         requests: Requests,
         spelling: Spelling,
     ) -> Result<Self> {
-        let place = Place::top(spelling).field("raw");
+        let place = FieldPath::top(spelling).field("raw");
         if memchr(0, &mime).is_some() {
             return Err(place.error("has a NUL octet").with_hint("Encode binary content in base64."));
         }
@@ -196,7 +196,7 @@ fn without_separator(mime: Bytes) -> Bytes {
 
 /// Sender and recipients as the headers have them; those of the latest resending if there is one
 /// (RFC 5322 §3.6.6).
-fn from_headers(fields: &[Field], mime: &[u8], place: &Place) -> Result<Envelope> {
+fn from_headers(fields: &[Field], mime: &[u8], place: &FieldPath) -> Result<Envelope> {
     let block = resent_block(fields);
     let all: Vec<&Field> = fields.iter().collect();
     let addresses = |fields: &[&Field], names: &[&str]| -> Result<Vec<Address>> {

@@ -2,15 +2,14 @@
 
 use super::attachment::Attachment;
 use super::content::Segment;
-use super::envelope;
 use super::fields::{Fields, rfc5322_date};
 use super::header::Section;
-use super::mailbox::Mailbox;
 use super::mime::{self, Sink, Texts};
-use super::place::Place;
-use super::{Priority, Rendered};
-use crate::config::{FilePolicy, MailboxOption, Spelling};
+use super::{Priority, Rendered, envelope};
+use crate::address::{Mailbox, MailboxOption};
+use crate::config::FilePolicy;
 use crate::error::Result;
+use crate::input::{FieldPath, Spelling};
 
 /// Renders `fields`. Blocks on the file system if there are attachments by path.
 ///
@@ -22,7 +21,7 @@ pub(crate) fn render(
     files: &FilePolicy,
     spelling: Spelling,
 ) -> Result<Rendered> {
-    let place = Place::top(spelling);
+    let place = FieldPath::top(spelling);
     let from = author(fields, default_from, &place)?;
     let envelope = fields.envelope(&from);
     let mut head = Section::default();
@@ -50,7 +49,7 @@ pub(crate) fn render(
 }
 
 /// Small files are loaded, so that their message may run ahead of replies; others are read as they go.
-fn open(list: &[Attachment], files: &FilePolicy, place: &Place) -> Result<Vec<(Attachment, Segment)>> {
+fn open(list: &[Attachment], files: &FilePolicy, place: &FieldPath) -> Result<Vec<(Attachment, Segment)>> {
     let mut room = LOADED;
     let open_one = |(at, one): (usize, &Attachment)| {
         let segment = one.open(files, room, &place.index(at))?;
@@ -65,7 +64,7 @@ fn open(list: &[Attachment], files: &FilePolicy, place: &Place) -> Result<Vec<(A
 /// Octets of files loaded at most: in base64 they just fit where messages run ahead.
 const LOADED: u64 = 180 * 1024;
 
-fn author(fields: &Fields, default: Option<&MailboxOption>, place: &Place) -> Result<Vec<Mailbox>> {
+fn author(fields: &Fields, default: Option<&MailboxOption>, place: &FieldPath) -> Result<Vec<Mailbox>> {
     if !fields.from.is_empty() {
         return Ok(fields.from.clone());
     }
@@ -76,7 +75,7 @@ fn author(fields: &Fields, default: Option<&MailboxOption>, place: &Place) -> Re
     }
 }
 
-fn write_head(fields: &Fields, from: &[Mailbox], place: &Place, head: &mut Section) -> Result<()> {
+fn write_head(fields: &Fields, from: &[Mailbox], place: &FieldPath, head: &mut Section) -> Result<()> {
     head.plain("Date", &rfc5322_date(fields.date));
     head.mailboxes("From", from, &place.field("from"))?;
     head.mailboxes("Sender", fields.sender.as_slice(), &place.field("sender"))?;

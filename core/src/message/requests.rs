@@ -6,10 +6,10 @@ use std::time::Duration;
 use serde_json::{Map, Value, json};
 use time::OffsetDateTime;
 
-use super::fields;
-use super::place::{Place, Reader, kind, one_or_list, string};
-use crate::config::parse_duration;
+use super::date;
 use crate::error::Result;
+use crate::input::reader::{Reader, kind, one_or_list, string};
+use crate::input::{FieldPath, parse_duration};
 
 /// A message's requests; most have none.
 #[derive(Clone, Debug, Default, PartialEq)]
@@ -55,7 +55,7 @@ impl Requests {
         let at = reader.at("hold_for");
         let held_for = reader.line("hold_for")?.map(|text| duration(&text, &at)).transpose()?;
         let at = reader.at("hold_until");
-        let until = reader.line("hold_until")?.map(|text| fields::date(&text, &at)).transpose()?;
+        let until = reader.line("hold_until")?.map(|text| date::parse(&text, &at)).transpose()?;
         let hold = match (held_for, until) {
             (None, None) => None,
             (Some(time), None) => Some(Hold::For(time)),
@@ -81,14 +81,14 @@ impl Requests {
                 out.insert("hold_for".to_owned(), json!(format!("{}s", time.as_secs())));
             }
             Some(Hold::Until(at)) => {
-                out.insert("hold_until".to_owned(), json!(fields::rfc3339(at)));
+                out.insert("hold_until".to_owned(), json!(date::write(at)));
             }
         }
     }
 }
 
 impl Dsn {
-    fn read(value: Value, place: Place) -> Result<Self> {
+    fn read(value: Value, place: FieldPath) -> Result<Self> {
         let mut reader = Reader::new(value, place.clone(), &["notify", "return", "envelope_id"])?;
         let mut notify = Vec::new();
         if let Some(value) = reader.take("notify") {
@@ -153,7 +153,7 @@ pub(crate) fn xtext(text: &str) -> String {
 }
 
 /// True or false; C and the environment have them as words.
-fn flag(value: &Value, place: &Place) -> Result<bool> {
+fn flag(value: &Value, place: &FieldPath) -> Result<bool> {
     match value {
         Value::Bool(flag) => Ok(*flag),
         Value::String(word) if word == "true" => Ok(true),
@@ -162,7 +162,7 @@ fn flag(value: &Value, place: &Place) -> Result<bool> {
     }
 }
 
-fn duration(text: &str, place: &Place) -> Result<Duration> {
+fn duration(text: &str, place: &FieldPath) -> Result<Duration> {
     let time = parse_duration(text).map_err(|what| place.error(format!("is wrong: {what}")))?;
     match time.as_secs() {
         0 => Err(place.error("is less than a second")),
@@ -177,10 +177,10 @@ const WHEN: [&str; 4] = ["success", "failure", "delay", "never"];
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::config::Spelling;
+    use crate::input::Spelling;
 
     fn read(value: Value) -> Result<Requests> {
-        Requests::read(&mut Reader::new(value, Place::top(Spelling::Camel), &KNOWN)?)
+        Requests::read(&mut Reader::new(value, FieldPath::top(Spelling::Camel), &KNOWN)?)
     }
 
     #[test]

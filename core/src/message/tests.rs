@@ -5,6 +5,7 @@ use mail_parser::{MessageParser, MimeHeaders, PartType};
 use serde_json::{Value, json};
 
 use super::*;
+use crate::address::encoded_word;
 
 const NO_FILES: FilePolicy = FilePolicy::Deny;
 

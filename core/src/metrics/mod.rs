@@ -1,9 +1,10 @@
 //! Numbers: of one mailer, and of a process by mailbox and by sign-in service. Counters only grow.
 
-mod family;
+pub(crate) mod family;
 mod histogram;
-mod otlp;
-mod prometheus;
+pub(crate) mod otlp;
+mod pool;
+pub(crate) mod prometheus;
 mod tokens;
 
 use std::collections::{BTreeMap, HashMap};
@@ -15,13 +16,11 @@ use serde_json::{Map, Value, json};
 
 use self::family::{Families, Number};
 use self::histogram::Histogram;
+pub(crate) use self::pool::PoolNumbers;
 pub(crate) use self::tokens::{Ends, TokenNumbers};
-use crate::config::Settings;
-use crate::error::{Delivery, Error, ErrorCode, Result};
-use crate::oauth::http;
-use crate::process::process;
+use crate::error::{Delivery, Error};
+use crate::fork::ForkCell;
 use crate::receipt::Receipt;
-use crate::smtp::PoolNumbers;
 
 /// What became of messages.
 #[derive(Default)]
@@ -86,9 +85,15 @@ impl Metrics {
 
 /// Of all mailers of a process, also of those that are gone.
 pub(crate) struct Numbers {
-    began: SystemTime,
-    sends: Kept<Mailbox, Metrics>,
+    pub(crate) began: SystemTime,
+    sends: Kept<MailboxLabel, Metrics>,
     tokens: Kept<Service, TokenNumbers>,
+}
+
+/// This process's numbers.
+pub(crate) fn numbers() -> &'static Numbers {
+    static CELL: ForkCell<Numbers> = ForkCell::new();
+    CELL.get(|_| Numbers::default())
 }
 
 impl Default for Numbers {
@@ -99,7 +104,7 @@ impl Default for Numbers {
 
 /// Who sends, and where.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
-pub(crate) struct Mailbox {
+pub(crate) struct MailboxLabel {
     pub(crate) server: String,
     pub(crate) mailbox: String,
 }
@@ -145,7 +150,7 @@ const MOST: usize = 20_000;
 
 impl Numbers {
     /// Of one mailbox; none if there are too many.
-    pub(crate) fn of_mailbox(&self, mailbox: &Mailbox) -> Option<Arc<Metrics>> {
+    pub(crate) fn of_mailbox(&self, mailbox: &MailboxLabel) -> Option<Arc<Metrics>> {
         self.sends.of(mailbox)
     }
 
@@ -159,7 +164,7 @@ impl Numbers {
         self.tokens.known(service)
     }
 
-    fn families(&self, pools: &[(Mailbox, PoolNumbers)]) -> Families {
+    pub(crate) fn families(&self, pools: &[(MailboxLabel, PoolNumbers)]) -> Families {
         let mut out = Families::default();
         let mut sends: Vec<_> =
             self.sends.all().into_iter().map(|(key, metrics)| (key, lock(&metrics.0).clone())).collect();
@@ -201,44 +206,13 @@ impl Numbers {
                 out.add(&[server, mailbox, ("stage", stage)], Number::Durations(took.clone()));
             }
         }
-        pool_families(&mut out, pools);
+        pool::families(&mut out, pools);
         tokens::families(&mut out, self.tokens.all());
         out
     }
 }
 
-fn pool_families(out: &mut Families, pools: &[(Mailbox, PoolNumbers)]) {
-    let level = |out: &mut Families, name, unit, help, of: fn(&PoolNumbers) -> f64| {
-        out.begin(name, unit, help);
-        for (key, pool) in pools {
-            out.add(&key.labels(), Number::Level(of(pool)));
-        }
-    };
-    level(out, "mailbearer_connections_open", "", "Connections, idle ones too.", |pool| pool.open as f64);
-    level(out, "mailbearer_connections_idle", "", "Connections without a message.", |pool| pool.idle as f64);
-    level(out, "mailbearer_sends_waiting", "", "Messages that wait for a connection.", |pool| {
-        pool.waiting as f64
-    });
-    level(
-        out,
-        "mailbearer_messages_last_minute",
-        "",
-        "Messages that were let through within 60 s, where that is limited.",
-        |pool| pool.messages_last_minute as f64,
-    );
-    level(out, "mailbearer_recipients_last_day", "", "Recipients accepted within 24 hours.", |pool| {
-        pool.recipients_last_day as f64
-    });
-    level(
-        out,
-        "mailbearer_paused_seconds",
-        "s",
-        "How long the server, or refusals in a row, keep the mailbox from sending.",
-        |pool| pool.paused.unwrap_or_default().as_secs_f64(),
-    );
-}
-
-impl Mailbox {
+impl MailboxLabel {
     /// As it is shown to people: hosts have no case.
     pub(crate) fn new(host: &str, port: u16, mailbox: &str) -> Self {
         Self { server: format!("{}:{port}", host.to_ascii_lowercase()), mailbox: mailbox.to_owned() }
@@ -247,46 +221,6 @@ impl Mailbox {
     fn labels(&self) -> [(&'static str, &str); 2] {
         [("server", &self.server), ("mailbox", &self.mailbox)]
     }
-}
-
-/// The numbers of this process, all mailers together, as Prometheus' text format 0.0.4: serve it with the content
-/// type `text/plain; version=0.0.4`. Names and labels stand in `docs/monitoring.md`.
-pub fn prometheus() -> String {
-    prometheus::text(&current())
-}
-
-/// Tells the same numbers to an OpenTelemetry collector, once: OTLP/HTTP with JSON. `endpoint` is its base URL; the
-/// variables of OpenTelemetry's exporters say the rest.
-///
-/// # Errors
-/// `config_invalid`; `connect_failed`, retryable, if the collector cannot be reached or does not take it now.
-pub(crate) async fn export(settings: &Settings, endpoint: Option<&str>) -> Result<()> {
-    let target = otlp::Target::read(endpoint, |name| std::env::var(name).ok())?;
-    let request = otlp::request(&current(), &target.resource, process().numbers.began, SystemTime::now());
-    let body = request.to_string().into_bytes();
-    let asked =
-        http::post_json(settings, "the collector", &target.url, &target.headers, body, target.timeout);
-    let answer = asked.await.map_err(|error| match error.code() {
-        ErrorCode::TokenEndpointUnavailable => Error::new(ErrorCode::ConnectFailed, error.message())
-            .with_hint("Check OTEL_EXPORTER_OTLP_ENDPOINT, and that the collector's OTLP/HTTP receiver listens there (port 4318)."),
-        _ => error,
-    })?;
-    if (200..300).contains(&answer.status) {
-        return Ok(());
-    }
-    let host = target.url.host_str().unwrap_or_default();
-    let error =
-        Error::new(ErrorCode::ConnectFailed, format!("the collector {host} answered HTTP {}", answer.status));
-    let passing = matches!(answer.status, 429 | 502..=504);
-    Err(error
-        .with_retryable(passing)
-        .with_retry_after(answer.retry_after)
-        .with_hint("It must take OTLP/HTTP with JSON at this path; check OTEL_EXPORTER_OTLP_HEADERS where it wants a key."))
-}
-
-fn current() -> Families {
-    let process = process();
-    process.numbers.families(&process.pools.numbers())
 }
 
 fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {

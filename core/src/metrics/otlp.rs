@@ -161,9 +161,9 @@ const CUMULATIVE: u8 = 2;
 
 #[cfg(test)]
 mod tests {
-    use super::super::histogram::Histogram;
     use super::*;
     use crate::error::ErrorCode;
+    use crate::metrics::histogram::Histogram;
 
     fn target(endpoint: Option<&str>, set: &[(&str, &str)]) -> Result<Target> {
         let found = |name: &str| set.iter().find(|(n, _)| *n == name).map(|(_, value)| (*value).to_owned());

@@ -53,8 +53,8 @@ fn escaped(value: &str) -> String {
 mod tests {
     use std::time::Duration;
 
-    use super::super::histogram::Histogram;
     use super::*;
+    use crate::metrics::histogram::Histogram;
 
     #[test]
     fn the_text_is_what_prometheus_reads() {

@@ -46,7 +46,7 @@ impl TokenNumbers {
         let (mut refreshes, mailbox) = (lock(&self.0), mailbox.to_lowercase());
         match at {
             // So many are told apart, and no more.
-            Some(_) if refreshes.logins_expire_at.len() >= super::MOST => {}
+            Some(_) if refreshes.logins_expire_at.len() >= crate::metrics::MOST => {}
             Some(at) => drop(refreshes.logins_expire_at.insert(mailbox, at)),
             None => drop(refreshes.logins_expire_at.remove(&mailbox)),
         }

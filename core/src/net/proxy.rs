@@ -12,9 +12,10 @@ use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
 use zeroize::Zeroizing;
 
+use super::server_url::ServerUrl;
 use super::stream::acknowledge_quickly;
-use crate::config::{Secret, ServerUrl};
 use crate::error::{Error, ErrorCode, Result};
+use crate::input::Secret;
 
 /// Schemes of proxies, and their ports.
 pub(crate) const SCHEMES: &[(&str, u16)] = &[("http", 80), ("socks5", 1080), ("socks5h", 1080)];
@@ -293,7 +294,7 @@ const LONGEST_HEAD: usize = 16 * 1024;
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::config::SecretSource;
+    use crate::input::SecretSource;
     use std::time::Duration;
     use tokio::net::TcpListener;
 

@@ -2,8 +2,9 @@
 //!
 //! Commands speak RESP2: with RESP3 a refused greeting repeats the password in its error.
 
+use std::collections::HashMap;
 use std::io;
-use std::sync::{Mutex, PoisonError};
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
 use redis::aio::MultiplexedConnection;
@@ -15,10 +16,27 @@ use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::runtime::Handle;
 
 use super::dial;
+use super::server_url::ServerUrl;
 use super::stream::handshake;
-use crate::config::{Roots, ServerUrl};
-use crate::error::Error;
-use crate::process::process;
+use super::tls::Roots;
+use crate::blocking;
+use crate::error::{Error, ErrorCode};
+use crate::fork::ForkCell;
+
+/// The connection to a Redis server that all of this process use.
+///
+/// # Errors
+/// `closed` or `internal` if there is no runtime for it.
+pub(crate) fn link(url: &ServerUrl, roots: &Roots) -> Result<Arc<Link>, Error> {
+    static LINKS: ForkCell<Links> = ForkCell::new();
+    // Its own runtime: leases are renewed whatever becomes of the caller's.
+    let runtime = blocking::handle()?;
+    let mut links = LINKS.get(|_| Links::default()).lock().unwrap_or_else(PoisonError::into_inner);
+    let link = links.entry((url.clone(), roots.clone()));
+    Ok(link.or_insert_with(|| Arc::new(Link::new(url.clone(), roots.clone(), runtime))).clone())
+}
+
+type Links = Mutex<HashMap<(ServerUrl, Roots), Arc<Link>>>;
 
 /// The server. Its connection lives on the runtime of this `Link`, whoever uses it.
 pub(crate) struct Link {
@@ -153,7 +171,7 @@ async fn open(url: &ServerUrl, roots: &Roots) -> Result<MultiplexedConnection, T
         info = info.set_db(database.into());
     }
     let stream = transport(url, roots).await.map_err(|error| match error.code() {
-        crate::ErrorCode::CertificateInvalid | crate::ErrorCode::ConfigInvalid => {
+        ErrorCode::CertificateInvalid | ErrorCode::ConfigInvalid => {
             Trouble::Refused(error.message().to_owned())
         }
         _ => Trouble::Away(error.message().to_owned()),
@@ -182,7 +200,9 @@ async fn transport(url: &ServerUrl, roots: &Roots) -> Result<Box<dyn Transport>,
     let addresses = dial::resolve(&url.host, url.port, CONNECTING).await?;
     let tcp = dial::connect(&url.place(), &addresses, None).await?;
     Ok(match url.scheme {
-        "rediss" => Box::new(handshake(tcp, None, process().tls.client(roots)?, &url.host).await?),
+        "rediss" => {
+            Box::new(handshake(tcp, None, crate::net::tls::configs().client(roots)?, &url.host).await?)
+        }
         _ => Box::new(tcp),
     })
 }
@@ -190,7 +210,7 @@ async fn transport(url: &ServerUrl, roots: &Roots) -> Result<Box<dyn Transport>,
 #[cfg(unix)]
 async fn local(path: &str) -> Result<Box<dyn Transport>, Error> {
     let failed =
-        |e: io::Error| Error::new(crate::ErrorCode::ConnectFailed, format!("cannot connect to {path}: {e}"));
+        |e: io::Error| Error::new(ErrorCode::ConnectFailed, format!("cannot connect to {path}: {e}"));
     Ok(Box::new(tokio::net::UnixStream::connect(path).await.map_err(failed)?))
 }
 

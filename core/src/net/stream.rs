@@ -12,8 +12,8 @@ use tokio::net::TcpStream;
 use tokio_rustls::TlsConnector;
 use tokio_rustls::client::TlsStream;
 
-use super::certificate::Certificate;
 use super::tls;
+use crate::crypto::certificate::Certificate;
 use crate::error::{Error, ErrorCode, Result};
 
 /// The stream.

@@ -4,7 +4,7 @@
 
 use std::collections::HashMap;
 use std::io;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex};
 use std::time::{Duration, UNIX_EPOCH};
 
@@ -14,12 +14,35 @@ use rustls::crypto::CryptoProvider;
 use rustls::pki_types::CertificateDer;
 use rustls::pki_types::pem::PemObject;
 use rustls::{CertificateError, ClientConfig, ConfigBuilder, RootCertStore, WantsVerifier};
+use serde::{Deserialize, Deserializer};
 
 use super::pinned::{Pinned, Thumbprint};
 use super::verifier::{Telling, Untrusted};
-use crate::config::Roots;
 use crate::error::{Error, ErrorCode, Result};
+use crate::fork::ForkCell;
 use crate::instant;
+
+/// Which authorities are trusted.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Hash)]
+pub enum Roots {
+    /// The operating system's.
+    #[default]
+    Platform,
+    /// Mozilla's, compiled in.
+    Bundled,
+    /// Those of a PEM file, and no others.
+    File(PathBuf),
+}
+
+impl<'de> Deserialize<'de> for Roots {
+    fn deserialize<D: Deserializer<'de>>(de: D) -> Result<Self, D::Error> {
+        Ok(match String::deserialize(de)?.as_str() {
+            "platform" => Self::Platform,
+            "bundled" => Self::Bundled,
+            path => Self::File(PathBuf::from(path)),
+        })
+    }
+}
 
 /// Configurations by their settings: sessions are resumed across clients that share one.
 #[derive(Default)]
@@ -30,6 +53,12 @@ pub(crate) struct TlsConfigs {
 
 /// The setting, and the file's content where it names one.
 type Key = (Roots, Vec<u8>);
+
+/// This process's TLS configurations.
+pub(crate) fn configs() -> &'static TlsConfigs {
+    static CELL: ForkCell<TlsConfigs> = ForkCell::new();
+    CELL.get(|_| TlsConfigs::default())
+}
 
 impl TlsConfigs {
     /// The configuration for these roots.

@@ -9,7 +9,7 @@ use rustls::{
     CertificateError, DigitallySignedStruct, DistinguishedName, Error, OtherError, SignatureScheme,
 };
 
-use super::certificate::Certificate;
+use crate::crypto::certificate::Certificate;
 
 /// The verifier.
 #[derive(Debug)]

@@ -7,10 +7,11 @@ use base64::engine::general_purpose::{STANDARD, URL_SAFE_NO_PAD};
 use ring::digest::{SHA256, digest};
 use serde_json::{Value, json};
 
-use crate::config::{Bearer, Certificate, Secret};
+use crate::config::{Certificate, JwtKey};
+use crate::crypto::private_key::{Algorithm, PrivateKey};
+use crate::crypto::random;
 use crate::error::Result;
-use crate::private_key::{Algorithm, PrivateKey};
-use crate::random;
+use crate::input::Secret;
 
 /// The application's own word for itself, for the token endpoint `audience` (Microsoft, "Application
 /// authentication certificate credentials").
@@ -44,7 +45,7 @@ pub(crate) fn client(
 /// # Errors
 /// `internal` if the system has no randomness.
 pub(crate) fn bearer(
-    bearer: &Bearer,
+    bearer: &JwtKey,
     subject: &str,
     scopes: &[String],
     audience: &str,

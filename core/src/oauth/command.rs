@@ -5,8 +5,8 @@ use std::time::{Duration, SystemTime};
 use serde_json::Value;
 
 use super::endpoint::seconds;
-use crate::config::Secret;
 use crate::host::ProvidedToken;
+use crate::input::Secret;
 use crate::instant;
 
 /// Reads it. JSON has `access_token` (or `accessToken`, `token`) and `expires_in` (seconds), or `expires_at`,

@@ -8,14 +8,21 @@ use std::time::{Duration, Instant};
 use serde_json::{Map, Value};
 use url::Url;
 
-use super::http;
+use super::unanswered;
 use crate::config::{AuthSettings, Endpoints, Settings, parse_endpoint};
 use crate::error::{Error, ErrorCode, Result};
-use crate::process::process;
+use crate::fork::ForkCell;
+use crate::net::http;
 
 /// Documents that were read, by issuer.
 #[derive(Default)]
 pub(crate) struct Discovered(Mutex<HashMap<String, (Arc<Endpoints>, Instant)>>);
+
+/// This process's documents.
+pub(crate) fn discovered() -> &'static Discovered {
+    static CELL: ForkCell<Discovered> = ForkCell::new();
+    CELL.get(|_| Discovered::default())
+}
 
 /// The endpoints to use: the configured ones, or what the issuer says of itself.
 ///
@@ -24,14 +31,14 @@ pub(crate) struct Discovered(Mutex<HashMap<String, (Arc<Endpoints>, Instant)>>);
 pub(crate) async fn endpoints<'a>(settings: &Settings, auth: &'a AuthSettings) -> Result<Cow<'a, Endpoints>> {
     let Some(issuer) = &auth.endpoints.discover else { return Ok(Cow::Borrowed(&auth.endpoints)) };
     let known = {
-        let map = process().discovered.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let map = discovered().0.lock().unwrap_or_else(PoisonError::into_inner);
         map.get(issuer.as_str()).filter(|(_, read)| read.elapsed() < KEPT).map(|(found, _)| found.clone())
     };
     let found = match known {
         Some(found) => found,
         None => {
             let found = Arc::new(read(settings, issuer).await?);
-            let mut map = process().discovered.0.lock().unwrap_or_else(PoisonError::into_inner);
+            let mut map = discovered().0.lock().unwrap_or_else(PoisonError::into_inner);
             map.retain(|_, (_, read)| read.elapsed() < KEPT);
             map.insert(issuer.to_string(), (found.clone(), Instant::now()));
             found
@@ -56,7 +63,7 @@ pub(crate) async fn endpoints<'a>(settings: &Settings, auth: &'a AuthSettings) -
 async fn read(settings: &Settings, issuer: &Url) -> Result<Endpoints> {
     let mut missing = None;
     for url in places(issuer) {
-        let answer = http::get_outside(settings, &url, &[]).await?;
+        let answer = http::get_outside(settings.reach(), &url, &[]).await.map_err(unanswered)?;
         match serde_json::from_slice::<Map<String, Value>>(&answer.body) {
             Ok(document) if answer.status == 200 => return interpret(issuer, &document),
             _ if matches!(answer.status, 408 | 429 | 500..=599) => {

@@ -9,13 +9,14 @@ use url::Url;
 
 use super::grants::Form;
 use super::hints::{self, Asked};
-use super::http::{self, Answer};
-use super::refusals;
-use crate::config::{AuthSettings, Secret, Settings, is_loopback};
+use super::{refusals, unanswered};
+use crate::config::{AuthSettings, Settings};
+use crate::crypto::random;
 use crate::error::{Error, ErrorCode, OAuthDetail, Result};
-use crate::process::process;
+use crate::input::Secret;
+use crate::net::http::{self, Answer};
+use crate::net::server_url::is_loopback;
 use crate::provider::Family;
-use crate::random;
 
 /// What a successful request brings.
 #[derive(Clone, Debug)]
@@ -66,7 +67,7 @@ async fn ask(
     form: &Form,
     repeats: bool,
 ) -> Result<TokenAnswer> {
-    let refusals = &process().refusals;
+    let refusals = refusals::refusals();
     let request = refusals::fingerprint(url, form);
     if let Some(error) = refusals.recall(&request, Instant::now()).filter(|_| repeats) {
         return Err(error);
@@ -124,7 +125,7 @@ async fn post(
         Family::Microsoft => Some(request_id()?),
         _ => None,
     };
-    match http::post_form(settings, url, form.encode(), id.as_deref()).await {
+    match http::post_form(settings.reach(), url, form.encode(), id.as_deref()).await.map_err(unanswered) {
         Ok(answer) => Ok((answer, id)),
         Err(error) => Err(with_id(error, id.as_deref())),
     }
@@ -269,7 +270,7 @@ mod tests {
 
     #[tokio::test]
     async fn a_request_that_is_refused_three_times_is_not_made_again() {
-        use super::super::testing::{Fake, reply};
+        use crate::sign_in::testing::{Fake, reply};
         let fake = Fake::start(|_| {
             let text = "AADSTS7000215: Invalid client secret.";
             reply(

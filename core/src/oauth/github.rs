@@ -5,14 +5,12 @@
 use serde_json::{Map, Value};
 use url::Url;
 
-use super::http;
-use crate::config::{Secret, Settings, parse_endpoint};
+use super::unanswered;
+use crate::config::github_job::{TOKEN, URL, missing};
+use crate::config::{Settings, parse_endpoint};
 use crate::error::{Error, ErrorCode, Result};
-
-/// Where a job is told to ask.
-pub(crate) const URL: &str = "ACTIONS_ID_TOKEN_REQUEST_URL";
-/// What it asks with.
-pub(crate) const TOKEN: &str = "ACTIONS_ID_TOKEN_REQUEST_TOKEN";
+use crate::input::Secret;
+use crate::net::http;
 
 /// The job's token for `audience`.
 ///
@@ -23,22 +21,9 @@ pub(crate) async fn token(settings: &Settings, field: &str, audience: &str) -> R
     let mut url = parse_endpoint(URL, &variable(URL)?)?;
     url.query_pairs_mut().append_pair("audience", audience);
     let bearer = Secret::new(format!("bearer {}", variable(TOKEN)?));
-    let answer = http::get_outside(settings, &url, &[("Authorization", bearer)]).await?;
+    let answer =
+        http::get_outside(settings.reach(), &url, &[("Authorization", bearer)]).await.map_err(unanswered)?;
     read(&url, answer.status, &answer.body)
-}
-
-/// # Errors
-/// `config_invalid` if this is no such job.
-pub(crate) fn check(field: &str, variable: impl Fn(&str) -> Option<String>) -> Result<()> {
-    match [URL, TOKEN].iter().all(|name| variable(name).is_some_and(|text| !text.is_empty())) {
-        true => Ok(()),
-        false => Err(missing(field)),
-    }
-}
-
-fn missing(field: &str) -> Error {
-    Error::config(field, format!("`{field}`: this is no GitHub Actions job that may have a token of its own"))
-        .with_hint("Give the job `permissions: id-token: write`.")
 }
 
 fn read(url: &Url, status: u16, body: &[u8]) -> Result<Secret> {
@@ -70,8 +55,5 @@ mod tests {
             let error = read(&url, status, body.as_bytes()).unwrap_err();
             assert_eq!(error.retryable(), retryable, "{status}");
         }
-        let error = check("auth.client_assertion", |_| None).unwrap_err();
-        assert!(error.hint().unwrap().contains("id-token"), "{error}");
-        assert!(check("auth.client_assertion", |_| Some("x".into())).is_ok());
     }
 }

@@ -7,13 +7,14 @@ use std::time::SystemTime;
 use url::{Url, form_urlencoded};
 use zeroize::Zeroizing;
 
-use super::assertion;
-use super::discovery;
 use super::endpoint::{self, TokenAnswer};
 use super::hints::Asked;
-use super::http;
-use crate::config::{AuthSettings, ClientCredential, GrantKind, Proof, Secret, Settings};
+use super::proof::Proof;
+use super::{assertion, discovery, unanswered};
+use crate::config::{AuthSettings, ClientCredential, GrantKind, Settings};
 use crate::error::{Error, ErrorCode, Result};
+use crate::input::Secret;
+use crate::net::http;
 use crate::provider::Family;
 
 /// A form; its values may be secrets.
@@ -155,7 +156,7 @@ pub(crate) async fn submit(
         ));
     };
     let form = form.with("client_id", auth.client_id.clone());
-    let Some(proof) = auth.credential.read(settings, url).await? else {
+    let Some(proof) = Proof::read(&auth.credential, settings, url).await? else {
         return endpoint::request_token(settings, auth, asked, url, &form).await;
     };
     let signed = sign(settings, auth, form.clone(), &proof, url.as_str()).await?;
@@ -163,7 +164,7 @@ pub(crate) async fn submit(
         Err(error) if error.oauth().is_some_and(|detail| detail.error == "invalid_client") => error,
         other => return other,
     };
-    match auth.credential.read(settings, url).await {
+    match Proof::read(&auth.credential, settings, url).await {
         Ok(Some(renewed)) if renewed != proof => {
             let signed = sign(settings, auth, form, &renewed, url.as_str()).await?;
             endpoint::request_token(settings, auth, asked, url, &signed).await
@@ -183,11 +184,11 @@ pub(crate) async fn revoke(settings: &Settings, auth: &AuthSettings, token: &Sec
     // Google wants the token alone.
     if auth.family != Family::Google {
         form = form.with("token_type_hint", "refresh_token").with("client_id", auth.client_id.clone());
-        if let Some(proof) = auth.credential.read(settings, url).await? {
+        if let Some(proof) = Proof::read(&auth.credential, settings, url).await? {
             form = sign(settings, auth, form, &proof, url.as_str()).await?;
         }
     }
-    let answer = http::post_form(settings, url, form.encode(), None).await?;
+    let answer = http::post_form(settings.reach(), url, form.encode(), None).await.map_err(unanswered)?;
     match answer.status {
         // 400: it is not good any more, which is what was wanted.
         200..=299 | 400 => Ok(()),

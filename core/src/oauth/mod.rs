@@ -6,23 +6,22 @@
 
 pub(crate) mod assertion;
 pub(crate) mod claims;
-mod code;
 pub(crate) mod command;
-pub(crate) mod device;
 pub(crate) mod discovery;
 pub(crate) mod endpoint;
+pub(crate) mod endpoint_gate;
 pub(crate) mod github;
 pub(crate) mod grants;
 pub(crate) mod hints;
-pub(crate) mod http;
-pub(crate) mod listener;
-pub(crate) mod login;
 pub(crate) mod managed;
 pub(crate) mod pkce;
+pub(crate) mod proof;
 pub(crate) mod refusals;
-pub(crate) mod saved;
-#[cfg(test)]
-pub(crate) mod testing;
-#[cfg(test)]
-mod tests;
-pub(crate) mod turns;
+
+use crate::error::{Error, ErrorCode};
+use crate::net::http::Failure;
+
+/// The sign-in service gave no answer.
+pub(crate) fn unanswered(failure: Failure) -> Error {
+    failure.into_error("the sign-in service", ErrorCode::TokenEndpointUnavailable)
+}

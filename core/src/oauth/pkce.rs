@@ -4,9 +4,9 @@ use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use ring::digest::{SHA256, digest};
 
-use crate::config::Secret;
+use crate::crypto::random;
 use crate::error::Result;
-use crate::random;
+use crate::input::Secret;
 
 /// A fresh verifier: 43 characters, 256 bits.
 pub(crate) fn verifier() -> Result<Secret> {

@@ -13,6 +13,7 @@ use url::Url;
 
 use super::grants::Form;
 use crate::error::{Error, ErrorCode};
+use crate::fork::ForkCell;
 
 /// A request, as a digest: no secret is kept.
 pub(crate) type Fingerprint = [u8; 32];
@@ -26,6 +27,12 @@ struct Refused {
     since: Instant,
     times: u32,
     until: Instant,
+}
+
+/// This process's remembered refusals.
+pub(crate) fn refusals() -> &'static Refusals {
+    static CELL: ForkCell<Refusals> = ForkCell::new();
+    CELL.get(|_| Refusals::default())
 }
 
 impl Refusals {
@@ -111,8 +118,8 @@ const MOST: usize = 1024;
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::config::Secret;
     use crate::error::OAuthDetail;
+    use crate::input::Secret;
 
     fn refusal(code: u64) -> Error {
         let detail = OAuthDetail {

@@ -3,11 +3,11 @@
 //! Sources: Microsoft Learn "Authenticate an IMAP, POP or SMTP connection using OAuth" and "Exchange
 //! Online limits"; Google "OAuth 2.0 Mechanism" and "Gmail sending limits"; Thunderbird's provider list.
 
+use serde::Deserialize;
+
 mod presets;
 
-use crate::config::Security;
-
-pub use presets::{find, names};
+pub use self::presets::{find, names};
 
 /// One provider.
 #[derive(Debug)]
@@ -77,4 +77,16 @@ pub enum Family {
     Google,
     /// RFC 6749 and nothing more.
     Plain,
+}
+
+/// How the connection is secured.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Security {
+    /// STARTTLS (RFC 3207), required.
+    Starttls,
+    /// TLS from the first octet (RFC 8314 §3.3).
+    Tls,
+    /// None: on loopback only.
+    None,
 }

@@ -1,7 +1,6 @@
 //! The table of providers.
 
-use super::{Family, Preset};
-use crate::config::Security;
+use super::{Family, Preset, Security};
 
 /// The preset of this name.
 pub fn find(name: &str) -> Option<&'static Preset> {

@@ -3,24 +3,12 @@
 //! [`deliver`] sends one message once over a pooled connection; [`probe`] walks up to MAIL FROM for the
 //! doctor. When to try again is the mailer's business, how a message looks is `message`'s.
 
-mod auth;
-mod bearer;
-mod capabilities;
-mod classify;
-mod connection;
-mod dot_stuffing;
 mod fleet;
-mod job;
-mod limits;
-mod opening;
-mod pipeline;
 pub(crate) mod pool;
-mod refusal;
-mod reply;
+pub(crate) mod protocol;
+mod session;
 #[cfg(test)]
 mod tests;
-mod transcript;
-mod wire;
 
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
@@ -29,24 +17,24 @@ use std::time::Duration;
 use tokio::sync::oneshot;
 use tokio::time::Instant;
 
-use self::bearer::Bearer;
-use self::classify::Stage;
-use self::connection::Connection;
-use self::job::{Answer, Course, Job};
-use self::opening::Steps;
-use self::pipeline::{Lost, Outcome, Verdict};
-pub(crate) use self::pool::PoolNumbers;
 use self::pool::{Cap, Key, Lease, Mailbox, Slot, Wanted};
-use self::refusal::Peer;
-use self::wire::{Bounds, quit};
-use crate::call::Cancel;
-use crate::config::{Partial, Roots, SmtpSettings};
+use self::protocol::classify::Stage;
+use self::protocol::pipeline::{Lost, Outcome, Verdict};
+use self::protocol::refusal::Peer;
+use self::session::bearer::Bearer;
+use self::session::connection::Connection;
+use self::session::job::{Answer, Course, Job};
+use self::session::sign_on::{self, Steps};
+use self::session::wire::{Bounds, quit};
+use crate::call::{Cancel, Partial};
+use crate::config::SmtpSettings;
 use crate::doctor::Seen;
-use crate::error::{Error, Result};
+use crate::error::{Error, Rejection, Reply, Result};
 use crate::event::{Event, EventSink};
 use crate::message::{Content, Requests};
-use crate::process::process;
-use crate::receipt::{Envelope, Rejection, Reply};
+pub(crate) use crate::metrics::PoolNumbers;
+use crate::net::tls::Roots;
+use crate::receipt::Envelope;
 use crate::token::TokenSource;
 
 /// Everything that makes a connection what it is.
@@ -97,7 +85,7 @@ pub(crate) async fn deliver<B: Bearer>(
     cancel: &Cancel,
 ) -> Result<Delivered> {
     let (peer, key) = (route.peer(), route.key());
-    let mailbox = process().pools.mailbox(&key)?;
+    let mailbox = crate::smtp::pool::pools().mailbox(&key)?;
     let bounds = Bounds { deadline, cancel };
     mailbox.may_send(&peer)?;
     let begun = Instant::now();
@@ -190,7 +178,7 @@ async fn send_once<B: Bearer>(
 /// As for [`deliver`], as far as it goes.
 pub(crate) async fn warm<B: Bearer>(route: &Route<B>, deadline: Instant, cancel: &Cancel) -> Result<()> {
     let key = route.key();
-    let mailbox = process().pools.mailbox(&key)?;
+    let mailbox = crate::smtp::pool::pools().mailbox(&key)?;
     let bounds = Bounds { deadline, cancel };
     match mailbox.acquire(&key, Wanted::Any, false, bounds).await? {
         Lease::Idle(idle) => mailbox.put_back(idle),
@@ -202,13 +190,13 @@ pub(crate) async fn warm<B: Bearer>(route: &Route<B>, deadline: Instant, cancel:
 /// How the connections and limits of the mailbox stand.
 pub(crate) fn numbers<B: Bearer>(route: &Route<B>) -> PoolNumbers {
     let cap = Cap::of(&route.settings, route.username.as_deref(), &route.tokens.identity());
-    process().pools.known(&cap).map(|mailbox| mailbox.numbers()).unwrap_or_default()
+    crate::smtp::pool::pools().known(&cap).map(|mailbox| mailbox.numbers()).unwrap_or_default()
 }
 
 /// Says QUIT on the idle connections of this route and waits, shortly, for their ends.
 pub(crate) async fn close_idle<B: Bearer>(route: &Route<B>) {
     let key = route.key();
-    let Ok(mailbox) = process().pools.mailbox(&key) else { return };
+    let Ok(mailbox) = crate::smtp::pool::pools().mailbox(&key) else { return };
     let ends = mailbox.close_idle(&key);
     let all = async {
         for mut end in ends {
@@ -229,8 +217,8 @@ async fn connect<B: Bearer>(
     bounds: Bounds<'_>,
     first: Option<Job>,
 ) -> Result<()> {
-    let host = process().pools.host(&route.settings.host, route.settings.port);
-    let opened = opening::open(route, mailbox, &host, bounds).await?;
+    let host = crate::smtp::pool::pools().host(&route.settings.host, route.settings.port);
+    let opened = sign_on::open(route, mailbox, &host, bounds).await?;
     route.events.emit(|| {
         Event::new("smtp.connected")
             .with("host", route.settings.host.as_str())
@@ -274,15 +262,15 @@ async fn walk<B: Bearer>(
     steps: &mut Steps,
 ) -> Result<()> {
     let (peer, key, settings) = (route.peer(), route.key(), &route.settings);
-    let mailbox = process().pools.mailbox(&key)?;
+    let mailbox = crate::smtp::pool::pools().mailbox(&key)?;
     // It counts like any other connection; the cap is the provider's.
     let slot = mailbox.acquire(&key, Wanted::Slot, false, bounds).await?;
-    let opened = opening::prepare(settings, &route.roots, &peer, &route.events, bounds, steps).await?;
+    let opened = sign_on::prepare(settings, &route.roots, &peer, &route.events, bounds, steps).await?;
     steps.begin("auth");
     mailbox.may_sign_in(&peer)?;
     let token = route.tokens.token(bounds.call()).await?;
-    let host = process().pools.host(&settings.host, settings.port);
-    let mut opened = opening::sign_in(route, &mailbox, &host, opened, token, bounds).await?;
+    let host = crate::smtp::pool::pools().host(&settings.host, settings.port);
+    let mut opened = sign_on::sign_in(route, &mailbox, &host, opened, token, bounds).await?;
     steps.end(format!("signed in to {}", settings.host));
     steps.begin("mail_from");
     let what = format!("reply to MAIL FROM from {}", settings.host);

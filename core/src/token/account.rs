@@ -5,24 +5,22 @@ use std::time::SystemTime;
 
 use ring::digest::{SHA256, digest};
 
-use super::Account;
 use super::entry::{Entry, StoredAccount, millis};
 use super::freshness::Now;
-use super::import;
 use super::source::Shared;
 use super::state::Held;
-use super::store::file::own_uid;
 use super::store::{Key, Store};
-use super::unsaved::Unsaved;
-use crate::config::{AuthSettings, GrantKind, Secret, StoreSettings};
+use super::write_behind::Unsaved;
+use super::{Account, import};
+use crate::config::{AuthSettings, GrantKind, StoreSettings};
 use crate::error::{Error, ErrorCode, Result};
 use crate::event::Event;
+use crate::input::Secret;
 use crate::metrics::Service;
-use crate::oauth::claims;
 use crate::oauth::endpoint::TokenAnswer;
-use crate::oauth::grants;
 use crate::oauth::hints::Asked;
-use crate::process::process;
+use crate::oauth::{claims, grants};
+use crate::private_file::own_uid;
 use crate::provider::Family;
 
 impl Shared {
@@ -99,7 +97,9 @@ impl Shared {
 
     /// When this person must sign in again, for the numbers.
     fn note_end(&self, username: &str, at: Option<SystemTime>) {
-        if let Some(numbers) = self.service().and_then(|service| process().numbers.of_service(&service)) {
+        if let Some(numbers) =
+            self.service().and_then(|service| crate::metrics::numbers().of_service(&service))
+        {
             numbers.login_expires(username, at);
         }
     }

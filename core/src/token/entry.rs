@@ -6,8 +6,8 @@ use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
 use super::freshness::{Now, Times};
 use super::{AccessToken, Account};
-use crate::config::Secret;
 use crate::error::{Error, ErrorCode, Result};
+use crate::input::Secret;
 use crate::oauth::endpoint::TokenAnswer;
 
 /// One key's tokens. Instants are milliseconds since the epoch.

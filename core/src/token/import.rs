@@ -4,8 +4,9 @@
 use serde_json::{Map, Value};
 use zeroize::Zeroizing;
 
-use crate::config::{AuthSettings, Secret};
+use crate::config::AuthSettings;
 use crate::error::{Error, ErrorCode, Result};
+use crate::input::Secret;
 use crate::provider::Family;
 
 /// One of them.
@@ -126,7 +127,7 @@ fn shown(id: &str) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::oauth::testing::Fake;
+    use crate::sign_in::testing::Fake;
     use serde_json::json;
 
     fn cache() -> Value {
@@ -150,13 +151,14 @@ mod tests {
 
     #[tokio::test]
     async fn the_token_that_fits_is_found_in_each_kind_of_file() {
-        let fake = Fake::start(|_| crate::oauth::testing::token("at", None, 3600)).await;
+        let fake = Fake::start(|_| crate::sign_in::testing::token("at", None, 3600)).await;
         let source = fake.person(
             json!({"auth": {"authority": "https://login.microsoftonline.com"}}),
             crate::host::Host::default(),
         );
         let auth = source.shared.settings.auth.as_ref().unwrap();
-        let find = |value: &Value, name: Option<&str>| super::find(&value.to_string(), auth, name);
+        let find =
+            |value: &Value, name: Option<&str>| crate::token::import::find(&value.to_string(), auth, name);
         let mutt = json!({"registration": "microsoft", "email": "ada@contoso.com", "access_token": "at",
             "access_token_expiration": "2026-11-24T10:00:00.1", "refresh_token": "rt-mutt", "client_id": "app",
             "client_secret": ""});

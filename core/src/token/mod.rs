@@ -8,30 +8,29 @@ use std::time::SystemTime;
 
 use serde::Serialize;
 
-use crate::config::Secret;
+use crate::input::Secret;
 use crate::instant;
 
 mod account;
-mod custody;
 mod entry;
-mod flight;
 mod freshness;
 mod import;
+pub(crate) mod pending_writes;
 #[cfg(test)]
 mod random_tests;
+mod refresh;
 mod sasl;
 mod source;
 mod state;
 pub(crate) mod store;
 #[cfg(test)]
 mod tests;
-mod unsaved;
+mod write_behind;
 
-pub(crate) use custody::Custody;
-pub use custody::settled;
-pub(crate) use entry::millis;
-pub(crate) use source::Identity;
-pub use source::{GetToken, TokenSource};
+pub(crate) use self::entry::millis;
+pub use self::pending_writes::settled;
+pub(crate) use self::source::Identity;
+pub use self::source::{GetToken, TokenSource};
 
 /// An access token. `Debug` shows no secret.
 #[derive(Clone, Debug)]

@@ -13,11 +13,11 @@ use tokio::task::JoinSet;
 
 use super::{GetToken, TokenSource};
 use crate::call::Call;
+use crate::crypto::random;
 use crate::error::{ErrorCode, Result};
 use crate::host::{BoxFuture, Host, StoredEntry, TokenStore};
-use crate::oauth::login::LoginRequest;
-use crate::oauth::testing::{Asked, Fake, Reply, jwt, reply};
-use crate::random;
+use crate::sign_in::LoginRequest;
+use crate::sign_in::testing::{Asked, Fake, Reply, jwt, reply};
 
 /// The number of a sign-in, and of a token within it.
 type Serial = (u32, u32);

@@ -69,8 +69,8 @@ fn printable<'a>(field: &str, text: &'a str) -> Result<&'a str> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::config::Secret;
     use crate::error::ErrorCode;
+    use crate::input::Secret;
 
     fn token(secret: &str, username: Option<&str>) -> AccessToken {
         AccessToken {

@@ -7,23 +7,20 @@ use std::time::{Duration, Instant};
 use serde_json::Value;
 use zeroize::Zeroizing;
 
-use super::flight;
 use super::freshness::{Freshness, Limits, Now};
 use super::state::{Flight, Landing, State};
 use super::store::file::FileStore;
 use super::store::redis::RedisStore;
-use super::store::seal::Seal;
 use super::store::{Key, Store};
-use super::{AccessToken, Account};
+use super::{AccessToken, Account, refresh};
 use crate::call::{Call, Cancel};
 use crate::config::{AuthSettings, Options, Settings, StoreSettings, Surroundings};
+use crate::crypto::seal::Seal;
 use crate::error::{Error, ErrorCode, Result};
 use crate::event::Event;
 use crate::fork::ForkCell;
 use crate::host::Host;
 use crate::metrics::Ends;
-use crate::oauth::login::{Login, LoginRequest};
-use crate::process::process;
 
 /// Gets tokens and keeps them fresh. Clones share everything.
 #[derive(Clone)]
@@ -160,25 +157,6 @@ impl TokenSource {
         }
     }
 
-    /// Begins a sign-in.
-    ///
-    /// # Errors
-    /// `config_invalid` for grants without a person, or a method whose endpoint is unknown; the 300s
-    /// where the service refuses a device sign-in at once.
-    pub async fn login(&self, request: LoginRequest) -> Result<Login> {
-        self.shared.open()?;
-        Login::begin(self.clone(), request).await
-    }
-
-    /// Goes on with a sign-in that another process began.
-    ///
-    /// # Errors
-    /// `login_invalid` if the text is damaged, too old, used, or of a source with other options.
-    pub fn resume_login(&self, saved: &str) -> Result<Login> {
-        self.shared.open()?;
-        Login::resume(self.clone(), saved)
-    }
-
     /// Takes over a sign-in that another program keeps, so that nobody need sign in again: `text` is MSAL's
     /// serialised cache, or a file of mutt_oauth2.py (decrypted) or sasl-xoauth2. It is tried once before it is kept.
     /// The other program should not go on with it: services may take two users of one sign-in for a theft.
@@ -224,7 +202,7 @@ impl TokenSource {
 
     /// What became of refreshes of its tokens in this process, as data; nothing before the first.
     pub(crate) fn numbers(&self) -> Option<Value> {
-        let numbers = process().numbers.known_service(&self.shared.service()?)?;
+        let numbers = crate::metrics::numbers().known_service(&self.shared.service()?)?;
         let inner = self.shared.state().lock();
         let ends = Ends {
             token: inner.held.as_ref().and_then(|held| held.token.expires_at),
@@ -260,8 +238,9 @@ impl TokenSource {
         };
         for round in 0..ROUNDS {
             // A sign-in that came between brought another token than the refused one: that will do.
-            let held =
-                |inner: &super::state::Inner| inner.held.as_ref().map(|held| held.token.secret.clone());
+            let held = |inner: &crate::token::state::Inner| {
+                inner.held.as_ref().map(|held| held.token.secret.clone())
+            };
             let insist = force && (round == 0 || held(&shared.state().lock()) == before);
             let mut landing = match self.step(insist, min, limits)? {
                 Step::Ready(token) => return Ok(token),
@@ -322,14 +301,14 @@ impl TokenSource {
             }
             inner.flights += 1;
             let id = inner.flights;
-            let until = now.mono + flight::LONGEST;
+            let until = now.mono + refresh::LONGEST;
             let avoid = inner
                 .held
                 .as_ref()
                 .filter(|held| force || held.refused)
                 .map(|held| held.token.secret.clone());
-            let order = flight::Order { id, generation: inner.generation, avoid, force };
-            let landing = flight::start(self.shared.clone(), order);
+            let order = refresh::Order { id, generation: inner.generation, avoid, force };
+            let landing = refresh::start(self.shared.clone(), order);
             inner.flight = Some(Flight { id, landing, until });
         }
         match (usable, &inner.flight) {
@@ -392,7 +371,7 @@ impl Shared {
             (Some(store), _) => Store::Host(&**store),
             (None, StoreSettings::File(path, _)) => Store::File(FileStore::new(path.clone(), seal())),
             (None, StoreSettings::Redis(url, _)) => {
-                let link = process().pools.link(url, &self.settings.roots)?;
+                let link = crate::net::redis::link(url, &self.settings.roots)?;
                 Store::Redis(RedisStore::new(link, seal()))
             }
             (None, StoreSettings::Memory) => Store::Memory(&self.state().memory),

@@ -5,13 +5,13 @@ use std::time::Instant;
 
 use tokio::sync::watch;
 
-use super::custody::Custody;
 use super::freshness::{self, Freshness, Limits, Now, Times};
+use super::pending_writes::PendingWrites;
 use super::store::MemoryStore;
-use super::unsaved::Unsaved;
+use super::write_behind::Unsaved;
 use super::{AccessToken, Account};
-use crate::config::Secret;
 use crate::error::Error;
+use crate::input::Secret;
 
 /// One process's state.
 #[derive(Default)]
@@ -20,7 +20,7 @@ pub(crate) struct State {
     /// The store, where there is no other.
     pub(crate) memory: MemoryStore,
     /// Its refresh tokens on their way.
-    pub(crate) custody: Custody,
+    pub(crate) custody: PendingWrites,
 }
 
 /// What the lock guards.
@@ -84,7 +84,7 @@ impl State {
     pub(crate) fn begin(parent: Option<&Self>) -> Self {
         let Some(parent) = parent else { return Self::default() };
         let inner = parent.inner.try_lock().map(|inner| inner.fork()).unwrap_or_default();
-        Self { inner: Mutex::new(inner), memory: parent.memory.fork(), custody: Custody::default() }
+        Self { inner: Mutex::new(inner), memory: parent.memory.fork(), custody: PendingWrites::default() }
     }
 
     pub(crate) fn lock(&self) -> MutexGuard<'_, Inner> {

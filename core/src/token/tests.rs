@@ -13,11 +13,12 @@ use tokio::task::JoinSet;
 use super::entry::Claim;
 use super::{GetToken, TokenSource, millis};
 use crate::call::Call;
-use crate::config::{Options, Secret, Settings, Spelling, Surroundings};
+use crate::config::{Options, Settings, Surroundings};
 use crate::error::{Error, ErrorCode, Result};
 use crate::host::{BoxFuture, Host, ProvidedToken, StoredEntry, TokenProvider, TokenRequest, TokenStore};
-use crate::oauth::login::LoginRequest;
-use crate::oauth::testing::{Fake, Reply, jwt, listening, raw, reply, token};
+use crate::input::{Secret, Spelling};
+use crate::sign_in::LoginRequest;
+use crate::sign_in::testing::{Fake, Reply, jwt, listening, raw, reply, token};
 
 fn force() -> GetToken {
     GetToken { force: true, ..GetToken::default() }
@@ -48,10 +49,12 @@ async fn counting(expires_in: u64, delay: Duration) -> Fake {
 }
 
 /// A service that rotates refresh tokens and revokes everything when one is used twice.
-fn rotating(expires_in: u64) -> (impl FnMut(&crate::oauth::testing::Asked) -> Reply + Send, Arc<AtomicBool>) {
+fn rotating(
+    expires_in: u64,
+) -> (impl FnMut(&crate::sign_in::testing::Asked) -> Reply + Send, Arc<AtomicBool>) {
     let reused = Arc::new(AtomicBool::new(false));
     let (seen, mut used, mut n) = (reused.clone(), HashSet::new(), 0);
-    let answer = move |asked: &crate::oauth::testing::Asked| {
+    let answer = move |asked: &crate::sign_in::testing::Asked| {
         n += 1;
         if !used.insert(asked.form["refresh_token"].clone()) {
             seen.store(true, Ordering::SeqCst);
@@ -494,7 +497,7 @@ fn signed_in(name: &str, access: &str, refresh: &str) -> Reply {
     )
 }
 
-async fn sign_in(source: &TokenSource) -> Result<super::Account> {
+async fn sign_in(source: &TokenSource) -> Result<crate::token::Account> {
     let redirect_uri = Some("https://app.example/".to_owned());
     let login = source.login(LoginRequest { redirect_uri, ..LoginRequest::default() }).await?;
     login.finish(&json!({"code": "c", "state": login.state()}), Call::default()).await

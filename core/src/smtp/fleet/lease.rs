@@ -85,6 +85,6 @@ impl Drop for Lease {
 }
 
 /// What a lease is good for, with a reserve for clocks and slow answers.
-const GOOD_FOR: Duration = Duration::from_millis(super::LEASE_MS - 3_000);
+const GOOD_FOR: Duration = Duration::from_millis(crate::smtp::fleet::LEASE_MS - 3_000);
 /// A busy connection serves this long before it makes way.
 const TURN: Duration = Duration::from_secs(5);

@@ -19,10 +19,10 @@ use tokio::sync::Notify;
 
 pub(crate) use self::lease::{Lease, Standing};
 use super::pool::Mailbox;
+use crate::crypto::random;
 use crate::error::{Error, Result};
 use crate::event::{Event, EventSink};
 use crate::net::redis::{Link, Trouble};
-use crate::random;
 
 /// One mailbox's part in its fleet.
 pub(crate) struct Fleet {

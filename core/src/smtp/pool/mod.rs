@@ -3,6 +3,7 @@
 //! The cap is real: a slot is held from before the first packet until the socket is closed. Callers queue
 //! in order. Locks are held for moments only, never across an await.
 
+pub(crate) mod limits;
 mod queue;
 
 use std::collections::HashMap;
@@ -14,18 +15,21 @@ use tokio::sync::{oneshot, watch};
 
 use self::queue::{Found, State, Waiter};
 pub(crate) use self::queue::{Idle, Place, Wanted};
-use super::auth::Refusal;
 use super::fleet::{self, Fleet};
-use super::job::Job;
-use super::refusal::Peer;
-use super::wire::Bounds;
+use super::protocol::auth::Refusal;
+use super::protocol::refusal::Peer;
+use super::session::job::Job;
+use super::session::wire::Bounds;
 use crate::blocking;
 use crate::call::Cancel;
-use crate::config::{Roots, ServerUrl, SmtpSettings};
+use crate::config::SmtpSettings;
 use crate::error::{Error, ErrorCode, Result};
 use crate::event::{Event, EventSink};
-use crate::metrics;
-use crate::net::redis::Link;
+use crate::fork::ForkCell;
+use crate::metrics::{self, PoolNumbers};
+use crate::net::redis::{self, Link};
+use crate::net::server_url::ServerUrl;
+use crate::net::tls::Roots;
 use crate::token::Identity;
 
 /// The pools of this process.
@@ -33,8 +37,6 @@ use crate::token::Identity;
 pub(crate) struct Pools {
     mailboxes: Mutex<HashMap<Cap, Arc<Mailbox>>>,
     hosts: Mutex<HashMap<(String, u16), Arc<Host>>>,
-    /// Redis servers where limits are kept together.
-    links: Mutex<HashMap<(ServerUrl, Roots), Arc<Link>>>,
 }
 
 /// What this process has learned about a server.
@@ -100,9 +102,9 @@ pub(crate) struct Cap {
 
 impl Cap {
     /// As it is shown to people.
-    fn name(&self) -> metrics::Mailbox {
+    fn name(&self) -> metrics::MailboxLabel {
         let mailbox = if self.mailbox.starts_with('\n') { "" } else { &self.mailbox };
-        metrics::Mailbox::new(&self.host, self.port, mailbox)
+        metrics::MailboxLabel::new(&self.host, self.port, mailbox)
     }
 
     pub(crate) fn of(settings: &SmtpSettings, username: Option<&str>, tokens: &Identity) -> Self {
@@ -115,27 +117,10 @@ impl Cap {
     }
 }
 
-/// How the connections and limits of a mailbox stand.
-#[derive(Clone, Copy, Debug, Default)]
-pub(crate) struct PoolNumbers {
-    pub(crate) open: usize,
-    pub(crate) idle: usize,
-    pub(crate) waiting: usize,
-    pub(crate) messages_last_minute: usize,
-    pub(crate) recipients_last_day: u64,
-    /// How long nothing is sent.
-    pub(crate) paused: Option<Duration>,
-}
-
-impl PoolNumbers {
-    fn add(&mut self, other: &Self) {
-        self.open += other.open;
-        self.idle += other.idle;
-        self.waiting += other.waiting;
-        self.messages_last_minute += other.messages_last_minute;
-        self.recipients_last_day += other.recipients_last_day;
-        self.paused = self.paused.max(other.paused);
-    }
+/// This process's pools.
+pub(crate) fn pools() -> &'static Pools {
+    static CELL: ForkCell<Pools> = ForkCell::new();
+    CELL.get(|_| Pools::default())
 }
 
 impl Pools {
@@ -159,25 +144,13 @@ impl Pools {
         }
         let made = match &cap.shared {
             None => Arc::default(),
-            Some(url) => Mailbox::of_fleet(self.link(url, &key.roots)?, &cap)?,
+            Some(url) => Mailbox::of_fleet(redis::link(url, &key.roots)?, &cap)?,
         };
         Ok(mailboxes.entry(cap).or_insert(made).clone())
     }
 
-    /// The connection to a Redis server that all of this process use.
-    ///
-    /// # Errors
-    /// `closed` or `internal` if there is no runtime for it.
-    pub(crate) fn link(&self, url: &ServerUrl, roots: &Roots) -> Result<Arc<Link>> {
-        // Its own runtime: leases are renewed whatever becomes of the caller's.
-        let runtime = blocking::handle()?;
-        let mut links = lock(&self.links);
-        let link = links.entry((url.clone(), roots.clone()));
-        Ok(link.or_insert_with(|| Arc::new(Link::new(url.clone(), roots.clone(), runtime))).clone())
-    }
-
     /// How all mailboxes stand.
-    pub(crate) fn numbers(&self) -> Vec<(metrics::Mailbox, PoolNumbers)> {
+    pub(crate) fn numbers(&self) -> Vec<(metrics::MailboxLabel, PoolNumbers)> {
         let all: Vec<_> =
             lock(&self.mailboxes).iter().map(|(cap, mailbox)| (cap.name(), mailbox.clone())).collect();
         let mut all: Vec<_> = all.into_iter().map(|(name, mailbox)| (name, mailbox.numbers())).collect();

@@ -7,12 +7,12 @@ use std::sync::atomic::{AtomicBool, Ordering};
 
 use tokio::sync::{oneshot, watch};
 
+use super::limits::Limits;
 use super::{Key, Lease};
 use crate::error::Result;
-use crate::smtp::auth::Breaker;
 use crate::smtp::fleet::{self, Fleet};
-use crate::smtp::job::Job;
-use crate::smtp::limits::Limits;
+use crate::smtp::protocol::auth::Breaker;
+use crate::smtp::session::job::Job;
 
 #[derive(Default)]
 pub(super) struct State {

@@ -18,12 +18,14 @@ use tokio::time::Instant;
 
 use self::server::Do::{self, Body, Close, Drip, Eof, Group, Hear, Say};
 use self::server::{Server, hello, one_message, signed_in, with};
-use super::auth::Sasl;
-use super::bearer::{Bearer, BearerToken};
+use super::protocol::auth::Sasl;
+use super::session::bearer::{Bearer, BearerToken};
 use super::*;
 use crate::call::Call;
-use crate::config::{InitialResponse, Mechanism, Pipelining, Secret, Security, Timeouts};
+use crate::config::{InitialResponse, Mechanism, Pipelining, Timeouts};
 use crate::error::{Delivery, ErrorCode};
+use crate::input::Secret;
+use crate::provider::Security;
 use crate::token::Identity;
 
 /// Brings its tokens in order; the last again and again.

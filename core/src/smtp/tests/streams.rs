@@ -6,7 +6,8 @@ use tokio::io::{AsyncWriteExt, duplex};
 
 use super::server::Do::Read;
 use super::*;
-use crate::config::{FilePolicy, Spelling};
+use crate::config::FilePolicy;
+use crate::input::Spelling;
 use crate::message::{Attachment, ByteStream, Defaults, Message};
 
 async fn message(attachment: Attachment) -> Transaction {

@@ -6,8 +6,8 @@
 //! forked meanwhile has a copy of the descriptor.
 
 use std::collections::BTreeMap;
-use std::fs::{self, File, OpenOptions, TryLockError};
-use std::io::{Read, Write};
+use std::fs::{self, File, TryLockError};
+use std::io::Write;
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
@@ -16,9 +16,10 @@ use serde_json::Value;
 use zeroize::Zeroizing;
 
 use super::Versioned;
-use super::seal::{self, Seal};
+use crate::crypto::random;
+use crate::crypto::seal::{self, Seal};
 use crate::error::{Error, ErrorCode, Result};
-use crate::random;
+use crate::private_file::{self, beside, create_folder, failed, folder, lock_path, private};
 use crate::token::entry::Entry;
 
 /// A token file.
@@ -132,20 +133,12 @@ impl FileStore {
 /// A lock is held for the time of one write.
 const LOCK_TIME: Duration = Duration::from_secs(10);
 
-/// A token file larger than this is none.
-const CONTENT_CAP: u64 = 16 << 20;
-
 impl Content {
     fn versioned(self, key: &str, seal: Option<&Seal>) -> Result<Option<Versioned>> {
         let Some(slot) = self.entries.get(key) else { return Ok(None) };
         let entry = Entry::from_bytes(&seal::open(seal, key, &slot.entry)?)?;
         Ok(Some(Versioned { entry, version: slot.version }))
     }
-}
-
-/// Whether there are entries in it that nobody can read without their key.
-pub(crate) fn holds_sealed(path: &Path) -> Result<bool> {
-    Ok(read(path)?.entries.values().any(|slot| slot.entry.get("sealed").is_some()))
 }
 
 async fn blocking<T: Send + 'static>(op: impl FnOnce() -> Result<T> + Send + 'static) -> Result<T> {
@@ -183,17 +176,7 @@ fn try_change<T>(path: &Path, op: &impl Fn(&mut Content) -> Result<(T, bool)>) -
 }
 
 fn read(path: &Path) -> Result<Content> {
-    let file = match File::open(path) {
-        Ok(file) => file,
-        Err(e) if e.kind() == std::io::ErrorKind::NotFound => return Ok(Content::default()),
-        Err(e) => return Err(failed(path, "cannot be read", &e)),
-    };
-    check_private(path, &file)?;
-    let mut text = Zeroizing::new(Vec::new());
-    file.take(CONTENT_CAP).read_to_end(&mut text).map_err(|e| failed(path, "cannot be read", &e))?;
-    if text.trim_ascii().is_empty() {
-        return Ok(Content::default());
-    }
+    let Some(text) = private_file::read(path)? else { return Ok(Content::default()) };
     // The parser's own words could quote a token.
     serde_json::from_slice(&text).map_err(|_| {
         Error::new(ErrorCode::StoreFailed, format!("{} is not a token file", path.display()))
@@ -209,10 +192,10 @@ fn write(path: &Path, content: &Content) -> Result<()> {
     let text = serde_json::to_vec(content)
         .map(Zeroizing::new)
         .map_err(|e| Error::new(ErrorCode::Internal, format!("the token file cannot be written: {e}")))?;
-    if text.len() as u64 >= CONTENT_CAP {
+    if text.len() as u64 >= private_file::LARGEST {
         return Err(Error::new(
             ErrorCode::StoreFailed,
-            format!("{} would grow beyond {} MiB", path.display(), CONTENT_CAP >> 20),
+            format!("{} would grow beyond {} MiB", path.display(), private_file::LARGEST >> 20),
         )
         .with_hint(
             "It is read and written whole: keep so many accounts in Redis, or in a store of your own.",
@@ -233,90 +216,10 @@ fn write(path: &Path, content: &Content) -> Result<()> {
     Ok(())
 }
 
-fn folder(path: &Path) -> &Path {
-    match path.parent() {
-        Some(parent) if !parent.as_os_str().is_empty() => parent,
-        _ => Path::new("."),
-    }
-}
-
-fn lock_path(path: &Path) -> PathBuf {
-    beside(path, ".lock")
-}
-
-fn beside(path: &Path, tail: &str) -> PathBuf {
-    let mut name = path.as_os_str().to_owned();
-    name.push(tail);
-    PathBuf::from(name)
-}
-
-/// The folder of this file, for its user alone.
-pub(crate) fn create_folder(path: &Path) -> Result<()> {
-    let folder = folder(path);
-    if folder.is_dir() {
-        return Ok(());
-    }
-    let mut builder = fs::DirBuilder::new();
-    builder.recursive(true);
-    #[cfg(unix)]
-    std::os::unix::fs::DirBuilderExt::mode(&mut builder, 0o700);
-    builder.create(folder).map_err(|e| failed(folder, "cannot be made", &e))
-}
-
-fn private() -> OpenOptions {
-    let mut options = OpenOptions::new();
-    #[cfg(unix)]
-    std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
-    options
-}
-
-#[cfg(not(unix))]
-fn check_private(_path: &Path, _file: &File) -> Result<()> {
-    // The user's profile folder is private to the user there.
-    Ok(())
-}
-
-/// A refresh token that others may read is not used: it is already in doubt.
-#[cfg(unix)]
-fn check_private(path: &Path, file: &File) -> Result<()> {
-    use std::os::unix::fs::MetadataExt;
-    let seen = file.metadata().map_err(|e| failed(path, "cannot be examined", &e))?;
-    let shown = path.display();
-    if seen.mode() & 0o077 != 0 {
-        return Err(Error::new(ErrorCode::StoreFailed, format!("{shown} may be read or written by others"))
-            .with_hint(format!("Run: chmod 600 {shown}")));
-    }
-    if own_uid().is_some_and(|uid| uid != seen.uid()) {
-        return Err(Error::new(
-            ErrorCode::StoreFailed,
-            format!("{shown} belongs to another user (uid {})", seen.uid()),
-        )
-        .with_hint("Run this program as that user, or set store.path to a file of its own."));
-    }
-    Ok(())
-}
-
-/// This process's user, where the system tells it without a system call of our own.
-#[cfg(unix)]
-pub(crate) fn own_uid() -> Option<u32> {
-    use std::os::unix::fs::MetadataExt;
-    fs::metadata("/proc/self").ok().map(|seen| seen.uid())
-}
-
-#[cfg(not(unix))]
-pub(crate) fn own_uid() -> Option<u32> {
-    None
-}
-
-fn failed(path: &Path, what: &str, error: &std::io::Error) -> Error {
-    Error::new(ErrorCode::StoreFailed, format!("the token store {} {what}: {error}", path.display()))
-        .with_hint("Check that the user running this program may read and write it, or set store.path.")
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::config::Secret;
+    use crate::input::Secret;
 
     fn entry(token: &str) -> Entry {
         Entry::from_seed(Secret::new(token), "d".into())

@@ -7,16 +7,15 @@ pub(crate) mod file;
 mod host;
 mod memory;
 pub(crate) mod redis;
-pub(crate) mod seal;
 
+use self::file::FileStore;
+use self::redis::RedisStore;
+use super::entry::Entry;
 use crate::config::AuthSettings;
 use crate::error::Result;
 use crate::host::TokenStore;
-use crate::token::entry::Entry;
-use file::FileStore;
-use redis::RedisStore;
 
-pub(crate) use memory::MemoryStore;
+pub(crate) use self::memory::MemoryStore;
 
 /// One of the places.
 pub(crate) enum Store<'a> {

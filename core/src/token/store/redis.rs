@@ -6,11 +6,11 @@ use std::sync::{Arc, LazyLock};
 use redis::{Script, ScriptInvocation};
 use serde_json::Value;
 
-use super::{Versioned, seal};
+use super::Versioned;
+use crate::crypto::seal::{self, Seal};
 use crate::error::{Error, ErrorCode, Result};
 use crate::net::redis::{Link, Trouble};
 use crate::token::entry::Entry;
-use crate::token::store::seal::Seal;
 
 /// The server, and what entries are encrypted with.
 #[derive(Clone)]

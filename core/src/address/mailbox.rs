@@ -1,0 +1,208 @@
+//! Mailboxes of the caller's: a string that names one, or a display name beside an address.
+
+use serde::{Deserialize, Deserializer, de};
+use serde_json::{Value, json};
+
+use super::addr_spec::{Address, is_atext};
+use super::{address_list, encoded_word};
+use crate::error::{Error, Result};
+use crate::input::FieldPath;
+use crate::input::reader::{Reader, kind, no_controls};
+
+/// `"ada@example.com"`, or with a display name.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct MailboxOption {
+    /// The display name.
+    pub name: Option<String>,
+    /// The address.
+    pub address: String,
+}
+
+impl<'de> Deserialize<'de> for MailboxOption {
+    fn deserialize<D: Deserializer<'de>>(de: D) -> Result<Self, D::Error> {
+        #[derive(Deserialize)]
+        #[serde(deny_unknown_fields)]
+        struct Named {
+            name: Option<String>,
+            address: String,
+        }
+        match Value::deserialize(de)? {
+            Value::String(address) => Ok(Self { name: None, address }),
+            value => serde_json::from_value::<Named>(value)
+                .map(|n| Self { name: n.name, address: n.address })
+                .map_err(|_| de::Error::custom("a mailbox is a string or {name, address}")),
+        }
+    }
+}
+
+/// A checked mailbox.
+#[derive(Clone, Debug, PartialEq)]
+pub(crate) struct Mailbox {
+    /// The display name; never empty.
+    pub(crate) name: Option<String>,
+    /// The address.
+    pub(crate) address: Address,
+}
+
+impl Mailbox {
+    /// Reads `"Ada <ada@example.com>"`, `"ada@example.com"` or `{name, address}`.
+    pub(crate) fn read(value: Value, place: &FieldPath) -> Result<Self> {
+        match value {
+            Value::String(text) => Self::parse(&text, place),
+            value @ Value::Object(_) => {
+                let mut reader = Reader::new(value, place.clone(), &["name", "address"])?;
+                let name = reader.line("name")?;
+                let at = reader.at("address");
+                let address = reader.line("address")?.ok_or_else(|| at.error("is missing"))?;
+                Self::new(name.as_deref(), &address, &at)
+            }
+            other => Err(place.error(format!("must be a string or {{name, address}}, not {}", kind(&other)))),
+        }
+    }
+
+    /// The mailer's default.
+    pub(crate) fn from_option(option: &MailboxOption, place: &FieldPath) -> Result<Self> {
+        match &option.name {
+            Some(name) => {
+                no_controls(name, place)?;
+                Self::new(Some(name), &option.address, place)
+            }
+            None => Self::parse(&option.address, place),
+        }
+    }
+
+    /// As the caller may give it to [`Mailbox::read`].
+    pub(crate) fn to_json(&self) -> Value {
+        json!({ "name": self.name, "address": self.address.to_string() })
+    }
+
+    /// As a header has it, the display name encoded (RFC 5322 §3.4, RFC 2047 §5). `used` characters
+    /// of the line are taken.
+    pub(crate) fn encode(&self, used: usize) -> String {
+        match &self.name {
+            None => self.address.to_string(),
+            Some(name) => {
+                let phrase = phrase(name, used);
+                let last = phrase.rsplit_once("\r\n").map_or(used + phrase.len(), |(_, l)| l.len());
+                let address = self.address.to_string();
+                // Lines with encoded words have at most 76 characters (RFC 2047 §2).
+                let fold = if last + address.len() + 3 > 76 { "\r\n" } else { "" };
+                format!("{phrase}{fold} <{address}>")
+            }
+        }
+    }
+
+    fn new(name: Option<&str>, address: &str, place: &FieldPath) -> Result<Self> {
+        let address = Address::parse(address).map_err(|what| place.error(format!("is wrong: {what}")))?;
+        let name = name.map(str::trim).filter(|n| !n.is_empty()).map(str::to_owned);
+        Ok(Self { name, address })
+    }
+
+    fn parse(text: &str, place: &FieldPath) -> Result<Self> {
+        no_controls(text, place)?;
+        let hint = |error: Error| {
+            error.with_hint(
+                "Write `ada@example.com` or `Ada <ada@example.com>`; a name with a comma needs quotes, \
+                 and several mailboxes are a list.",
+            )
+        };
+        let list = address_list::parse(text).map_err(|what| hint(place.error(what)))?;
+        if list.has_group {
+            return Err(hint(place.error("is a group, not a mailbox")));
+        }
+        let mut mailboxes = Vec::with_capacity(list.entries.len());
+        for entry in &list.entries {
+            mailboxes.push(Self::new(entry.name.as_deref(), &entry.address, place).map_err(hint)?);
+        }
+        match (mailboxes.pop(), mailboxes.is_empty()) {
+            (None, _) => Err(hint(place.error("is empty"))),
+            (Some(one), true) => Ok(one),
+            (Some(_), false) => Err(place
+                .error("holds several mailboxes in one string")
+                .with_hint("Give a list: one string is one mailbox.")),
+        }
+    }
+}
+
+/// A display name as atoms, a quoted string or encoded words, whichever is the plainest.
+fn phrase(name: &str, used: usize) -> String {
+    // A quoted string that looks like an encoded word is decoded by many readers all the same.
+    if !name.is_ascii() || name.contains("=?") || name.len() > QUOTED_LIMIT {
+        return encoded_word::encode(name, used);
+    }
+    let atoms = name.split(' ').all(|atom| !atom.is_empty() && atom.chars().all(is_atext));
+    if atoms {
+        return name.to_owned();
+    }
+    let mut out = String::from("\"");
+    for c in name.chars() {
+        if matches!(c, '"' | '\\') {
+            out.push('\\');
+        }
+        out.push(c);
+    }
+    out.push('"');
+    out
+}
+
+/// A longer name is written as encoded words, which can be folded anywhere.
+const QUOTED_LIMIT: usize = 60;
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::input::Spelling;
+
+    fn read(value: Value) -> Result<Mailbox> {
+        Mailbox::read(value, &FieldPath::top(Spelling::Camel).field("reply_to"))
+    }
+
+    #[test]
+    fn one_string_is_one_mailbox() {
+        let error = read(json!("a@x.org, b@y.org")).unwrap_err();
+        assert_eq!(error.field(), Some("replyTo"));
+        assert!(error.hint().unwrap().contains("Give a list"), "{error}");
+        for wrong in
+            ["", " ", "Doe, Jane <j@x.org>", "friends: a@x.org;", "mailto:a@x.org", "Ada", "<>", "a@x.org b"]
+        {
+            assert!(read(json!(wrong)).is_err(), "{wrong}");
+        }
+        for wrong in [json!(1), json!(["a@x.org"]), json!({"name": "x"}), json!({"address": 1})] {
+            assert!(read(wrong.clone()).is_err(), "{wrong}");
+        }
+        let error = read(json!({"nam": "x", "address": "a@x.org"})).unwrap_err();
+        assert_eq!(error.message(), "unknown message field `replyTo.nam`; did you mean `replyTo.name`?");
+    }
+
+    #[test]
+    fn names_come_back_as_they_went_in() {
+        for name in [
+            "Ada",
+            "Ada Lovelace",
+            "Lovelace, Ada",
+            "O'Brien (Sales)",
+            "A \"B\" \\ C",
+            "=?utf-8?q?x?=",
+            "Jürgen",
+            "張偉 <x>",
+            "a  b",
+            "Dr.",
+            "محمد",
+            "עברית",
+            "ไทย",
+            "🙂 Ada 🙂",
+            "@",
+            ";:,",
+            &"long ".repeat(60),
+            &"é".repeat(300),
+        ] {
+            let mailbox = read(json!({"name": name, "address": "a@x.org"})).unwrap();
+            let header = mailbox.encode(4);
+            assert!(header.is_ascii());
+            assert!(header.split("\r\n").all(|l| l.len() <= 78), "{header}");
+            let read = Mailbox::parse(&header.replace("\r\n", ""), &FieldPath::top(Spelling::Snake)).unwrap();
+            assert_eq!(read.name.as_deref(), Some(name.trim()), "{header}");
+            assert_eq!(read, mailbox);
+        }
+    }
+}

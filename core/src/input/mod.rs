@@ -1,0 +1,17 @@
+//! What a caller writes, read with care: names in the caller's spelling, the path of every mistake, secrets,
+//! durations.
+//!
+//! Nothing here knows which options or fields there are: that is `config` and `message`.
+
+pub(crate) mod duration;
+pub(crate) mod mistake;
+pub(crate) mod reader;
+mod secret;
+mod spelling;
+
+pub(crate) use duration::parse_duration;
+pub(crate) use mistake::nearest;
+pub(crate) use reader::FieldPath;
+pub(crate) use secret::{COMMAND_TIME, run};
+pub use secret::{Secret, SecretSource};
+pub use spelling::Spelling;

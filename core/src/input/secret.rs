@@ -1,0 +1,204 @@
+//! Secrets: a type that cannot be printed, and the places one may be read from.
+
+use std::fmt;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::time::Duration;
+
+use serde::{Deserialize, Deserializer, de};
+use tokio::io::AsyncReadExt;
+use zeroize::Zeroizing;
+
+use crate::error::{Error, Result};
+
+/// A secret text: wiped when the last of its clones is dropped, which share it; never printed.
+#[derive(Clone, PartialEq, Eq)]
+pub struct Secret(Arc<Zeroizing<String>>);
+
+impl Secret {
+    /// Wraps a secret.
+    pub fn new(text: impl Into<String>) -> Self {
+        Self(Arc::new(Zeroizing::new(text.into())))
+    }
+
+    /// Whether it shares its text with `other`.
+    pub(crate) fn is_same(&self, other: &Self) -> bool {
+        Arc::ptr_eq(&self.0, &other.0)
+    }
+
+    /// The secret itself: only for the wire and for callers who ask for it.
+    pub fn expose(&self) -> &str {
+        &self.0
+    }
+}
+
+impl fmt::Debug for Secret {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Secret(..)")
+    }
+}
+
+/// Where a secret stands: in the options, or `{env}`, `{file}`, `{command}`.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum SecretSource {
+    /// The secret itself.
+    Value(Secret),
+    /// An environment variable, read at every use.
+    Env(String),
+    /// A file, read at every use; one trailing newline is cut.
+    File(PathBuf),
+    /// A program and its arguments; its standard output is the secret.
+    Command(Vec<String>),
+}
+
+impl SecretSource {
+    /// Checks at construction that the secret is there, without keeping it. Commands are not run.
+    ///
+    /// # Errors
+    /// `config_invalid` naming `field`.
+    pub fn check(&self, field: &str) -> Result<()> {
+        match self {
+            Self::Value(secret) if secret.expose().is_empty() => {
+                Err(Error::config(field, format!("`{field}` is empty")))
+            }
+            Self::Command(words) if words.is_empty() => {
+                Err(Error::config(field, format!("`{field}.command` is empty")))
+            }
+            Self::Value(_) | Self::Command(_) => Ok(()),
+            Self::Env(_) | Self::File(_) => self.read_now(field).map(|_| ()),
+        }
+    }
+
+    /// Reads the secret as it is now.
+    ///
+    /// # Errors
+    /// `config_invalid` naming `field` and the place, never the content.
+    pub async fn read(&self, field: &str) -> Result<Secret> {
+        match self {
+            Self::Command(words) => run(words, field, COMMAND_TIME).await,
+            _ => self.read_now(field),
+        }
+    }
+
+    /// As [`read`](Self::read), for what need not be text: a file's octets are taken as they are.
+    pub(crate) async fn read_octets(&self, field: &str) -> Result<Zeroizing<Vec<u8>>> {
+        match self {
+            Self::Command(words) => run(words, field, COMMAND_TIME).await.map(octets),
+            _ => self.read_octets_now(field),
+        }
+    }
+
+    pub(crate) fn read_octets_now(&self, field: &str) -> Result<Zeroizing<Vec<u8>>> {
+        match self {
+            Self::File(path) => {
+                std::fs::read(path).map(Zeroizing::new).map_err(|e| unreadable(field, path, &e))
+            }
+            _ => self.read_now(field).map(octets),
+        }
+    }
+
+    pub(crate) fn read_now(&self, field: &str) -> Result<Secret> {
+        let text = match self {
+            Self::Value(secret) => return Ok(secret.clone()),
+            Self::Env(name) => std::env::var(name).map_err(|_| {
+                Error::config(field, format!("`{field}`: the environment variable {name} is not set"))
+                    .with_hint(format!("Set {name} for the process that runs this program."))
+            })?,
+            Self::File(path) => std::fs::read_to_string(path).map_err(|e| unreadable(field, path, &e))?,
+            Self::Command(_) => String::new(),
+        };
+        trimmed(text, field)
+    }
+}
+
+fn octets(text: Secret) -> Zeroizing<Vec<u8>> {
+    Zeroizing::new(text.expose().as_bytes().to_vec())
+}
+
+fn unreadable(field: &str, path: &Path, error: &std::io::Error) -> Error {
+    let path = path.display();
+    Error::config(field, format!("`{field}`: cannot read the file {path}: {error}"))
+        .with_hint("Check the path and that the user running this program may read the file.")
+}
+
+fn trimmed(text: String, field: &str) -> Result<Secret> {
+    let text = Zeroizing::new(text);
+    let cut = text.strip_suffix('\n').unwrap_or(&text);
+    let cut = cut.strip_suffix('\r').unwrap_or(cut);
+    if cut.is_empty() {
+        return Err(Error::config(field, format!("`{field}` is empty")));
+    }
+    Ok(Secret::new(cut))
+}
+
+/// Runs a program; its standard output is the secret.
+///
+/// # Errors
+/// `config_invalid` naming `field`, without what it printed.
+pub(crate) async fn run(words: &[String], field: &str, limit: Duration) -> Result<Secret> {
+    let Some((program, arguments)) = words.split_first() else {
+        return Err(Error::config(field, format!("`{field}.command` is empty")));
+    };
+    let failed = |what: String| Error::config(field, format!("`{field}`: command {program}: {what}"));
+    let mut child = tokio::process::Command::new(program)
+        .args(arguments)
+        .stdin(std::process::Stdio::null())
+        .stdout(std::process::Stdio::piped())
+        .stderr(std::process::Stdio::null())
+        .kill_on_drop(true)
+        .spawn()
+        .map_err(|e| {
+            failed(e.to_string()).with_hint("Check the program's path, and that this user may run it.")
+        })?;
+    let said = child.stdout.take();
+    let ended = async {
+        let mut octets = Zeroizing::new(Vec::new());
+        if let Some(said) = said {
+            said.take(LONGEST_OUTPUT + 1).read_to_end(&mut octets).await?;
+        }
+        // Whoever goes on writing is ended when its pipe is closed.
+        Ok::<_, std::io::Error>((octets, child.wait().await?))
+    };
+    let (octets, status) = tokio::time::timeout(limit, ended)
+        .await
+        .map_err(|_| failed(format!("no answer within {} s", limit.as_secs_f64())))?
+        .map_err(|e| failed(e.to_string()))?;
+    if octets.len() as u64 > LONGEST_OUTPUT {
+        return Err(failed(format!("its output is longer than {LONGEST_OUTPUT} octets")));
+    }
+    if !status.success() {
+        return Err(failed(format!("ended with {status}")).with_hint("Run it by hand, as this user."));
+    }
+    let text = std::str::from_utf8(&octets).map_err(|_| failed("its output is not UTF-8".into()))?;
+    trimmed(text.to_owned(), field)
+}
+
+const LONGEST_OUTPUT: u64 = 64 * 1024;
+
+/// How long a program, or the host's function, may take that brings a secret; a claim of a stored sign-in counts on it.
+pub(crate) const COMMAND_TIME: Duration = Duration::from_secs(30);
+
+impl<'de> Deserialize<'de> for SecretSource {
+    fn deserialize<D: Deserializer<'de>>(de: D) -> Result<Self, D::Error> {
+        #[derive(Deserialize)]
+        #[serde(deny_unknown_fields)]
+        struct Reference {
+            env: Option<String>,
+            file: Option<PathBuf>,
+            command: Option<Vec<String>>,
+        }
+        // Not an untagged enum: its error would echo the value.
+        let value = serde_json::Value::deserialize(de)?;
+        if let serde_json::Value::String(text) = value {
+            return Ok(Self::Value(Secret::new(text)));
+        }
+        let sentence = "a secret is a string, {env}, {file} or {command}";
+        let reference: Reference = serde_json::from_value(value).map_err(|_| de::Error::custom(sentence))?;
+        match (reference.env, reference.file, reference.command) {
+            (Some(name), None, None) => Ok(Self::Env(name)),
+            (None, Some(path), None) => Ok(Self::File(path)),
+            (None, None, Some(words)) => Ok(Self::Command(words)),
+            _ => Err(de::Error::custom(sentence)),
+        }
+    }
+}

@@ -1,0 +1,75 @@
+//! EndpointGates at a sign-in service, so that ten thousand accounts that start together are a queue and no storm.
+
+use std::collections::HashMap;
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::{Duration, Instant};
+
+use tokio::sync::{OwnedSemaphorePermit, Semaphore};
+
+use crate::config::AuthSettings;
+use crate::fork::ForkCell;
+
+/// EndpointGates by service: one that does not answer holds up nobody else's.
+#[derive(Default)]
+pub(crate) struct EndpointGates(Mutex<HashMap<String, Arc<Service>>>);
+
+struct Service {
+    turns: Arc<Semaphore>,
+    /// When a turn was given back last.
+    moved: Mutex<Instant>,
+}
+
+/// Leave to ask, until it is dropped.
+pub(crate) struct Turn {
+    service: Arc<Service>,
+    _permit: Option<OwnedSemaphorePermit>,
+}
+
+/// This process's gates.
+pub(crate) fn gates() -> &'static EndpointGates {
+    static CELL: ForkCell<EndpointGates> = ForkCell::new();
+    CELL.get(|_| EndpointGates::default())
+}
+
+impl EndpointGates {
+    /// Waits for leave to ask the service for a token. If no turn comes back for a while it is given anyway: those who
+    /// have them may stand on runtimes that nobody drives any more.
+    pub(crate) async fn take(&self, auth: &AuthSettings) -> Turn {
+        let name = auth.token_host().unwrap_or(&auth.endpoints.authority).to_owned();
+        let service = {
+            let mut known = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+            known.entry(name).or_default().clone()
+        };
+        loop {
+            let permit = tokio::time::timeout(PATIENCE, service.turns.clone().acquire_owned()).await;
+            // It is never closed.
+            let permit = permit.ok().and_then(Result::ok);
+            if permit.is_some() || service.stands_still() {
+                return Turn { service, _permit: permit };
+            }
+        }
+    }
+}
+
+impl Default for Service {
+    fn default() -> Self {
+        Self { turns: Arc::new(Semaphore::new(AT_ONCE)), moved: Mutex::new(Instant::now()) }
+    }
+}
+
+impl Service {
+    fn stands_still(&self) -> bool {
+        self.moved.lock().unwrap_or_else(PoisonError::into_inner).elapsed() > PATIENCE
+    }
+}
+
+impl Drop for Turn {
+    fn drop(&mut self) {
+        *self.service.moved.lock().unwrap_or_else(PoisonError::into_inner) = Instant::now();
+    }
+}
+
+/// Requests at once.
+const AT_ONCE: usize = 32;
+/// Longer than a request may take, with what proves who asks.
+const PATIENCE: Duration = Duration::from_secs(120);

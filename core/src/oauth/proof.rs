@@ -1,0 +1,77 @@
+//! What proves who the application is, read anew at every request: a secret, a certificate's file, somebody else's word.
+
+use url::Url;
+use zeroize::Zeroizing;
+
+use super::github;
+use crate::config::{AssertionCallback, ClientCredential, Settings};
+use crate::error::{Error, ErrorCode, Result};
+use crate::host::TokenRequest;
+use crate::input::{COMMAND_TIME, Secret};
+
+/// What proves who the application is.
+#[derive(Clone, PartialEq, Eq)]
+pub(crate) enum Proof {
+    Secret(Secret),
+    /// A file's octets, and what opens them.
+    Certificate(Zeroizing<Vec<u8>>, Option<Secret>),
+    Assertion(Secret),
+}
+
+impl Proof {
+    /// What proves it, as it is now.
+    ///
+    /// # Errors
+    /// `config_invalid` if it cannot be read.
+    pub(crate) async fn read(
+        credential: &ClientCredential,
+        settings: &Settings,
+        audience: &Url,
+    ) -> Result<Option<Self>> {
+        let spelling = settings.spelling;
+        Ok(Some(match credential {
+            ClientCredential::None => return Ok(None),
+            ClientCredential::Secret(source) => {
+                Self::Secret(source.read(&spelling.path("auth.client_secret")).await?)
+            }
+            ClientCredential::Assertion(source) => {
+                Self::Assertion(source.read(&spelling.path("auth.client_assertion")).await?)
+            }
+            ClientCredential::Callback(function) => {
+                Self::Assertion(called(function, audience.as_str()).await?)
+            }
+            ClientCredential::Github(audience) => {
+                let field = spelling.path("auth.client_assertion");
+                Self::Assertion(github::token(settings, &field, audience).await?)
+            }
+            ClientCredential::Certificate(options) => {
+                let field = spelling.path("auth.certificate");
+                let octets = options.source.read_octets(&field).await?;
+                let password = match &options.password {
+                    Some(source) => Some(source.read(&format!("{field}.password")).await?),
+                    None => None,
+                };
+                Self::Certificate(octets, password)
+            }
+        }))
+    }
+}
+
+async fn called(function: &AssertionCallback, audience: &str) -> Result<Secret> {
+    let request = TokenRequest { username: None, scopes: vec![audience.to_owned()], force: true };
+    let late = || {
+        let text = format!("the assertion callback gave nothing within {} s", COMMAND_TIME.as_secs());
+        Error::new(ErrorCode::TokenProviderFailed, text).with_retryable(true)
+    };
+    let provided = tokio::time::timeout(COMMAND_TIME, function.0.token(request)).await.map_err(|_| late())?;
+    let provided = provided.map_err(|error| {
+        let text = format!("the assertion callback failed: {}", error.message());
+        Error::new(ErrorCode::TokenProviderFailed, text)
+            .with_retryable(error.retryable())
+            .with_retry_after(error.retry_after())
+    })?;
+    match provided.secret.expose().is_empty() {
+        true => Err(Error::new(ErrorCode::TokenProviderFailed, "the assertion callback gave nothing")),
+        false => Ok(provided.secret),
+    }
+}

@@ -1,0 +1,198 @@
+//! The authorization code flow with PKCE (RFC 6749 §4.1, RFC 7636): where the person goes, and what
+//! comes back (RFC 9207).
+
+use serde_json::Value;
+use url::Url;
+
+use super::listener::{Listener, Parameters, parse};
+use super::request::LoginRequest;
+use super::saved::invalid;
+use crate::config::{AuthSettings, Endpoints, Settings, check_redirect_uri, overlay};
+use crate::crypto::random;
+use crate::error::{Error, OAuthDetail, Result};
+use crate::input::Secret;
+use crate::oauth::grants::{self, Form};
+use crate::oauth::hints::{self, Asked};
+use crate::oauth::pkce;
+use crate::provider::Family;
+
+/// What ties an answer to its question.
+pub(super) struct CodeFlow {
+    pub(super) state: String,
+    pub(super) verifier: Secret,
+    pub(super) redirect_uri: String,
+    /// Who the service said it is, where it was asked.
+    pub(super) issuer: Option<String>,
+}
+
+/// Begins it: the URL to open, and a listener unless the application has a redirect URI of its own.
+///
+/// # Errors
+/// `config_invalid` where the service has no such endpoint or the redirect URI is none.
+pub(super) fn begin(
+    settings: &Settings,
+    auth: &AuthSettings,
+    endpoints: &Endpoints,
+    request: &LoginRequest,
+    challenge: Option<&str>,
+) -> Result<(CodeFlow, Option<Listener>, String)> {
+    let field = settings.spelling.path("auth.authorization_endpoint");
+    let Some(endpoint) = &endpoints.authorization else {
+        return Err(Error::config(field.clone(), format!("`{field}` is missing"))
+            .with_hint("Name it, or sign in with method `device_code`."));
+    };
+    let own = match &request.redirect_uri {
+        Some(uri) => {
+            check_redirect_uri(&settings.spelling.path("redirect_uri"), uri)?;
+            Some(uri.clone())
+        }
+        None => auth.redirect_uri.clone(),
+    };
+    let (redirect_uri, listener) = match own {
+        Some(uri) => (uri, None),
+        None => {
+            let listener = Listener::bind()?;
+            // Entra registers http://localhost and ignores the port; Google wants the address.
+            let host = if auth.family == Family::Google { "127.0.0.1" } else { "localhost" };
+            (format!("http://{host}:{}", listener.port()), Some(listener))
+        }
+    };
+    let (state, verifier) = (random::token::<24>()?, pkce::verifier()?);
+    let flow = CodeFlow { state, verifier, redirect_uri, issuer: endpoints.issuer.clone() };
+    let url = authorization_url(settings, auth, request, endpoint, &flow, challenge);
+    Ok((flow, listener, url.into()))
+}
+
+impl CodeFlow {
+    /// Whether an answer belongs to this sign-in.
+    pub(super) fn is_ours(&self, parameters: &Parameters) -> bool {
+        one(parameters, "state").is_some_and(|given| pkce::same(given, &self.state))
+    }
+
+    /// The form that redeems the code.
+    ///
+    /// # Errors
+    /// What the page said instead; `login_invalid` for an answer of another service, or of none.
+    pub(super) fn form(&self, auth: &AuthSettings, parameters: &Parameters) -> Result<Form> {
+        if parameters.iter().any(|(name, _)| name == "iss") {
+            check_issuer(auth, self.issuer.as_deref(), one(parameters, "iss").unwrap_or_default())?;
+        }
+        if let Some(error) = one(parameters, "error") {
+            let description = one(parameters, "error_description").unwrap_or_default().to_owned();
+            let detail = OAuthDetail {
+                error: error.to_owned(),
+                codes: hints::numbers(&description),
+                description,
+                suberror: one(parameters, "error_subcode").map(str::to_owned),
+                ..OAuthDetail::default()
+            };
+            return Err(hints::error(detail, 400, None, Asked::Code, auth));
+        }
+        let value = one(parameters, "code").filter(|code| !code.is_empty());
+        let value = value.ok_or_else(|| invalid("the answer has neither a code nor an error"))?;
+        Ok(grants::authorization_code(auth, &Secret::new(value), &self.redirect_uri, &self.verifier))
+    }
+}
+
+/// RFC 6749 §4.1.1 with RFC 7636 §4.3.
+fn authorization_url(
+    settings: &Settings,
+    auth: &AuthSettings,
+    request: &LoginRequest,
+    endpoint: &Url,
+    flow: &CodeFlow,
+    challenge: Option<&str>,
+) -> Url {
+    let mut url = endpoint.clone();
+    let mut query = url.query_pairs_mut();
+    query
+        .append_pair("client_id", &auth.client_id)
+        .append_pair("response_type", "code")
+        .append_pair("redirect_uri", &flow.redirect_uri)
+        .append_pair("scope", &grants::login_scopes(auth).join(" "))
+        .append_pair("state", &flow.state)
+        .append_pair("code_challenge", &pkce::challenge(&flow.verifier))
+        .append_pair("code_challenge_method", "S256");
+    let hint = request.login_hint.as_ref().or(auth.login_hint.as_ref()).or(settings.username.as_ref());
+    let claims = merged(auth.claims.as_deref(), challenge);
+    for (name, value) in [
+        ("response_mode", &auth.response_mode.as_ref()),
+        ("prompt", &auth.prompt.as_ref()),
+        ("login_hint", &hint),
+        ("domain_hint", &auth.domain_hint.as_ref()),
+        ("claims", &claims.as_ref()),
+    ] {
+        if let Some(value) = value {
+            query.append_pair(name, value);
+        }
+    }
+    for (name, value) in auth.authorization_parameters {
+        if *name != "prompt" || auth.prompt.is_none() {
+            query.append_pair(name, value);
+        }
+    }
+    drop(query);
+    url
+}
+
+/// The configured claims request (OpenID Connect Core §5.5) with what a policy asked for.
+fn merged(claims: Option<&str>, challenge: Option<&str>) -> Option<String> {
+    let object = |text: &str| serde_json::from_str::<Value>(text).ok().filter(Value::is_object);
+    match (claims, challenge.and_then(object)) {
+        (Some(claims), Some(challenge)) => {
+            let mut whole = object(claims)?;
+            overlay(&mut whole, challenge);
+            Some(whole.to_string())
+        }
+        (Some(claims), None) => Some(claims.to_owned()),
+        (None, challenge) => challenge.map(|challenge| challenge.to_string()),
+    }
+}
+
+/// RFC 9207: an answer of another service is not for us. Nor is one that names several, or none.
+fn check_issuer(auth: &AuthSettings, known: Option<&str>, issuer: &str) -> Result<()> {
+    let known = match (auth.family, known.or(auth.endpoints.issuer.as_deref())) {
+        (_, Some(known)) => issuer == known,
+        (Family::Google, None) if issuer == "https://accounts.google.com" => true,
+        (Family::Microsoft | Family::Google, None) => {
+            let Some(endpoint) = &auth.endpoints.authorization else { return Ok(()) };
+            Url::parse(issuer).is_ok_and(|url| url.origin() == endpoint.origin())
+        }
+        // Others' issuers are not told apart from their endpoints by anything we know.
+        (Family::Plain, None) => !issuer.is_empty(),
+    };
+    if known { Ok(()) } else { Err(invalid("the answer comes from another sign-in service")) }
+}
+
+/// The only value of this name; a name given twice has none.
+fn one<'a>(parameters: &'a Parameters, name: &str) -> Option<&'a str> {
+    let mut found = parameters.iter().filter(|(n, _)| n == name).map(|(_, value)| value.as_str());
+    match (found.next(), found.next()) {
+        (Some(value), None) => Some(value),
+        _ => None,
+    }
+}
+
+/// A URL, a query string, a form body, or a map of them (whose values may be lists of one).
+pub(super) fn parameters(callback: &Value) -> Result<Parameters> {
+    let unusable = || invalid("the answer is neither a URL, a query string nor a form");
+    match callback {
+        Value::String(text) => Ok(match Url::parse(text.trim()) {
+            Ok(url) if ["http", "https"].contains(&url.scheme()) => {
+                parse(url.query().unwrap_or_default().as_bytes())
+            }
+            _ => parse(text.trim().trim_start_matches('?').as_bytes()),
+        }),
+        Value::Object(map) => map
+            .iter()
+            .map(|(name, value)| {
+                let value = match value {
+                    Value::Array(list) if list.len() == 1 => &list[0],
+                    other => other,
+                };
+                value.as_str().map(|value| (name.clone(), value.to_owned())).ok_or_else(unusable)
+            })
+            .collect(),
+        _ => Err(unusable()),
+    }
+}

@@ -1,0 +1,168 @@
+//! A sign-in on another device (RFC 8628): its beginning, and the pace of the polls.
+
+use std::time::Duration;
+
+use serde_json::Value;
+use url::Url;
+
+use crate::config::{AuthSettings, Settings};
+use crate::error::{Error, ErrorCode, Result};
+use crate::input::Secret;
+use crate::oauth::grants::{self, Form};
+use crate::oauth::hints::Asked;
+use crate::oauth::{discovery, endpoint};
+
+/// What the service answered (RFC 8628 §3.2).
+pub(crate) struct Authorization {
+    pub(crate) device_code: Secret,
+    /// What the person types.
+    pub(crate) user_code: String,
+    /// Where.
+    pub(crate) url: String,
+    /// The same with the code in it, if there is one.
+    pub(crate) complete_url: Option<String>,
+    /// A sentence to show.
+    pub(crate) message: String,
+    pub(crate) expires_in: Duration,
+    pub(crate) pace: Pace,
+}
+
+/// How long to wait before each poll.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Pace {
+    /// What the service asks for.
+    interval: Duration,
+    /// The next one, if it is longer.
+    next: Duration,
+}
+
+impl Pace {
+    /// A pace of one poll every `interval`.
+    pub(crate) fn new(interval: Duration) -> Self {
+        Self::every(interval.clamp(SHORTEST, LONGEST))
+    }
+
+    fn every(interval: Duration) -> Self {
+        Self { interval, next: interval }
+    }
+
+    /// What the service asks for.
+    pub(crate) fn interval(self) -> Duration {
+        self.interval
+    }
+
+    /// The wait before the next poll, the first included.
+    pub(crate) fn wait(self) -> Duration {
+        self.next
+    }
+
+    /// What a poll's failure means (RFC 8628 §3.5): the pace to go on with, or `None` to stop.
+    pub(crate) fn after(self, error: &Error) -> Option<Self> {
+        match error.oauth().map(|detail| detail.error.as_str()) {
+            Some("authorization_pending") => return Some(Self::every(self.interval)),
+            // For this and all later polls.
+            Some("slow_down") => return Some(Self::every(self.interval + SLOW_DOWN)),
+            _ => {}
+        }
+        // Whatever is not the service's own verdict is an outage, and not the person's answer.
+        let passing = match error.code() {
+            ErrorCode::TokenEndpointUnavailable => true,
+            // They are ours to put right, and stay until then.
+            ErrorCode::ConfigInvalid | ErrorCode::CertificateInvalid => false,
+            _ => error.oauth().is_none(),
+        };
+        let asked = error.retry_after().unwrap_or_default();
+        let slower = (self.next * 2).min(LONGEST.max(self.interval)).max(asked);
+        passing.then_some(Self { next: slower, ..self })
+    }
+}
+
+const SHORTEST: Duration = Duration::from_secs(1);
+const LONGEST: Duration = Duration::from_secs(60);
+const SLOW_DOWN: Duration = Duration::from_secs(5);
+
+/// Begins it.
+///
+/// # Errors
+/// `config_invalid` where the service has no such endpoint; the 300s.
+pub(crate) async fn begin(settings: &Settings, auth: &AuthSettings) -> Result<Authorization> {
+    let field = settings.spelling.path("auth.device_authorization_endpoint");
+    let endpoints = discovery::endpoints(settings, auth).await?;
+    let Some(url) = &endpoints.device_authorization else {
+        return Err(Error::config(field.clone(), format!("`{field}` is missing"))
+            .with_hint("Name it, or sign in with method `authorization_code`."));
+    };
+    let form = Form::default()
+        .with("client_id", auth.client_id.clone())
+        .with("scope", grants::login_scopes(auth).join(" "));
+    let map = endpoint::request_object(settings, auth, Asked::Device, url, &form).await?;
+    let text = |name: &str| map.get(name).and_then(Value::as_str).map(printable).filter(|t| !t.is_empty());
+    // Google writes verification_url.
+    let url = text("verification_uri").or_else(|| text("verification_url")).filter(|url| is_web(url));
+    let (Some(code), Some(user_code), Some(url)) = (text("device_code"), text("user_code"), url) else {
+        return Err(Error::new(
+            ErrorCode::TokenEndpointUnavailable,
+            "the sign-in service's answer to the device sign-in lacks a code or an address",
+        ));
+    };
+    let message =
+        text("message").unwrap_or_else(|| format!("To sign in, open {url} and enter the code {user_code}"));
+    Ok(Authorization {
+        device_code: Secret::new(code),
+        user_code,
+        complete_url: text("verification_uri_complete").filter(|url| is_web(url)),
+        url,
+        message,
+        expires_in: endpoint::seconds(map.get("expires_in")).unwrap_or(Duration::from_secs(900)),
+        // RFC 8628 §3.2: five seconds where the service does not say.
+        pace: Pace::new(endpoint::seconds(map.get("interval")).unwrap_or(Duration::from_secs(5))),
+    })
+}
+
+/// It is shown on terminals: no control characters.
+fn printable(text: &str) -> String {
+    text.chars().map(|c| if c.is_control() { ' ' } else { c }).collect::<String>().trim().to_owned()
+}
+
+fn is_web(text: &str) -> bool {
+    Url::parse(text).is_ok_and(|url| ["https", "http"].contains(&url.scheme()))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::error::OAuthDetail;
+
+    fn said(error: &str) -> Error {
+        let detail = OAuthDetail { error: error.into(), ..OAuthDetail::default() };
+        Error::new(ErrorCode::GrantRejected, error).with_oauth(detail)
+    }
+
+    #[test]
+    fn the_pace_is_rfc_8628() {
+        let seconds = Duration::from_secs;
+        let five = Pace::new(seconds(5));
+        assert_eq!((five.wait(), Pace::new(seconds(0)).wait()), (seconds(5), seconds(1)));
+        assert_eq!(five.after(&said("authorization_pending")), Some(five));
+        let slower = five.after(&said("slow_down")).unwrap();
+        assert_eq!(slower.wait(), seconds(10));
+        assert_eq!(slower.after(&said("authorization_pending")).unwrap().wait(), seconds(10), "for good");
+        assert_eq!(slower.after(&said("slow_down")).unwrap().wait(), seconds(15));
+        let outage = Error::new(ErrorCode::TokenEndpointUnavailable, "HTTP 503");
+        assert_eq!(five.after(&outage).unwrap().wait(), seconds(10));
+        let asked = outage.clone().with_retry_after(Some(seconds(30)));
+        assert_eq!(five.after(&asked).unwrap().wait(), seconds(30));
+        let (mut pace, mut polls) = (five, 0);
+        for _ in 0..20 {
+            pace = pace.after(&outage).unwrap();
+            polls += 1;
+        }
+        assert_eq!((pace.wait(), polls), (LONGEST, 20));
+        assert_eq!(pace.after(&said("authorization_pending")), Some(five), "an outage is no reason for ever");
+        assert!(five.after(&outage.with_retryable(false)).is_some(), "a captive portal's page is no answer");
+        let unreadable = Error::config("auth.client_secret", "cannot be read");
+        for error in [said("authorization_declined"), said("expired_token"), unreadable] {
+            assert_eq!(five.after(&error), None, "{error}");
+        }
+    }
+}

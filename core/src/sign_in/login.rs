@@ -1,0 +1,618 @@
+//! A sign-in under way: by authorization code with PKCE (RFC 6749 §4.1, RFC 7636), or on another
+//! device (RFC 8628).
+
+use std::process::{Command, Stdio};
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::{Duration, SystemTime};
+
+use serde_json::Value;
+use tokio::sync::watch;
+
+use super::code::{self, CodeFlow};
+use super::device::{self, Pace};
+use super::listener::{Browser, Listener, Parameters};
+use super::request::LoginRequest;
+use super::saved::{self, SIGN_IN_TIME, Saved, SavedWay, invalid};
+use crate::call::{Call, Cancel};
+use crate::config::{AuthSettings, Settings};
+use crate::error::{Error, ErrorCode, Result};
+use crate::input::Secret;
+use crate::oauth::discovery;
+use crate::oauth::grants::{self, Form};
+use crate::oauth::hints::Asked;
+use crate::token::{Account, TokenSource, millis};
+
+/// A sign-in under way. Clones are the same sign-in; it is given up with the last of them.
+#[derive(Clone)]
+pub struct Login {
+    inner: Arc<Inner>,
+    _owner: Arc<Owner>,
+}
+
+/// Ends the work when nobody has the sign-in any more.
+struct Owner(Cancel);
+
+impl Drop for Owner {
+    fn drop(&mut self) {
+        self.0.cancel();
+    }
+}
+
+struct Inner {
+    source: TokenSource,
+    way: Way,
+    url: String,
+    message: String,
+    issued: SystemTime,
+    expires_at: SystemTime,
+    cancel: Cancel,
+    /// For all who wait.
+    standing: watch::Sender<Standing>,
+    /// It was handed over to another process: two would poll too often.
+    saved: AtomicBool,
+}
+
+/// How far it is.
+#[derive(Clone)]
+enum Standing {
+    /// Nobody waits for the person yet.
+    Idle,
+    /// A task does.
+    Working,
+    Done(Result<Account>),
+}
+
+enum Way {
+    /// We listen on this machine; the listener closes with the answer.
+    Loopback {
+        flow: CodeFlow,
+        listener: Mutex<Option<Listener>>,
+    },
+    /// The application hears the redirect.
+    Redirect {
+        flow: CodeFlow,
+    },
+    Device {
+        device_code: Secret,
+        user_code: String,
+        pace: Mutex<Pace>,
+    },
+}
+
+impl Login {
+    pub(crate) async fn begin(source: TokenSource, request: LoginRequest) -> Result<Self> {
+        let settings = source.shared.settings.clone();
+        let auth = source.shared.auth()?;
+        let method = method(&settings, auth, request.method.as_deref())?;
+        let (login, browse) = match method {
+            "device_code" => {
+                let begun = device::begin(&settings, auth);
+                let begun = tokio::select! {
+                    biased;
+                    () = request.call.cancel.cancelled() => return Err(Cancel::error()),
+                    begun = begun => begun?,
+                    () = elapse(request.call.timeout) => return Err(too_late(request.call.timeout)),
+                };
+                let browse = begun.complete_url.unwrap_or_else(|| begun.url.clone());
+                let way = Way::Device {
+                    device_code: begun.device_code,
+                    user_code: begun.user_code,
+                    pace: Mutex::new(begun.pace),
+                };
+                let time = begun.expires_in.min(SIGN_IN_TIME);
+                (
+                    Self::assemble(source.clone(), way, begun.url, begun.message, SystemTime::now(), time),
+                    browse,
+                )
+            }
+            _ => {
+                let ready = async {
+                    let endpoints = discovery::endpoints(&settings, auth).await?;
+                    Ok::<_, Error>((endpoints, source.shared.challenge(auth).await))
+                };
+                let (endpoints, challenge) = tokio::select! {
+                    biased;
+                    () = request.call.cancel.cancelled() => return Err(Cancel::error()),
+                    ready = ready => ready?,
+                    () = elapse(request.call.timeout) => return Err(too_late(request.call.timeout)),
+                };
+                let (flow, listener, url) =
+                    code::begin(&settings, auth, &endpoints, &request, challenge.as_deref())?;
+                let way = match listener {
+                    Some(listener) => Way::Loopback { flow, listener: Mutex::new(Some(listener)) },
+                    None => Way::Redirect { flow },
+                };
+                let message = format!("To sign in, open this page in a browser: {url}");
+                let now = SystemTime::now();
+                (Self::assemble(source.clone(), way, url.clone(), message, now, SIGN_IN_TIME), url)
+            }
+        };
+        if request.open_browser {
+            open_browser(&browse);
+        }
+        Ok(login)
+    }
+
+    pub(crate) fn resume(source: TokenSource, text: &str) -> Result<Self> {
+        let auth = source.shared.auth()?;
+        method(&source.shared.settings, auth, None)?;
+        let now = SystemTime::now();
+        let saved = saved::open(text, auth, source.shared.settings.store.key(), now)?;
+        let way = match saved.way {
+            SavedWay::AuthorizationCode { state, verifier, redirect_uri, issuer } => {
+                let verifier = Secret::new(verifier);
+                Way::Redirect { flow: CodeFlow { state, verifier, redirect_uri, issuer } }
+            }
+            SavedWay::DeviceCode { device_code, user_code, interval_ms } => Way::Device {
+                device_code: Secret::new(device_code),
+                user_code,
+                pace: Mutex::new(Pace::new(Duration::from_millis(interval_ms))),
+            },
+        };
+        let left = Duration::from_millis(saved.expires.saturating_sub(millis(now)));
+        let login = Self::assemble(source.clone(), way, saved.url, saved.message, now, left);
+        if crate::sign_in::saved::finished().contains(&login.id()) {
+            return Err(invalid("this sign-in was finished already"));
+        }
+        Ok(login)
+    }
+
+    fn assemble(
+        source: TokenSource,
+        way: Way,
+        url: String,
+        message: String,
+        issued: SystemTime,
+        time: Duration,
+    ) -> Self {
+        let inner = Inner {
+            source,
+            way,
+            url,
+            message,
+            issued,
+            expires_at: issued + time,
+            cancel: Cancel::default(),
+            standing: watch::Sender::new(Standing::Idle),
+            saved: AtomicBool::new(false),
+        };
+        let owner = Owner(inner.cancel.clone());
+        Self { inner: Arc::new(inner), _owner: Arc::new(owner) }
+    }
+
+    /// `authorization_code` or `device_code`.
+    pub fn method(&self) -> &str {
+        match self.inner.way {
+            Way::Device { .. } => "device_code",
+            _ => "authorization_code",
+        }
+    }
+
+    /// Where the person goes.
+    pub fn url(&self) -> &str {
+        &self.inner.url
+    }
+
+    /// What the person types there, for device codes.
+    pub fn user_code(&self) -> Option<&str> {
+        match &self.inner.way {
+            Way::Device { user_code, .. } => Some(user_code),
+            _ => None,
+        }
+    }
+
+    /// A sentence to show the person.
+    pub fn message(&self) -> &str {
+        &self.inner.message
+    }
+
+    /// The `state` parameter.
+    pub fn state(&self) -> Option<&str> {
+        match &self.inner.way {
+            Way::Loopback { flow, .. } | Way::Redirect { flow } => Some(&flow.state),
+            Way::Device { .. } => None,
+        }
+    }
+
+    /// When it is too late.
+    pub fn expires_at(&self) -> SystemTime {
+        self.inner.expires_at
+    }
+
+    /// Waits for the person (device code, or our own loopback listener). A timeout or cancel of the call
+    /// ends the waiting, not the sign-in: it goes on beside, and `wait` may be called again.
+    ///
+    /// # Errors
+    /// `login_declined`, `login_expired`, `account_mismatch` and the other 300s; `store_failed`;
+    /// `cancelled`; `timed_out`; `config_invalid` if the sign-in comes back to the application.
+    pub async fn wait(&self, call: Call) -> Result<Account> {
+        if let Way::Redirect { .. } = self.inner.way {
+            return Err(Error::config(
+                "redirect_uri",
+                "this sign-in comes back to the application's redirect_uri: call finish with what came there",
+            )
+            .with_hint("Leave redirect_uri out to have the library listen itself, and then call wait."));
+        }
+        self.inner.saved.store(false, Ordering::Relaxed);
+        let left = self.inner.expires_at.duration_since(SystemTime::now()).unwrap_or_default();
+        tokio::select! {
+            biased;
+            () = self.inner.cancel.cancelled() => Err(Cancel::error()),
+            () = call.cancel.cancelled() => Err(Cancel::error()),
+            account = self.done() => account,
+            () = elapse(call.timeout) => Err(too_late(call.timeout)),
+            () = tokio::time::sleep(left) => Err(expired()),
+        }
+    }
+
+    /// Ends it with what came to the redirect URI: a URL, a query string or form body, or a JSON map.
+    /// `state` is compared, scheme and host are not: TLS may end at a proxy.
+    ///
+    /// # Errors
+    /// `login_invalid` if it is not this sign-in's, or was used; `login_declined`; the other 300s;
+    /// `config_invalid` if `wait` is the way to end it.
+    pub async fn finish(&self, callback: &Value, call: Call) -> Result<Account> {
+        let Way::Redirect { flow } = &self.inner.way else {
+            return Err(Error::config(
+                "redirect_uri",
+                "this sign-in has no redirect_uri of the application: call wait",
+            )
+            .with_hint("Give a redirect_uri at login to end it with finish."));
+        };
+        let parameters = code::parameters(callback)?;
+        if !flow.is_ours(&parameters) {
+            return Err(invalid("the answer's state is not this sign-in's"));
+        }
+        if SystemTime::now() >= self.inner.expires_at {
+            return Err(expired());
+        }
+        let form = self.inner.form(flow, &parameters);
+        tokio::select! {
+            biased;
+            () = self.inner.cancel.cancelled() => Err(Cancel::error()),
+            () = call.cancel.cancelled() => Err(Cancel::error()),
+            account = Inner::redeem(&self.inner, form) => account,
+            () = elapse(call.timeout) => Err(too_late(call.timeout)),
+        }
+    }
+
+    /// As text, for another process to go on with. It is good for 15 minutes and for one `finish`, and
+    /// holds a secret: keep it in a server-side session.
+    ///
+    /// # Errors
+    /// `config_invalid` for a sign-in that comes back to a port of this process; `login_invalid` if it
+    /// is finished.
+    pub fn save(&self) -> Result<String> {
+        if matches!(*self.inner.standing.borrow(), Standing::Done(_)) {
+            return Err(invalid("this sign-in was finished already"));
+        }
+        let way = match &self.inner.way {
+            Way::Loopback { .. } => {
+                return Err(Error::config(
+                    "redirect_uri",
+                    "this sign-in comes back to a port of this process",
+                )
+                .with_hint("Give a redirect_uri of the application to go on in another process."));
+            }
+            Way::Redirect { flow } => SavedWay::AuthorizationCode {
+                state: flow.state.clone(),
+                verifier: flow.verifier.expose().to_owned(),
+                redirect_uri: flow.redirect_uri.clone(),
+                issuer: flow.issuer.clone(),
+            },
+            Way::Device { device_code, user_code, pace } => SavedWay::DeviceCode {
+                device_code: device_code.expose().to_owned(),
+                user_code: user_code.clone(),
+                interval_ms: u64::try_from(lock(pace).interval().as_millis()).unwrap_or(u64::MAX),
+            },
+        };
+        let saved = Saved {
+            issued: millis(self.inner.issued),
+            expires: millis(self.inner.expires_at),
+            url: self.inner.url.clone(),
+            message: self.inner.message.clone(),
+            way,
+        };
+        let shared = &self.inner.source.shared;
+        let text = saved::seal(&saved, shared.auth()?, shared.settings.store.key())?;
+        self.inner.saved.store(true, Ordering::Relaxed);
+        Ok(text)
+    }
+
+    /// Ends it; `wait` says `cancelled`.
+    pub fn cancel(&self) {
+        self.inner.cancel.cancel();
+        self.inner.close();
+    }
+
+    /// Its outcome. The work is a task of its own, so that whoever stops waiting loses nothing that the person did;
+    /// if that task's runtime ends, the next one goes on.
+    async fn done(&self) -> Result<Account> {
+        let mut standing = self.inner.standing.subscribe();
+        loop {
+            let now = standing.borrow_and_update().clone();
+            match now {
+                Standing::Done(account) => return account,
+                Standing::Idle => self.start(),
+                Standing::Working => {}
+            }
+            // The sender is ours: it cannot be gone.
+            let _ = standing.changed().await;
+        }
+    }
+
+    fn start(&self) {
+        let begins = self.inner.standing.send_if_modified(|standing| {
+            let idle = matches!(standing, Standing::Idle);
+            if idle {
+                *standing = Standing::Working;
+            }
+            idle
+        });
+        if begins {
+            tokio::spawn(Work(self.inner.clone()).run());
+        }
+    }
+
+    fn id(&self) -> String {
+        self.inner.id()
+    }
+}
+
+/// The task that waits for the person.
+struct Work(Arc<Inner>);
+
+impl Drop for Work {
+    fn drop(&mut self) {
+        self.0.standing.send_if_modified(|standing| {
+            let unfinished = matches!(standing, Standing::Working);
+            if unfinished {
+                *standing = Standing::Idle;
+            }
+            unfinished
+        });
+    }
+}
+
+impl Work {
+    async fn run(self) {
+        let inner = &self.0;
+        let left = inner.expires_at.duration_since(SystemTime::now()).unwrap_or_default();
+        let end = tokio::time::Instant::now() + left;
+        match &inner.way {
+            Way::Loopback { flow, listener } => {
+                let shared = lock(listener).as_ref().map(Listener::share);
+                let heard = tokio::select! {
+                    biased;
+                    () = inner.cancel.cancelled() => return,
+                    heard = hear(shared, flow) => heard,
+                    () = tokio::time::sleep_until(end) => Err(expired()),
+                };
+                match heard {
+                    // From here on it is finished, whoever still waits.
+                    Ok((parameters, browser)) => {
+                        let _custody = inner.source.shared.custody();
+                        let account = match inner.form(flow, &parameters) {
+                            Ok(form) => inner.exchange(form).await,
+                            Err(error) => Err(error),
+                        };
+                        // The program may end as soon as it knows.
+                        let _ = tokio::time::timeout(PAGE_TIME, show(browser, &account)).await;
+                        drop(inner.settle(account));
+                    }
+                    Err(error) => drop(inner.settle(Err(error))),
+                }
+            }
+            Way::Device { device_code, pace, .. } => loop {
+                let wait = lock(pace).wait();
+                tokio::select! {
+                    biased;
+                    () = inner.cancel.cancelled() => return,
+                    () = tokio::time::sleep(wait) => {}
+                    () = tokio::time::sleep_until(end) => return drop(inner.settle(Err(expired()))),
+                }
+                if inner.saved.load(Ordering::Relaxed) || inner.poll(device_code, pace).await.is_some() {
+                    return;
+                }
+            },
+            Way::Redirect { .. } => {}
+        }
+    }
+}
+
+async fn hear(listener: Option<Result<Listener>>, flow: &CodeFlow) -> Result<(Parameters, Browser)> {
+    let listener = listener.ok_or_else(Cancel::error)??;
+    listener.receive(|parameters| flow.is_ours(parameters)).await
+}
+
+impl Inner {
+    /// What redeems the answer.
+    fn form(&self, flow: &CodeFlow, parameters: &Parameters) -> Result<Form> {
+        flow.form(self.source.shared.auth()?, parameters)
+    }
+
+    /// One poll (RFC 8628 §3.5); nothing, if it goes on.
+    async fn poll(&self, device_code: &Secret, pace: &Mutex<Pace>) -> Option<Result<Account>> {
+        let shared = &self.source.shared;
+        let form = grants::device_code(device_code);
+        let auth = match shared.auth() {
+            Ok(auth) => auth,
+            Err(error) => return Some(self.settle(Err(error))),
+        };
+        let _custody = shared.custody();
+        match grants::submit(&shared.settings, auth, Asked::Device, form).await {
+            Ok(answer) => {
+                let account = shared.adopt(answer).await;
+                let until = millis(self.expires_at);
+                crate::sign_in::saved::finished().finish(&self.id(), millis(SystemTime::now()), until);
+                Some(self.settle(account))
+            }
+            Err(error) => {
+                let next = lock(pace).after(&error);
+                match next {
+                    Some(next) => {
+                        *lock(pace) = next;
+                        None
+                    }
+                    None => Some(self.settle(Err(error))),
+                }
+            }
+        }
+    }
+
+    /// Uses the answer up and redeems it, in a task of its own: a caller who gives up now would lose a sign-in that
+    /// the person has finished.
+    async fn redeem(inner: &Arc<Self>, form: Result<Form>) -> Result<Account> {
+        let this = inner.clone();
+        let task = tokio::spawn(async move {
+            let _custody = this.source.shared.custody();
+            this.use_up().await?;
+            let account = match form {
+                Ok(form) => this.exchange(form).await,
+                Err(error) => Err(error),
+            };
+            this.settle(account)
+        });
+        task.await.unwrap_or_else(|_| Err(Cancel::error()))
+    }
+
+    /// A sign-in's answer counts once: in this process, and in those that share a store that can tell. (Elsewhere
+    /// the service sees to it: a code can be redeemed once.)
+    async fn use_up(&self) -> Result<()> {
+        let (id, now) = (self.id(), millis(SystemTime::now()));
+        let until = millis(self.expires_at);
+        let shared = &self.source.shared;
+        let mut first = crate::sign_in::saved::finished().finish(&id, now, until);
+        if first {
+            first = shared.mark_finished(&id, now, until).await.inspect_err(|_| {
+                // It may be tried again.
+                crate::sign_in::saved::finished().forget(&id);
+            })?;
+        }
+        if first { Ok(()) } else { Err(invalid("this sign-in was finished already")) }
+    }
+
+    async fn exchange(&self, form: Form) -> Result<Account> {
+        let shared = &self.source.shared;
+        let mut tries = 0;
+        loop {
+            tries += 1;
+            match grants::submit(&shared.settings, shared.auth()?, Asked::Code, form.clone()).await {
+                Ok(answer) => return shared.adopt(answer).await,
+                // The code may still be good, and the person has done their part.
+                Err(error) if error.retryable() && tries < EXCHANGES => {
+                    let asked = error.retry_after().unwrap_or_default().min(LONGEST_PAUSE);
+                    let pause = shared.settings.base_delay.min(LONGEST_PAUSE).max(asked);
+                    tokio::time::sleep(pause).await;
+                }
+                Err(error) => return Err(error),
+            }
+        }
+    }
+
+    /// Remembers the outcome for all who wait, and closes the port.
+    fn settle(&self, account: Result<Account>) -> Result<Account> {
+        self.standing.send_replace(Standing::Done(account.clone()));
+        self.close();
+        account
+    }
+
+    fn close(&self) {
+        if let Way::Loopback { listener, .. } = &self.way {
+            lock(listener).take();
+        }
+    }
+
+    fn id(&self) -> String {
+        match &self.way {
+            Way::Loopback { flow, .. } | Way::Redirect { flow } => saved::id(&flow.state),
+            Way::Device { device_code, .. } => saved::id(device_code.expose()),
+        }
+    }
+}
+
+fn expired() -> Error {
+    Error::new(ErrorCode::LoginExpired, "nobody finished the sign-in in time")
+}
+
+fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+/// Which way: the configured one, or the other interactive one.
+fn method(settings: &Settings, auth: &AuthSettings, asked: Option<&str>) -> Result<&'static str> {
+    let grant = auth.grant.as_str();
+    if !auth.grant.is_interactive() {
+        let field = settings.spelling.path("auth.grant");
+        return Err(Error::config(field, format!("nothing to sign in: {grant} gets its own tokens"))
+            .with_hint("Sign-ins are for the grants `authorization_code` and `device_code`."));
+    }
+    let method = match asked.unwrap_or(grant) {
+        "authorization_code" => "authorization_code",
+        "device_code" => "device_code",
+        _ => {
+            return Err(Error::config(
+                "method",
+                "a sign-in's `method` is `authorization_code` or `device_code`",
+            ));
+        }
+    };
+    match settings.preset.refused_grants.iter().find(|(refused, _)| *refused == method) {
+        Some((_, cure)) => {
+            let name = settings.preset.name;
+            Err(Error::config("method", format!("{name} does not take {method}")).with_hint(*cure))
+        }
+        None => Ok(method),
+    }
+}
+
+/// A browser that does not take its page does not hold up the program.
+const PAGE_TIME: Duration = Duration::from_secs(2);
+
+const EXCHANGES: u32 = 3;
+const LONGEST_PAUSE: Duration = Duration::from_secs(10);
+
+async fn show(browser: Browser, account: &Result<Account>) {
+    match account {
+        Ok(account) => {
+            let text = format!("{} is signed in. You can close this page.", account.username);
+            browser.show(200, "Signed in", &text).await;
+        }
+        Err(error) if error.code() == ErrorCode::LoginDeclined => {
+            let text = "Nothing was changed. You can close this page, or start the sign-in again.";
+            browser.show(200, "Sign-in declined", text).await;
+        }
+        Err(error) => browser.show(200, "Not signed in", &error.to_string()).await,
+    }
+}
+
+/// Shows the page if there is a browser. The URL is one argument to a program, never a shell's text.
+fn open_browser(url: &str) {
+    let mut command = if cfg!(target_os = "macos") {
+        Command::new("open")
+    } else if cfg!(windows) {
+        let mut command = Command::new("rundll32");
+        command.arg("url.dll,FileProtocolHandler");
+        command
+    } else {
+        Command::new("xdg-open")
+    };
+    command.arg(url).stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null());
+    if let Ok(mut child) = command.spawn() {
+        // Waited for, so that it does not stay behind as a zombie.
+        let _ = std::thread::Builder::new().name("mailbearer-browser".into()).spawn(move || child.wait());
+    }
+}
+
+async fn elapse(timeout: Option<Duration>) {
+    match timeout {
+        Some(timeout) => tokio::time::sleep(timeout).await,
+        None => std::future::pending().await,
+    }
+}
+
+fn too_late(timeout: Option<Duration>) -> Error {
+    let seconds = timeout.unwrap_or_default().as_secs_f64();
+    Error::new(ErrorCode::TimedOut, format!("the sign-in was not finished within {seconds:.1} s"))
+}

@@ -1,0 +1,452 @@
+//! What a reply means: the error code, whether a later try may do better, and the cure.
+//!
+//! Sources: RFC 3463; Microsoft Learn "Fix issues with SMTP AUTH client submission", "SMTP submission
+//! improvements" and "NDR codes in Exchange Online"; Google "SMTP errors and codes". Rules go from the
+//! particular to the general; the first that fits decides.
+
+use crate::error::{ErrorCode, Reply};
+
+/// What the reply answers.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Stage {
+    Greeting,
+    Hello,
+    StartTls,
+    Auth,
+    Mail,
+    Rcpt,
+    Data,
+    /// The end of the message, or its body under way.
+    End,
+}
+
+/// What a refusal means.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Meaning {
+    pub(crate) code: ErrorCode,
+    pub(crate) retryable: bool,
+    /// Instead of the code's own; `<mailbox>` stands for the mailbox that authenticates.
+    pub(crate) hint: Option<&'static str>,
+}
+
+/// Judges a 4xx or 5xx reply.
+pub(crate) fn classify(stage: Stage, reply: &Reply) -> Meaning {
+    let seen = Seen { stage, code: reply.code, status: status(reply), text: reply.text.to_ascii_lowercase() };
+    seen.blocked()
+        .or_else(|| seen.limits())
+        .or_else(|| seen.sign_in())
+        .or_else(|| seen.message())
+        .unwrap_or_else(|| seen.by_stage())
+}
+
+struct Seen {
+    stage: Stage,
+    code: u16,
+    status: (u16, u16, u16),
+    text: String,
+}
+
+impl Seen {
+    fn says(&self, words: &[&str]) -> bool {
+        words.iter().any(|word| self.text.contains(word))
+    }
+
+    fn permanent(&self) -> bool {
+        self.code >= 500
+    }
+
+    /// The account or its rights.
+    fn blocked(&self) -> Option<Meaning> {
+        use ErrorCode::*;
+        Some(match self.status {
+            _ if self.says(&["mapiexceptionlogonfailed", "mailbox logon failure"]) => {
+                // Sent as 4xx, but it lasts until an administrator acts.
+                never(MailboxUnavailable, Some(GRANT_MAILBOX))
+            }
+            _ if self.says(&["sendasdenied", "not permitted to send as", "not allowed to send as"]) => {
+                never(SendAsDenied, None)
+            }
+            (5, 7, 60) | (5, 2, 252) => never(SendAsDenied, None),
+            (5, 7, 139) | (5, 7, 30) | (5, 7, 57) => self.policy(),
+            (5, 2, 251) => never(MailboxFull, Some(CONTINUOUS_ERRORS)),
+            (5, 2, 253) => never(
+                MailboxUnavailable,
+                Some("The mailbox has no valid licence: assign one in the admin centre."),
+            ),
+            (5, 2, 254) => never(QuotaExceeded, Some(CONTINUOUS_ERRORS)),
+            (5, 2, 255) => never(RecipientsRejected, Some(CONTINUOUS_ERRORS)),
+            (5, 1, 8) | (5, 7, 501..=503) | (5, 7, 511) => never(AccountBlocked, Some(RESTRICTED)),
+            (5, 7, 500..=508) => never(AccountBlocked, None),
+            (5, 7, 705) => never(
+                AccountBlocked,
+                Some("The organisation went over its sending threshold: ask Microsoft's support to lift it."),
+            ),
+            (5, 7, 708) => never(
+                AccountBlocked,
+                Some(
+                    "New and trial organisations send from addresses that are not trusted yet: buy a licence or ask Microsoft's support.",
+                ),
+            ),
+            (5, 7, 750) => never(
+                AccountBlocked,
+                Some("Add and verify the sender's domain in the Microsoft 365 admin centre."),
+            ),
+            _ => return None,
+        })
+    }
+
+    fn policy(&self) -> Meaning {
+        use ErrorCode::*;
+        match self.status.2 {
+            57 => never(
+                AuthRejected,
+                Some(
+                    "The server does not know us as signed in: check smtp.host and smtp.port (587), and that nothing between rewrites SMTP.",
+                ),
+            ),
+            30 => never(
+                AuthPolicyBlocked,
+                Some(
+                    "The server took this for basic authentication, which it has retired: use smtp.mechanism = \"xoauth2\".",
+                ),
+            ),
+            _ if self.says(&["smtpclientauthentication is disabled"]) && self.says(&["tenant"]) => {
+                never(SmtpAuthDisabled, Some(ENABLE_TENANT))
+            }
+            _ if self.says(&["smtpclientauthentication is disabled"]) => {
+                never(SmtpAuthDisabled, Some(ENABLE_MAILBOX))
+            }
+            _ if self.says(&["security defaults"]) => never(
+                AuthPolicyBlocked,
+                Some(
+                    "Security defaults block SMTP AUTH: an administrator must turn them off, or allow it by Conditional Access.",
+                ),
+            ),
+            _ => never(AuthPolicyBlocked, None),
+        }
+    }
+
+    /// How much and how fast.
+    fn limits(&self) -> Option<Meaning> {
+        use ErrorCode::*;
+        let sender = self.stage != Stage::Rcpt;
+        Some(match self.status {
+            _ if self.says(&["submissionquotaexceeded"]) => {
+                never(QuotaExceeded, Some("Exchange Online takes 10,000 recipients a mailbox in 24 hours: wait, or use another mailbox."))
+            }
+            (5, 4, 5) | (5, 7, 232 | 233) => never(QuotaExceeded, None),
+            (5, 2, 2) if sender => never(MailboxFull, None),
+            (5, 2, 3) | (5, 3, 4) if sender => never(MessageTooLarge, None),
+            _ if sender && self.says(&["maxsubmissionexceeded"]) => never(MessageTooLarge, None),
+            // RFC 5321 §4.2.3: 552 is storage; before and at the data it is about this message.
+            (0, ..) if self.code == 552 && sender => never(MessageTooLarge, None),
+            _ if self.code == 432 || self.says(&["thread limit exceeded", "concurrent connections"]) => {
+                later(Throttled, Some("Exchange Online takes 3 connections a mailbox: lower limits.max_connections, and count the other programs that use it."))
+            }
+            (4, 7, 500..=699 | 850..=899) => later(Throttled, None),
+            (4, 4, 2) if self.says(&["submission rate"]) => later(Throttled, None),
+            (4, 2, 1) if sender && !self.permanent() => later(Throttled, None),
+            (4, 7, 0) if self.stage == Stage::StartTls => {
+                later(TemporarilyRefused, Some("The server cannot do TLS for now: its operator must look; try again later."))
+            }
+            (4, 7, 0) if matches!(self.code, 421 | 450 | 451 | 454) => later(
+                Throttled,
+                (self.stage == Stage::Auth).then_some("The server counts too many sign-ins: wait some minutes; connections are then kept and reused."),
+            ),
+            _ => return None,
+        })
+    }
+
+    fn sign_in(&self) -> Option<Meaning> {
+        use ErrorCode::*;
+        if self.stage != Stage::Auth || !self.permanent() {
+            return None;
+        }
+        Some(match (self.code, self.status) {
+            (_, (5, 5, 121..=126)) => never(
+                AuthRejected,
+                Some(
+                    "The server cannot read the user in the token's envelope: check `username`, it must be the mailbox's address.",
+                ),
+            ),
+            (_, (5, 5, 127)) | (_, (5, 7, 142 | 143)) => never(
+                AuthRejected,
+                Some(
+                    "The token is at its end: the server wants 10 to 20 minutes left. Check this machine's clock.",
+                ),
+            ),
+            (504, _) => never(
+                CapabilityMissing,
+                Some("The server does not take this mechanism: leave smtp.mechanism out."),
+            ),
+            (534, _) => never(
+                AuthPolicyBlocked,
+                Some("The provider wants the account's owner to sign in with a browser first."),
+            ),
+            (535, (5, 7, 3)) => never(AuthRejected, Some(CHECK_EXCHANGE)),
+            _ => never(AuthRejected, None),
+        })
+    }
+
+    fn message(&self) -> Option<Meaning> {
+        use ErrorCode::*;
+        Some(match self.status {
+            (5, 6, 11) => never(
+                MessageRejected,
+                Some("The message has a bare line feed: it must have CRLF line ends throughout."),
+            ),
+            (5, 7, 512) => {
+                never(MessageRejected, Some("The From header must hold exactly one valid address."))
+            }
+            (5, 5, 105) => never(
+                RecipientsRejected,
+                Some("High Volume Email reaches recipients inside the organisation only."),
+            ),
+            _ => return None,
+        })
+    }
+
+    fn by_stage(&self) -> Meaning {
+        use ErrorCode::*;
+        if !self.permanent() {
+            return later(TemporarilyRefused, None);
+        }
+        match self.stage {
+            Stage::Greeting => never(
+                ConnectFailed,
+                Some(
+                    "The server wants no connection from this machine: check smtp.host and smtp.port, and whether this address is blocked.",
+                ),
+            ),
+            Stage::Hello if self.says(&["helo", "ehlo", "hostname", "host name", "argument"]) => never(
+                ProtocolError,
+                Some(
+                    "The server does not like our name: set smtp.hello_name to this machine's full host name.",
+                ),
+            ),
+            Stage::Hello => never(
+                CapabilityMissing,
+                Some("The server does not speak ESMTP: check smtp.host and smtp.port."),
+            ),
+            Stage::StartTls => never(TlsFailed, None),
+            Stage::Auth => never(AuthRejected, None),
+            Stage::Mail if self.status.1 == 5 || (500..=504).contains(&self.code) => {
+                never(MessageRejected, None)
+            }
+            Stage::Mail => never(SenderRejected, None),
+            Stage::Rcpt => never(RecipientsRejected, None),
+            Stage::Data | Stage::End => never(MessageRejected, None),
+        }
+    }
+}
+
+fn never(code: ErrorCode, hint: Option<&'static str>) -> Meaning {
+    Meaning { code, retryable: false, hint }
+}
+
+fn later(code: ErrorCode, hint: Option<&'static str>) -> Meaning {
+    Meaning { code, retryable: true, hint }
+}
+
+/// The enhanced status code's numbers; zeros if there is none.
+fn status(reply: &Reply) -> (u16, u16, u16) {
+    let mut parts = reply.enhanced.as_deref().unwrap_or_default().split('.').map_while(|n| n.parse().ok());
+    match (parts.next(), parts.next(), parts.next()) {
+        (Some(class), Some(subject), Some(detail)) => (class, subject, detail),
+        _ => (0, 0, 0),
+    }
+}
+
+const ENABLE_MAILBOX: &str = "Set-CASMailbox -Identity <mailbox> -SmtpClientAuthenticationDisabled $false";
+const ENABLE_TENANT: &str = "Set-TransportConfig -SmtpClientAuthenticationDisabled $false, or for one mailbox: \
+     Set-CASMailbox -Identity <mailbox> -SmtpClientAuthenticationDisabled $false";
+const GRANT_MAILBOX: &str = "Add-MailboxPermission -Identity <mailbox> -User <service principal> -AccessRights FullAccess; \
+     a new permission takes up to an hour.";
+const RESTRICTED: &str = "The mailbox is on the list of restricted senders: unblock it at \
+     https://security.microsoft.com/restrictedentities, and find out who sent spam with it.";
+const CONTINUOUS_ERRORS: &str = "Exchange Online pauses a mailbox that goes on after errors: stop sending from it, cure the cause, then wait.";
+const CHECK_EXCHANGE: &str = "Run `mailbearer verify`: it reads the token. Usual causes: the user is not the token's mailbox; \
+     SMTP.Send or SMTP.SendAsApp is missing; New-ServicePrincipal was given the application's object id instead of \
+     the enterprise application's; Add-MailboxPermission is missing or younger than an hour.";
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::smtp::protocol::reply::ReplyParser;
+    use ErrorCode::*;
+
+    fn meaning(stage: Stage, line: &str) -> Meaning {
+        let mut parser = ReplyParser::default();
+        parser.push(format!("{line}\r\n").as_bytes());
+        classify(stage, &parser.next().unwrap().unwrap())
+    }
+
+    #[test]
+    fn replies_mean_what_the_providers_say() {
+        let table = [
+            (Stage::Auth, "535 5.7.3 Authentication unsuccessful [AM0.prod 2026]", AuthRejected, false),
+            (
+                Stage::Auth,
+                "535 5.7.139 Authentication unsuccessful, SmtpClientAuthentication is disabled for the Tenant. Visit https://aka.ms/smtp_auth_disabled",
+                SmtpAuthDisabled,
+                false,
+            ),
+            (
+                Stage::Auth,
+                "535 5.7.139 Authentication unsuccessful, SmtpClientAuthentication is disabled for the Mailbox.",
+                SmtpAuthDisabled,
+                false,
+            ),
+            (
+                Stage::Auth,
+                "535 5.7.139 Authentication unsuccessful, basic authentication is disabled.",
+                AuthPolicyBlocked,
+                false,
+            ),
+            (
+                Stage::Auth,
+                "535 5.7.139 Authentication unsuccessful, user is locked by your organization's security defaults policy.",
+                AuthPolicyBlocked,
+                false,
+            ),
+            (
+                Stage::Auth,
+                "535 5.7.139 Authentication unsuccessful, the request did not meet the criteria to be authenticated successfully.",
+                AuthPolicyBlocked,
+                false,
+            ),
+            (
+                Stage::End,
+                "550 5.7.30 Basic authentication is not supported for Client Submission.",
+                AuthPolicyBlocked,
+                false,
+            ),
+            (Stage::Auth, "535 5.7.8 Username and Password not accepted.", AuthRejected, false),
+            (Stage::Auth, "535 no", AuthRejected, false),
+            (
+                Stage::Auth,
+                "534 5.7.9 Please log in with your web browser and then try again.",
+                AuthPolicyBlocked,
+                false,
+            ),
+            (Stage::Auth, "454 4.7.0 Too many login attempts, please try again later.", Throttled, true),
+            (Stage::Auth, "421 4.7.0 Try again later, closing connection.", Throttled, true),
+            (Stage::Auth, "451 4.3.0 hiccup", TemporarilyRefused, true),
+            (Stage::Auth, "504 5.7.4 Unrecognized authentication type", CapabilityMissing, false),
+            (Stage::Auth, "501 5.5.124 Invalid XOAUTH2 auth data", AuthRejected, false),
+            (Stage::Auth, "535 5.7.143 token expired", AuthRejected, false),
+            (Stage::Mail, "530 5.7.57 Client not authenticated to send mail.", AuthRejected, false),
+            (
+                Stage::End,
+                "554 5.2.0 STOREDRV.Submission.Exception:SendAsDeniedException.MapiExceptionSendAsDenied; Failed",
+                SendAsDenied,
+                false,
+            ),
+            (Stage::End, "554 5.2.252 SendAsDenied; a@x not allowed to send as b@x", SendAsDenied, false),
+            (
+                Stage::Mail,
+                "550 5.7.60 SMTP; Client does not have permissions to send as this sender",
+                SendAsDenied,
+                false,
+            ),
+            (
+                Stage::End,
+                "430 4.2.0 STOREDRV; mailbox logon failure; MapiExceptionLogonFailed",
+                MailboxUnavailable,
+                false,
+            ),
+            (
+                Stage::Mail,
+                "432 4.3.2 Concurrent connections limit exceeded. Visit https://aka.ms/concurrent_sending",
+                Throttled,
+                true,
+            ),
+            (Stage::End, "432 4.3.2 STOREDRV.ClientSubmit; sender thread limit exceeded", Throttled, true),
+            (
+                Stage::Mail,
+                "421 4.4.2 Message submission rate for this client has exceeded the configured limit",
+                Throttled,
+                true,
+            ),
+            (Stage::Mail, "451 4.7.500 Server busy", Throttled, true),
+            (
+                Stage::End,
+                "554 5.2.2 mailbox full; STOREDRV.Submission.Exception:QuotaExceededException",
+                MailboxFull,
+                false,
+            ),
+            (Stage::Rcpt, "552 5.2.2 mailbox full", RecipientsRejected, false),
+            (
+                Stage::End,
+                "554 5.2.0 STOREDRV.Submission.Exception:SubmissionQuotaExceededException",
+                QuotaExceeded,
+                false,
+            ),
+            (Stage::End, "550 5.4.5 Daily user sending limit exceeded.", QuotaExceeded, false),
+            (Stage::End, "550 5.7.232 tenant external recipient limit", QuotaExceeded, false),
+            (
+                Stage::Mail,
+                "552 5.3.4 Message size exceeds fixed maximum message size",
+                MessageTooLarge,
+                false,
+            ),
+            (Stage::End, "552 too big", MessageTooLarge, false),
+            (Stage::End, "554 5.2.0 STOREDRV; MapiExceptionMaxSubmissionExceeded", MessageTooLarge, false),
+            (Stage::End, "550 5.1.8 Access denied, bad outbound sender", AccountBlocked, false),
+            (Stage::Mail, "550 5.7.501 Service unavailable. Spam abuse detected", AccountBlocked, false),
+            (Stage::End, "550 5.7.705 Access denied, tenant has exceeded threshold", AccountBlocked, false),
+            (
+                Stage::End,
+                "550 5.7.708 Service unavailable. Access denied, traffic not accepted from this IP",
+                AccountBlocked,
+                false,
+            ),
+            (Stage::End, "550 5.2.251 x", MailboxFull, false),
+            (Stage::End, "550 5.2.253 x", MailboxUnavailable, false),
+            (Stage::End, "550 5.2.254 x", QuotaExceeded, false),
+            (Stage::End, "550 5.2.255 x", RecipientsRejected, false),
+            (Stage::End, "550 5.6.11 bare line feeds", MessageRejected, false),
+            (Stage::Rcpt, "550 5.5.105 external recipient", RecipientsRejected, false),
+            (Stage::Rcpt, "550 5.1.1 no such user", RecipientsRejected, false),
+            (Stage::Rcpt, "450 4.2.1 receiving too fast", TemporarilyRefused, true),
+            (Stage::Rcpt, "452 4.5.3 Too many recipients", TemporarilyRefused, true),
+            (Stage::Mail, "550 5.7.1 not yours", SenderRejected, false),
+            (Stage::Mail, "501 5.5.4 bad parameter", MessageRejected, false),
+            (Stage::End, "421 4.3.0 closing", TemporarilyRefused, true),
+            (Stage::End, "554 5.6.0 no", MessageRejected, false),
+            (Stage::Data, "451 later", TemporarilyRefused, true),
+            (Stage::Greeting, "421 4.3.2 Service not available", TemporarilyRefused, true),
+            (Stage::Greeting, "554 no", ConnectFailed, false),
+            (Stage::Hello, "501 5.5.4 HELO/EHLO argument invalid", ProtocolError, false),
+            (Stage::Hello, "502 what", CapabilityMissing, false),
+            (Stage::StartTls, "454 4.7.0 TLS not available", TemporarilyRefused, true),
+            (Stage::StartTls, "502 no", TlsFailed, false),
+        ];
+        for (stage, line, code, retryable) in table {
+            let seen = meaning(stage, line);
+            assert_eq!((seen.code, seen.retryable), (code, retryable), "{stage:?} {line}");
+        }
+    }
+
+    #[test]
+    fn hints_name_the_cmdlet() {
+        let table = [
+            (
+                Stage::Auth,
+                "535 5.7.139 x, SmtpClientAuthentication is disabled for the Mailbox.",
+                "Set-CASMailbox",
+            ),
+            (
+                Stage::Auth,
+                "535 5.7.139 x, SmtpClientAuthentication is disabled for the Tenant.",
+                "Set-TransportConfig",
+            ),
+            (Stage::End, "430 4.2.0 STOREDRV; mailbox logon failure", "Add-MailboxPermission"),
+            (Stage::Auth, "535 5.7.3 no", "New-ServicePrincipal"),
+        ];
+        for (stage, line, cmdlet) in table {
+            let hint = meaning(stage, line).hint.unwrap_or_default();
+            assert!(hint.contains(cmdlet), "{line}: {hint}");
+        }
+    }
+}

@@ -1,0 +1,199 @@
+//! The conversation before mail flows: one command, one reply, each wait bounded.
+
+use std::future::Future;
+use std::io;
+use std::pin::Pin;
+use std::task::{Context, Poll, Waker};
+use std::time::Duration;
+
+use tokio::io::{AsyncRead, AsyncReadExt, AsyncWriteExt, ReadBuf};
+use tokio::time::Instant;
+
+use crate::call::{Call, Cancel};
+use crate::error::{Error, ErrorCode, Reply, Result};
+use crate::net::stream::Stream;
+use crate::smtp::protocol::classify::Stage;
+use crate::smtp::protocol::pipeline::Lost;
+use crate::smtp::protocol::refusal::Peer;
+use crate::smtp::protocol::reply::ReplyParser;
+
+/// The call's own limits, which hold beside each stage's.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Bounds<'a> {
+    pub(crate) deadline: Instant,
+    pub(crate) cancel: &'a Cancel,
+}
+
+impl Bounds<'_> {
+    /// Runs a stage; `what` is waited for.
+    ///
+    /// # Errors
+    /// The stage's own, `timed_out`, or `cancelled`.
+    pub(crate) async fn within<T>(
+        &self,
+        limit: Duration,
+        what: &str,
+        stage: impl Future<Output = Result<T>>,
+    ) -> Result<T> {
+        let own = Instant::now() + limit;
+        tokio::select! {
+            biased;
+            done = stage => done,
+            () = self.cancel.cancelled() => Err(Cancel::error()),
+            () = tokio::time::sleep_until(own.min(self.deadline)) => {
+                let message = match own <= self.deadline {
+                    true => format!("no {what} within {}", shown(limit)),
+                    false => format!("the call's time was up while it waited for the {what}"),
+                };
+                Err(Error::new(ErrorCode::TimedOut, message))
+            }
+        }
+    }
+
+    /// The same limits for the token source.
+    pub(crate) fn call(&self) -> Call {
+        let timeout = self.deadline.saturating_duration_since(Instant::now());
+        Call { timeout: Some(timeout), cancel: self.cancel.clone(), ..Call::default() }
+    }
+}
+
+/// A connection on which we speak in turns.
+pub(crate) struct Wire {
+    pub(crate) stream: Stream,
+    parser: ReplyParser,
+}
+
+impl Wire {
+    pub(crate) fn new(stream: Stream) -> Self {
+        Self { stream, parser: ReplyParser::default() }
+    }
+
+    /// The next reply.
+    ///
+    /// # Errors
+    /// `connection_lost` or `protocol_error`.
+    pub(crate) async fn reply(&mut self, peer: &Peer, during: &str) -> Result<Reply> {
+        // A server that never ends a reply is stopped by the parser's caps and by the stage's limit.
+        loop {
+            match self.parser.next() {
+                Ok(Some(reply)) => return Ok(reply),
+                Ok(None) => {}
+                Err(malformed) => return Err(peer.lost(&Lost::Protocol(malformed.0), during)),
+            }
+            let mut octets = [0; 4096];
+            let lost = match self.stream.read(&mut octets).await {
+                Ok(0) => "closed by the server".to_owned(),
+                Ok(n) => {
+                    self.stream.acknowledge_quickly();
+                    self.parser.push(&octets[..n]);
+                    continue;
+                }
+                Err(error) => error.to_string(),
+            };
+            return Err(peer.lost(&Lost::Connection(lost), during));
+        }
+    }
+
+    /// Sends one line and reads its reply. `name` is the command without secrets.
+    ///
+    /// # Errors
+    /// `connection_lost` or `protocol_error`.
+    pub(crate) async fn command(&mut self, line: &str, name: &str, peer: &Peer) -> Result<Reply> {
+        let during = format!("at {name}");
+        if !self.parser.is_empty() {
+            let what = format!("a reply too many before {name}");
+            return Err(peer.lost(&Lost::Protocol(what), &during));
+        }
+        // A server may say why it closes: what it said is read even if we cannot write.
+        let written = match self.stream.write_all(line.as_bytes()).await {
+            Ok(()) => self.stream.flush().await,
+            failed => failed,
+        };
+        match (self.reply(peer, &during).await, written) {
+            (Ok(reply), _) => Ok(Reply { command: Some(name.to_owned()), ..reply }),
+            (Err(error), Err(write)) if error.code() == ErrorCode::ConnectionLost => {
+                Err(peer.lost(&Lost::Connection(write.to_string()), &during))
+            }
+            (Err(error), _) => Err(error),
+        }
+    }
+
+    /// The same, for a reply that must be 2xx.
+    ///
+    /// # Errors
+    /// Also the refusal's own.
+    pub(crate) async fn agreed(
+        &mut self,
+        line: &str,
+        name: &str,
+        stage: Stage,
+        peer: &Peer,
+    ) -> Result<Reply> {
+        let reply = self.command(line, name, peer).await?;
+        accepted(reply, name, stage, peer)
+    }
+
+    /// Nothing came that was not asked for, and the other side has not closed.
+    pub(crate) fn is_quiet(&mut self) -> bool {
+        let mut octets = [0; 1];
+        let mut buffer = ReadBuf::new(&mut octets);
+        let mut context = Context::from_waker(Waker::noop());
+        let read = Pin::new(&mut self.stream).poll_read(&mut context, &mut buffer);
+        self.parser.is_empty() && matches!(read, Poll::Pending)
+    }
+
+    /// Nothing lies in our buffer.
+    pub(crate) fn is_drained(&self) -> bool {
+        self.parser.is_empty()
+    }
+}
+
+/// Passes a 2xx reply on.
+///
+/// # Errors
+/// The refusal's own for 4xx and 5xx, `protocol_error` for 3xx.
+pub(crate) fn accepted(reply: Reply, name: &str, stage: Stage, peer: &Peer) -> Result<Reply> {
+    match reply.code / 100 {
+        2 => Ok(reply),
+        3 => Err(peer.lost(&Lost::Protocol(format!("to {name} the server answered {reply}")), "")),
+        _ => Err(peer.refused(stage, &format!("refused {name}"), reply)),
+    }
+}
+
+/// Says goodbye and closes, politely but not for long.
+pub(crate) async fn quit(mut stream: Stream) {
+    let goodbye = async {
+        say_quit(&mut stream).await?;
+        until_answered(&mut stream).await
+    };
+    // Nothing depends on it: the socket is closed either way.
+    let _: Result<io::Result<()>, _> = tokio::time::timeout(GOODBYE, goodbye).await;
+}
+
+/// Says goodbye, and waits for the answer aside: the caller has an error to tell.
+pub(crate) async fn take_leave(mut stream: Stream) {
+    if let Ok(Ok(())) = tokio::time::timeout(GOODBYE, say_quit(&mut stream)).await {
+        tokio::spawn(async move { tokio::time::timeout(GOODBYE, until_answered(&mut stream)).await });
+    }
+}
+
+async fn say_quit(stream: &mut Stream) -> io::Result<()> {
+    stream.write_all(b"QUIT\r\n").await?;
+    stream.flush().await
+}
+
+/// 221 or the end of file: either will do.
+async fn until_answered(stream: &mut Stream) -> io::Result<()> {
+    let mut octets = [0; 512];
+    let _ = stream.read(&mut octets).await?;
+    stream.shutdown().await
+}
+
+fn shown(limit: Duration) -> String {
+    match limit.as_millis() {
+        ms if ms.is_multiple_of(1000) => format!("{} s", ms / 1000),
+        ms => format!("{ms} ms"),
+    }
+}
+
+const GOODBYE: Duration = Duration::from_secs(2);

@@ -1,0 +1,254 @@
+//! The house stands on floors: a room uses rooms below it or beside it, never one above, and never one that uses it
+//! back. Inside a room its files keep the same rule. `docs/architecture.md` has the picture.
+
+#![allow(clippy::unwrap_used, reason = "a test")]
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::fs;
+use std::path::{Path, PathBuf};
+
+/// Each room of `core/src` and its floor.
+const FLOORS: &[(&str, u8)] = &[
+    ("mailer", 9),
+    ("sign_in", 8),
+    ("smtp", 8),
+    ("token", 7),
+    ("metrics", 6),
+    ("oauth", 6),
+    ("message", 5),
+    ("config", 4),
+    ("address", 3),
+    ("net", 3),
+    ("blocking", 2),
+    ("call", 2),
+    ("crypto", 2),
+    ("doctor", 2),
+    ("host", 2),
+    ("input", 2),
+    ("private_file", 2),
+    ("receipt", 2),
+    ("retry", 2),
+    ("setup", 2),
+    ("error", 1),
+    ("event", 1),
+    ("fork", 1),
+    ("instant", 1),
+    ("provider", 1),
+];
+
+/// Circles between files that are known and will be opened: none may be added.
+const KNOWN: &[&[&str]] = &[
+    &["config/auth", "config/settings"],
+    &["oauth/endpoint", "oauth/grants", "oauth/refusals"],
+    &["smtp/fleet", "smtp/pool", "smtp/session"],
+    &[
+        "token/account",
+        "token/pending_writes",
+        "token/refresh",
+        "token/source",
+        "token/state",
+        "token/write_behind",
+    ],
+];
+
+type Arrows = BTreeMap<String, BTreeMap<String, String>>;
+
+#[test]
+fn no_arrow_runs_up() {
+    let floor = |room: &str| FLOORS.iter().find(|(name, _)| *name == room).map(|(_, floor)| *floor);
+    let house = House::read();
+    let mut wrong = Vec::new();
+    for (from, to) in &house.rooms {
+        for (to, place) in to {
+            match (floor(from), floor(to)) {
+                (Some(a), Some(b)) if b <= a => {}
+                (Some(_), Some(_)) => wrong.push(format!("{place}: {from} uses {to}, which is above it")),
+                _ => wrong
+                    .push(format!("{place}: name the room by its path, and its floor in this test: {to}")),
+            }
+        }
+    }
+    assert!(wrong.is_empty(), "{}", wrong.join("\n"));
+    let circles = circles(&house.rooms);
+    assert!(circles.is_empty(), "rooms that use each other: {circles:?}");
+    let standing: BTreeSet<&str> = house.files.iter().map(|file| first(file)).collect();
+    let missing: Vec<_> = FLOORS.iter().filter(|(name, _)| !standing.contains(name)).collect();
+    assert!(missing.is_empty(), "rooms that are gone: {missing:?}");
+}
+
+#[test]
+fn no_files_of_a_room_use_each_other_in_a_circle() {
+    let house = House::read();
+    let found: BTreeSet<Vec<String>> = house.folders.values().flat_map(circles).collect();
+    let known: BTreeSet<Vec<String>> =
+        KNOWN.iter().map(|circle| circle.iter().map(|file| (*file).to_owned()).collect()).collect();
+    let new: Vec<_> = found.difference(&known).collect();
+    assert!(new.is_empty(), "files that use each other: {new:?}");
+    let opened: Vec<_> = known.difference(&found).collect();
+    assert!(opened.is_empty(), "these are open now, take them off the list: {opened:?}");
+}
+
+/// The code's own `use`s and paths, without its tests and comments.
+struct House {
+    /// Modules, as `smtp/pool/queue`.
+    files: BTreeSet<String>,
+    /// Room to room.
+    rooms: Arrows,
+    /// By folder: from its entry to its entry.
+    folders: BTreeMap<String, Arrows>,
+}
+
+impl House {
+    fn read() -> Self {
+        let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("src");
+        let mut paths = Vec::new();
+        walk(&root, &mut paths);
+        let mut texts = BTreeMap::new();
+        for path in paths {
+            let name = path.strip_prefix(&root).unwrap().with_extension("");
+            let name = name.to_str().unwrap().replace('\\', "/");
+            let name = name.strip_suffix("/mod").unwrap_or(&name).to_owned();
+            texts.insert(name, code(&fs::read_to_string(&path).unwrap()));
+        }
+        texts.remove("lib");
+        let files: BTreeSet<String> = texts.keys().cloned().collect();
+        let mut house = Self { files, rooms: Arrows::new(), folders: BTreeMap::new() };
+        for (name, text) in &texts {
+            for target in targets(name, text) {
+                house.note(name, &target);
+            }
+        }
+        house
+    }
+
+    fn note(&mut self, from: &str, to: &[String]) {
+        if to.is_empty() {
+            return;
+        }
+        let own: Vec<&str> = from.split('/').collect();
+        if to[0] != own[0] {
+            let arrows = self.rooms.entry(own[0].to_owned()).or_default();
+            arrows.insert(to[0].clone(), format!("core/src/{from}"));
+            return;
+        }
+        let shared = own.iter().zip(to).take_while(|(a, b)| *a == b).count();
+        if shared == own.len() || shared == to.len() {
+            return;
+        }
+        let folder = own[..shared].join("/");
+        let (mine, theirs) = (format!("{folder}/{}", own[shared]), format!("{folder}/{}", to[shared]));
+        // Else it is an item of the folder's own `mod.rs`.
+        if self.files.contains(&theirs) {
+            let arrows = self.folders.entry(folder).or_default();
+            arrows.entry(mine).or_default().insert(theirs, from.to_owned());
+        }
+    }
+}
+
+fn walk(folder: &Path, out: &mut Vec<PathBuf>) {
+    for entry in fs::read_dir(folder).unwrap() {
+        let path = entry.unwrap().path();
+        let name = path.file_stem().unwrap().to_str().unwrap();
+        if name == "tests" || name == "testing" || name.ends_with("_tests") {
+            continue;
+        }
+        match path.is_dir() {
+            true => walk(&path, out),
+            false => out.push(path),
+        }
+    }
+}
+
+/// Without comments and the tests at its end.
+fn code(text: &str) -> String {
+    let text = text.split("\n#[cfg(test)]\nmod ").next().unwrap_or_default();
+    text.lines().map(|line| line.split("//").next().unwrap_or_default()).collect::<Vec<_>>().join("\n")
+}
+
+/// Every path in the text that begins with `crate`, `super` or `self`, from the crate's root.
+fn targets(name: &str, text: &str) -> Vec<Vec<String>> {
+    let own: Vec<String> = name.split('/').map(str::to_owned).collect();
+    let mut out = Vec::new();
+    let is_word = |c: char| c.is_alphanumeric() || c == '_';
+    for (at, _) in text.match_indices("::") {
+        let head = text[..at].rsplit(|c: char| !is_word(c)).next().unwrap_or_default();
+        let before = text[..at - head.len()].chars().next_back();
+        if !["crate", "super", "self"].contains(&head) || before == Some(':') {
+            continue;
+        }
+        let mut base = match head {
+            "crate" => Vec::new(),
+            "self" => own.clone(),
+            _ => own[..own.len() - 1].to_vec(),
+        };
+        let mut rest = &text[at + 2..];
+        while let Some(further) = rest.strip_prefix("super::") {
+            base.pop();
+            rest = further;
+        }
+        grow(base, rest, &mut out);
+    }
+    out
+}
+
+/// `a::b`, `a::{b, c::{d}}`: each path below `base`.
+fn grow(mut base: Vec<String>, text: &str, out: &mut Vec<Vec<String>>) {
+    let text = text.trim_start();
+    if let Some(inner) = text.strip_prefix('{') {
+        let (mut depth, mut begin) = (0, 0);
+        for (at, c) in inner.char_indices() {
+            match c {
+                '{' => depth += 1,
+                '}' if depth == 0 => {
+                    grow(base, &inner[begin..at], out);
+                    return;
+                }
+                '}' => depth -= 1,
+                ',' if depth == 0 => {
+                    grow(base.clone(), &inner[begin..at], out);
+                    begin = at + 1;
+                }
+                _ => {}
+            }
+        }
+        return;
+    }
+    let word: String = text.chars().take_while(|c| c.is_alphanumeric() || *c == '_').collect();
+    if word.is_empty() || word == "self" {
+        out.push(base);
+        return;
+    }
+    base.push(word.clone());
+    match text[word.len()..].strip_prefix("::") {
+        Some(rest) => grow(base, rest, out),
+        None => out.push(base),
+    }
+}
+
+fn first(file: &str) -> &str {
+    file.split('/').next().unwrap_or_default()
+}
+
+/// Groups whose members all reach each other.
+fn circles(arrows: &Arrows) -> Vec<Vec<String>> {
+    let reach: BTreeMap<&str, BTreeSet<&str>> = arrows
+        .keys()
+        .map(|from| {
+            let (mut seen, mut next) = (BTreeSet::new(), vec![from.as_str()]);
+            while let Some(at) = next.pop() {
+                for to in arrows.get(at).into_iter().flat_map(BTreeMap::keys) {
+                    if seen.insert(to.as_str()) {
+                        next.push(to);
+                    }
+                }
+            }
+            (from.as_str(), seen)
+        })
+        .collect();
+    let mut out: BTreeSet<Vec<String>> = BTreeSet::new();
+    for (from, seen) in reach.iter().filter(|(from, seen)| seen.contains(*from)) {
+        let back = |other: &&&str| reach.get(**other).is_some_and(|seen| seen.contains(from));
+        out.insert(seen.iter().filter(back).map(|name| (*name).to_owned()).collect());
+    }
+    out.into_iter().collect()
+}
