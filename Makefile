@@ -15,7 +15,15 @@ PREFIX ?= /usr/local
 SOAK   ?= 8500
 SYSTEM_LIBS := -lgcc_s -lutil -lrt -lpthread -lm -ldl
 
-.PHONY: help demo site test check need cli python node c header docs wheel conformance deny install clean snippets interop bench soak \
+# Cargo unites the features of the packages that one call names. Another choice of packages means other features, and compiles
+# tokio, reqwest and core once more. So every call names the whole workspace, and picks targets (--lib, --test NAME) if it wants
+# less. Development dependencies count as soon as a test or an example is among the targets; so one always is.
+ALL     := --workspace --locked
+LIBRARY := $(if $(filter Darwin,$(shell uname)),dylib,so)
+# Lays a library where an interpreter looks for it, under a new inode: programs may run with the old one.
+lay = @cmp -s $(1) $(2) || { cp $(1) $(2).new && mv $(2).new $(2); }
+
+.PHONY: help demo site test check need built cli python node c header docs wheel conformance deny install clean snippets interop bench soak \
         test-rust test-python test-node test-c
 
 help:  ## what there is
@@ -24,15 +32,15 @@ help:  ## what there is
 demo: cli python node c  ## sends one message from Rust, Python, Node, C and the shell, without an account
 	@$(TARGET)/debug/mailbearer emulator -- examples/demo.sh
 
-test: test-rust test-python test-node test-c conformance snippets  ## every test, in every language
+test: test-rust test-python test-node conformance snippets  ## every test, in every language
 
-check: need $(VENV)/dev python node  ## what CI checks before the tests: format, lints, types, header, docs, licences
+check: need $(VENV)/dev python node $(NODE)/node_modules/.done  ## what CI checks before the tests: format, lints, types, header, docs, licences
 	$(CARGO) fmt --all --check
-	PYO3_PYTHON=$(CURDIR)/$(PYTHON) $(CARGO) clippy --workspace --all-targets --locked -- -D warnings
-	$(CARGO) test -q --locked -p mailbearer-c --test header
+	$(CARGO) clippy $(ALL) --all-targets -- -D warnings
+	$(CARGO) test -q $(ALL) --test header
 	$(PYTHON) -m mypy
 	cd $(NODE) && npm run --silent types
-	RUSTDOCFLAGS="-D warnings" $(CARGO) doc --locked --no-deps -p mailbearer -p mailbearer-emulator
+	RUSTDOCFLAGS="-D warnings" $(CARGO) doc $(ALL) --no-deps
 	$(MAKE) site
 	$(MAKE) deny
 
@@ -46,48 +54,51 @@ deny:  ## licences, bans and sources of every dependency
 need:  ## says plainly what is missing on this machine
 	@tests/need.sh
 
-cli: need  ## the command line
-	$(CARGO) build --locked -p mailbearer-cli
+# One call for all of them.
+built: need
+	$(CARGO) build $(ALL) --lib --bins --example send
 
-python: need $(VENV)/dev  ## the Python package, installed into .venv
-	VIRTUAL_ENV=$(CURDIR)/$(VENV) $(VENV)/bin/maturin develop --quiet --locked
+cli: built  ## the command line
 
-node: need $(NODE)/node_modules/.done  ## the Node package
-	cd $(NODE) && npm run --silent build
+python: built $(VENV)/package  ## the Python package, installed into .venv
+	$(call lay,$(TARGET)/debug/lib_native.$(LIBRARY),bindings-python/python/mailbearer/_native.abi3.so)
 
-c: need  ## the C library and its header
-	$(CARGO) build --locked -p mailbearer-c
+node: built  ## the Node package
+	$(call lay,$(TARGET)/debug/libmailbearer_node.$(LIBRARY),$(NODE)/native.node)
+	@echo "module.exports = require('./native.node')" >$(NODE)/native.cjs
+
+c: built  ## the C library
 
 header:  ## writes include/mailbearer.h anew
-	MAILBEARER_WRITE_HEADER=1 $(CARGO) test -q --locked -p mailbearer-c --test header
+	MAILBEARER_WRITE_HEADER=1 $(CARGO) test -q $(ALL) --test header
 
 docs:  ## writes docs/errors.md and docs/events.md anew
-	MAILBEARER_WRITE_DOCS=1 $(CARGO) test -q --locked -p mailbearer --test generated_docs
+	MAILBEARER_WRITE_DOCS=1 $(CARGO) test -q $(ALL) --test generated_docs
 
-wheel: $(VENV)/dev  ## a release wheel in build/wheels
+wheel: $(VENV)/bin/maturin  ## a release wheel in build/wheels
 	$(VENV)/bin/maturin build --release --locked --out $(BUILD)/wheels
 
 install:  ## the C library for other programs: PREFIX, DESTDIR
 	$(CARGO) build --release --locked -p mailbearer-c
 	PREFIX=$(PREFIX) DESTDIR=$(DESTDIR) bindings-c/install.sh
 
-test-rust: need  ## core, emulator, command line
-	$(CARGO) test -q --locked -p mailbearer -p mailbearer-emulator -p mailbearer-cli
+test-rust: need  ## core, emulator, command line, and the C library
+	$(CARGO) test -q $(ALL)
 
-test-python: python  ## the Python package
+test-python: python $(VENV)/dev  ## the Python package
 	$(PYTHON) -m pytest -q bindings-python/tests
 
-test-node: node  ## the Node package
+test-node: node $(NODE)/node_modules/.done  ## the Node package
 	cd $(NODE) && npm test --silent
 
-test-c: c  ## the C library
-	$(CARGO) test -q --locked -p mailbearer-c
+test-c: need  ## the C library alone
+	$(CARGO) test -q $(ALL) --test header --test package --test programs
 
-conformance: cli python node c $(BUILD)/conformance-c  ## one set of cases, in every face
-	$(CARGO) build --locked -p mailbearer -p mailbearer-emulator --examples
+conformance: cli python node c $(VENV)/dev $(BUILD)/conformance-c  ## one set of cases, in every face
+	$(CARGO) build $(ALL) --examples
 	CONFORMANCE_PYTHON=$(CURDIR)/$(PYTHON) $(PYTHON) -m pytest -q --import-mode=prepend tests/conformance
 
-snippets: cli python node c $(BUILD)/recipes/done  ## every snippet of the documents, against the emulator
+snippets: cli python node c $(BUILD)/recipes/done $(NODE)/node_modules/.done  ## every snippet of the documents, against the emulator
 	$(PYTHON) -m pytest -q tests/snippets
 
 site: $(BUILD)/site/venv/done cli python  ## the guide and the references as pages, in build/site/html
@@ -102,16 +113,16 @@ $(BUILD)/site/venv/done: docs/requirements.txt
 	$(BUILD)/site/venv/bin/pip install -q --disable-pip-version-check -r docs/requirements.txt
 	touch $@
 
-interop: cli python node c $(BUILD)/conformance-c  ## through Postfix, Dovecot, Exim, smtp-server, MSAL and nodemailer
+interop: cli python node c $(BUILD)/conformance-c $(NODE)/node_modules/.done  ## through Postfix, Dovecot, Exim, smtp-server, MSAL and nodemailer
 	tests/interop/install.sh
-	$(CARGO) build --locked -p mailbearer -p mailbearer-emulator --examples
+	$(CARGO) build $(ALL) --examples
 	CONFORMANCE_PYTHON=$(CURDIR)/$(PYTHON) $(BUILD)/interop/venv/bin/python -m pytest -q -c tests/interop/pytest.ini tests/interop
 
-soak: python node  ## SOAK messages from Rust, Python and Node through a server that misbehaves at random
-	$(CARGO) build --locked -p mailbearer -p mailbearer-emulator --examples
+soak: python node $(VENV)/dev  ## SOAK messages from Rust, Python and Node through a server that misbehaves at random
+	$(CARGO) build $(ALL) --examples
 	CONFORMANCE_PYTHON=$(CURDIR)/$(PYTHON) $(PYTHON) tests/soak/soak.py $(SOAK)
 
-bench: $(VENV)/dev  ## speed and memory, with peers in the same run: docs/benchmarks.md
+bench: $(VENV)/bin/maturin  ## speed and memory, with peers in the same run: docs/benchmarks.md
 	benches/install.sh
 	python3 benches/run.py
 
@@ -119,9 +130,19 @@ $(BUILD)/conformance-c: tests/conformance/shims/c.c include/mailbearer.h c
 	mkdir -p $(BUILD)
 	$(CC) -std=c99 -Wall -Wextra -Werror -o $@ $< -Iinclude $(TARGET)/debug/libmailbearer_c.a $(SYSTEM_LIBS)
 
-$(VENV)/dev: pyproject.toml
-	test -x $(PYTHON) || python3 -m venv $(VENV)
-	$(VENV)/bin/pip install -q --disable-pip-version-check "maturin>=1.9.4,<2" pytest pytest-asyncio mypy aiosmtplib typing_extensions 'tomli; python_version < "3.11"'
+$(PYTHON):
+	python3 -m venv $(VENV)
+
+$(VENV)/package: pyproject.toml Cargo.toml bindings-python/editable.py | $(PYTHON)
+	$(PYTHON) bindings-python/editable.py
+	touch $@
+
+$(VENV)/dev: pyproject.toml | $(PYTHON)
+	$(PYTHON) -m pip install -q --disable-pip-version-check pytest pytest-asyncio mypy aiosmtplib typing_extensions 'tomli; python_version < "3.11"'
+	touch $@
+
+$(VENV)/bin/maturin: pyproject.toml | $(PYTHON)
+	$(PYTHON) -m pip install -q --disable-pip-version-check "maturin>=1.9.4,<2"
 	touch $@
 
 # What the recipes in docs/ are written for.
@@ -132,7 +153,7 @@ $(BUILD)/recipes/done: pyproject.toml $(VENV)/dev
 	touch $@
 
 $(NODE)/node_modules/.done: $(NODE)/package-lock.json
-	cd $(NODE) && npm install --silent --no-audit --no-fund --no-save
+	cd $(NODE) && npm ci --silent --no-audit --no-fund
 	touch $@
 
 clean:  ## removes what was built here

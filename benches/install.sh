@@ -5,7 +5,7 @@ cd "$(dirname "$0")/.."
 bench=$PWD/build/bench
 mkdir -p "$bench/node"
 (cd benches && cargo build --release --locked)
-cargo build --locked -p mailbearer-emulator --examples
+cargo build --workspace --locked --examples
 .venv/bin/maturin build --quiet --release --locked --out "$bench/wheels"
 test -x "$bench/venv/bin/python" || python3 -m venv "$bench/venv"
 "$bench/venv/bin/pip" install -q --disable-pip-version-check aiosmtplib pycurl 'msal>=1.39,<2'

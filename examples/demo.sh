@@ -4,7 +4,7 @@
 set -euo pipefail
 cd "$(dirname "$0")/.."
 target=${CARGO_TARGET_DIR:-target}/debug
-cargo run --quiet --locked -p mailbearer --example send
+"$target/examples/send"
 .venv/bin/python examples/send.py
 node examples/send.mjs
 mkdir -p build
