@@ -11,6 +11,7 @@ use tokio::runtime::{Builder, Handle, Runtime};
 
 use crate::error::{Error, ErrorCode, Result};
 use crate::fork::ForkCell;
+use crate::sync::lock;
 
 /// The runtime's handle.
 ///
@@ -18,7 +19,7 @@ use crate::fork::ForkCell;
 /// `internal` if the operating system gives no threads; `closed` after [`shutdown`].
 pub fn handle() -> Result<Handle> {
     let slot = slot();
-    let mut guard = slot.lock().unwrap_or_else(|poisoned| poisoned.into_inner());
+    let mut guard = lock(slot);
     match &*guard {
         State::Running(runtime) => Ok(runtime.handle().clone()),
         State::Ended => Err(Error::new(ErrorCode::Closed, "the program is ending")),
@@ -71,7 +72,7 @@ pub fn block_on_with<F: Future, E>(
 pub fn shutdown(timeout: Duration) {
     let Some(slot) = SLOT.peek() else { return };
     let state = {
-        let mut guard = slot.lock().unwrap_or_else(|poisoned| poisoned.into_inner());
+        let mut guard = lock(slot);
         std::mem::replace(&mut *guard, State::Ended)
     };
     if let State::Running(runtime) = state {

@@ -1,11 +1,12 @@
 //! One call's own limits: how long, what about refused recipients, and how to cancel it.
 
+use std::future::Future;
 use std::time::Duration;
 
 use serde::Deserialize;
 use tokio_util::sync::{CancellationToken, WaitForCancellationFutureOwned};
 
-use crate::error::{Error, ErrorCode};
+use crate::error::{Error, ErrorCode, Result};
 
 /// What one call may say differently from the options.
 #[derive(Clone, Debug, Default)]
@@ -16,6 +17,39 @@ pub struct Call {
     pub partial: Option<Partial>,
     /// Ends the call early.
     pub cancel: Cancel,
+}
+
+impl Call {
+    /// `work`, or the end of this call if that comes first: its cancel, or its time (`default` where it has none of
+    /// its own). `late` is the sentence about what did not happen in time.
+    ///
+    /// # Errors
+    /// `cancelled`, `timed_out`, and those of `work`.
+    pub(crate) async fn within<T>(
+        &self,
+        default: Option<Duration>,
+        late: &str,
+        work: impl Future<Output = Result<T>>,
+    ) -> Result<T> {
+        let limit = self.timeout.or(default);
+        tokio::select! {
+            biased;
+            () = self.cancel.cancelled() => Err(Cancel::error()),
+            done = work => done,
+            limit = elapsed(limit) => {
+                Err(Error::new(ErrorCode::TimedOut, format!("{late} within {:.1} s", limit.as_secs_f64())))
+            }
+        }
+    }
+}
+
+/// Completes when the time is over; never without one.
+async fn elapsed(limit: Option<Duration>) -> Duration {
+    match limit {
+        Some(limit) => tokio::time::sleep(limit).await,
+        None => std::future::pending().await,
+    }
+    limit.unwrap_or_default()
 }
 
 /// Ends when a call is cancelled.
@@ -66,4 +100,25 @@ pub enum Partial {
     Deliver,
     /// Send to nobody.
     Refuse,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[tokio::test]
+    async fn a_call_ends_with_its_work_its_cancel_or_its_time() {
+        let never = || std::future::pending::<Result<()>>();
+        let call = Call::default();
+        assert_eq!(call.within(None, "x", async { Ok(1) }).await.unwrap(), 1);
+        let error = call.within(Some(Duration::from_millis(100)), "nothing came", never()).await.unwrap_err();
+        assert_eq!((error.code(), error.message()), (ErrorCode::TimedOut, "nothing came within 0.1 s"));
+        // The call's own time goes before the default.
+        let short = Call { timeout: Some(Duration::ZERO), ..Call::default() };
+        let error = short.within(None, "nothing came", never()).await.unwrap_err();
+        assert_eq!(error.message(), "nothing came within 0.0 s");
+        call.cancel.cancel();
+        let error = call.within(None, "x", async { Ok(1) }).await.unwrap_err();
+        assert_eq!(error.code(), ErrorCode::Cancelled, "a cancelled call does not begin");
+    }
 }

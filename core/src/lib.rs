@@ -26,6 +26,8 @@ mod retry;
 pub mod setup;
 mod sign_in;
 mod smtp;
+mod sync;
+mod text;
 mod token;
 
 pub use crate::call::{Call, Cancel};

@@ -34,6 +34,8 @@ const FLOORS: &[(&str, u8)] = &[
     ("fork", 1),
     ("instant", 1),
     ("provider", 1),
+    ("sync", 1),
+    ("text", 1),
 ];
 
 /// Circles between files that are known and will be opened: none may be added.

@@ -12,9 +12,9 @@ use super::settings::{AuthSettings, Endpoints, GrantKind, Surroundings, shown};
 use super::{Identity, IdentityService, github_job};
 use crate::error::{Error, Result};
 use crate::input::{COMMAND_TIME, SecretSource, Spelling, mistake};
-use crate::instant;
 use crate::net::server_url::is_loopback;
 use crate::provider::{Family, Preset};
+use crate::{instant, text};
 
 /// Checks `auth.*` against the grant and the provider.
 pub(super) struct Resolver<'a> {
@@ -374,7 +374,7 @@ impl Resolver<'_> {
                 }
                 continue;
             }
-            if full.chars().any(|c| c.is_control() || c.is_whitespace()) {
+            if !text::is_word(&full) {
                 return Err(
                     self.config("auth.scopes", |p| format!("`{p}`: a scope has no blanks; give a list"))
                 );

@@ -22,6 +22,7 @@ use crate::net::http_proxy::HttpProxy;
 use crate::net::server_url::{ServerUrl, is_loopback};
 use crate::net::tls::Roots;
 use crate::provider::{self, Family, Preset, Security};
+use crate::text;
 
 /// Everything a mailer or token source was told, checked.
 #[derive(Clone, Debug)]
@@ -665,5 +666,5 @@ fn plain_text(field: &str, text: &str) -> Result<()> {
 
 /// A name the caller wrote, short enough to print.
 pub(super) fn shown(text: &str) -> String {
-    text.chars().filter(|c| !c.is_control()).take(60).collect()
+    text::shown(text, 60)
 }

@@ -4,7 +4,7 @@
 use std::time::SystemTime;
 
 use super::der::{Damaged, INTEGER, OBJECT, Reader, SEQUENCE, tagged};
-use crate::instant;
+use crate::{instant, text};
 
 /// What people want to know of it.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -80,7 +80,7 @@ fn printable(tag: u8, octets: &[u8]) -> String {
         }
         _ => String::from_utf8_lossy(octets).into_owned(),
     };
-    text.chars().filter(|c| !c.is_control()).take(100).collect()
+    text::shown(&text, 100)
 }
 
 /// `YYMMDDhhmmssZ`, of 1950 to 2049, or `YYYYMMDDhhmmssZ`.

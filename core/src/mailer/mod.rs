@@ -275,16 +275,8 @@ impl Mailer {
     /// # Errors
     /// `config_invalid` naming the variable; `connect_failed`; `certificate_invalid`; `cancelled`, `timed_out`.
     pub async fn export_metrics(&self, endpoint: Option<&str>, call: Call) -> Result<()> {
-        let timeout = call.timeout.unwrap_or(DEFAULT_TIMEOUT);
-        tokio::select! {
-            biased;
-            done = export::export(&self.inner.settings, endpoint) => done,
-            () = call.cancel.cancelled() => Err(Cancel::error()),
-            () = tokio::time::sleep(timeout) => Err(Error::new(
-                ErrorCode::TimedOut,
-                format!("the collector did not answer within {:.1} s", timeout.as_secs_f64()),
-            )),
-        }
+        let told = export::export(&self.inner.settings, endpoint);
+        call.within(Some(DEFAULT_TIMEOUT), "the collector did not answer", told).await
     }
 
     /// Refuses new sends with `closed`, waits at most `timeout` for running ones, then cancels them. A refresh token

@@ -10,6 +10,7 @@ use crate::error::Reply;
 use crate::message::Message;
 use crate::receipt::Envelope;
 use crate::smtp::{Delivered, Transaction};
+use crate::sync::lock;
 
 /// A message that was kept instead of sent.
 #[derive(Clone, Debug)]
@@ -30,7 +31,7 @@ pub(super) struct Outbox(Mutex<VecDeque<Kept>>);
 
 impl Outbox {
     pub(super) fn keep(&self, message: &Message, transaction: &Transaction, bytes: Bytes) -> Delivered {
-        let mut kept = self.0.lock().unwrap_or_else(|poisoned| poisoned.into_inner());
+        let mut kept = lock(&self.0);
         if kept.len() == MOST {
             kept.pop_front();
         }
@@ -57,7 +58,7 @@ impl Outbox {
     }
 
     pub(super) fn all(&self) -> Vec<Kept> {
-        self.0.lock().unwrap_or_else(|poisoned| poisoned.into_inner()).iter().cloned().collect()
+        lock(&self.0).iter().cloned().collect()
     }
 }
 

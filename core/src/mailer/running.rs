@@ -9,6 +9,7 @@ use super::outbox::Outbox;
 use crate::call::Cancel;
 use crate::error::{Error, ErrorCode, Result};
 use crate::metrics::Metrics;
+use crate::sync::lock;
 
 /// One mailer's state in one process.
 #[derive(Default)]
@@ -77,7 +78,7 @@ impl Running {
     }
 
     fn lock(&self) -> std::sync::MutexGuard<'_, State> {
-        self.state.lock().unwrap_or_else(|poisoned| poisoned.into_inner())
+        lock(&self.state)
     }
 }
 

@@ -4,10 +4,12 @@ use std::fmt;
 use std::future::Future;
 use std::io;
 use std::pin::Pin;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex};
 
 use bytes::{Bytes, BytesMut};
 use tokio::io::{AsyncRead, AsyncReadExt};
+
+use crate::sync::lock;
 
 /// A source of octets for an attachment: asked for piece by piece while the message goes out, and only
 /// once, so that a send that reads it is not repeated. Cheap to clone; clones share the source.
@@ -55,7 +57,7 @@ impl ByteStream {
 
     /// The source, for the one who comes first.
     pub(crate) fn take(&self) -> Option<Box<dyn Pieces>> {
-        let mut source = self.source.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut source = lock(&self.source);
         match std::mem::replace(&mut *source, Source::Taken) {
             Source::Unread(pieces) => Some(pieces),
             Source::Taken => None,
@@ -64,7 +66,7 @@ impl ByteStream {
 
     /// Somebody began to read it.
     pub(crate) fn is_taken(&self) -> bool {
-        matches!(&*self.source.lock().unwrap_or_else(PoisonError::into_inner), Source::Taken)
+        matches!(&*lock(&self.source), Source::Taken)
     }
 }
 

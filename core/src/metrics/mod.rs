@@ -9,7 +9,7 @@ mod tokens;
 
 use std::collections::{BTreeMap, HashMap};
 use std::hash::Hash;
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex};
 use std::time::{Duration, SystemTime};
 
 use serde_json::{Map, Value, json};
@@ -21,6 +21,7 @@ pub(crate) use self::tokens::{Ends, TokenNumbers};
 use crate::error::{Delivery, Error};
 use crate::fork::ForkCell;
 use crate::receipt::Receipt;
+use crate::sync::lock;
 
 /// What became of messages.
 #[derive(Default)]
@@ -221,10 +222,6 @@ impl MailboxLabel {
     fn labels(&self) -> [(&'static str, &str); 2] {
         [("server", &self.server), ("mailbox", &self.mailbox)]
     }
-}
-
-fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
-    mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
 /// Seconds with three decimals, for data.

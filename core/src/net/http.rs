@@ -23,6 +23,7 @@ use super::tls::{self, Roots};
 use crate::error::{Error, ErrorCode, Result};
 use crate::fork::ForkCell;
 use crate::input::Secret;
+use crate::sync::lock;
 
 /// Clients by their settings, the latest last.
 #[derive(Default)]
@@ -231,7 +232,7 @@ impl HttpClients {
         proxy: &HttpProxy,
     ) -> Result<reqwest::Client> {
         let runtime = tokio::runtime::Handle::current().id();
-        let mut clients = self.0.lock().unwrap_or_else(|poisoned| poisoned.into_inner());
+        let mut clients = lock(&self.0);
         let known = clients.iter().find(|(k, _)| {
             Arc::ptr_eq(&k.tls, &tls) && k.timeout == timeout && k.proxy == *proxy && k.runtime == runtime
         });

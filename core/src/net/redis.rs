@@ -4,7 +4,7 @@
 
 use std::collections::HashMap;
 use std::io;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
 use redis::aio::MultiplexedConnection;
@@ -22,6 +22,7 @@ use super::tls::Roots;
 use crate::blocking;
 use crate::error::{Error, ErrorCode};
 use crate::fork::ForkCell;
+use crate::sync::lock;
 
 /// The connection to a Redis server that all of this process use.
 ///
@@ -31,7 +32,7 @@ pub(crate) fn link(url: &ServerUrl, roots: &Roots) -> Result<Arc<Link>, Error> {
     static LINKS: ForkCell<Links> = ForkCell::new();
     // Its own runtime: leases are renewed whatever becomes of the caller's.
     let runtime = blocking::handle()?;
-    let mut links = LINKS.get(|_| Links::default()).lock().unwrap_or_else(PoisonError::into_inner);
+    let mut links = lock(LINKS.get(|_| Links::default()));
     let link = links.entry((url.clone(), roots.clone()));
     Ok(link.or_insert_with(|| Arc::new(Link::new(url.clone(), roots.clone(), runtime))).clone())
 }
@@ -147,7 +148,7 @@ impl Link {
     }
 
     fn lock(&self) -> std::sync::MutexGuard<'_, State> {
-        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+        lock(&self.state)
     }
 }
 

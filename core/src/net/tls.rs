@@ -21,6 +21,7 @@ use super::verifier::{Telling, Untrusted};
 use crate::error::{Error, ErrorCode, Result};
 use crate::fork::ForkCell;
 use crate::instant;
+use crate::sync::lock;
 
 /// Which authorities are trusted.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Hash)]
@@ -72,7 +73,7 @@ impl TlsConfigs {
             _ => Vec::new(),
         };
         let key = (roots.clone(), pem);
-        let mut map = self.by_roots.lock().unwrap_or_else(|poisoned| poisoned.into_inner());
+        let mut map = lock(&self.by_roots);
         if let Some(config) = map.get(&key) {
             return Ok(config.clone());
         }
@@ -86,7 +87,7 @@ impl TlsConfigs {
     /// # Errors
     /// `internal`.
     pub(crate) fn pinned(&self, thumbprint: Thumbprint) -> Result<Arc<ClientConfig>> {
-        let mut map = self.by_thumbprint.lock().unwrap_or_else(|poisoned| poisoned.into_inner());
+        let mut map = lock(&self.by_thumbprint);
         if let Some(config) = map.get(&thumbprint) {
             return Ok(config.clone());
         }

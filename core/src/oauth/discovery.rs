@@ -2,7 +2,7 @@
 
 use std::borrow::Cow;
 use std::collections::HashMap;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
 use serde_json::{Map, Value};
@@ -13,6 +13,8 @@ use crate::config::{AuthSettings, Endpoints, Settings, parse_endpoint};
 use crate::error::{Error, ErrorCode, Result};
 use crate::fork::ForkCell;
 use crate::net::http;
+use crate::sync::lock;
+use crate::text;
 
 /// Documents that were read, by issuer.
 #[derive(Default)]
@@ -31,14 +33,14 @@ pub(crate) fn discovered() -> &'static Discovered {
 pub(crate) async fn endpoints<'a>(settings: &Settings, auth: &'a AuthSettings) -> Result<Cow<'a, Endpoints>> {
     let Some(issuer) = &auth.endpoints.discover else { return Ok(Cow::Borrowed(&auth.endpoints)) };
     let known = {
-        let map = discovered().0.lock().unwrap_or_else(PoisonError::into_inner);
+        let map = lock(&discovered().0);
         map.get(issuer.as_str()).filter(|(_, read)| read.elapsed() < KEPT).map(|(found, _)| found.clone())
     };
     let found = match known {
         Some(found) => found,
         None => {
             let found = Arc::new(read(settings, issuer).await?);
-            let mut map = discovered().0.lock().unwrap_or_else(PoisonError::into_inner);
+            let mut map = lock(&discovered().0);
             map.retain(|_, (_, read)| read.elapsed() < KEPT);
             map.insert(issuer.to_string(), (found.clone(), Instant::now()));
             found
@@ -105,7 +107,7 @@ fn interpret(issuer: &Url, document: &Map<String, Value>) -> Result<Endpoints> {
     };
     let said = text("issuer").unwrap_or_default();
     if said.trim_end_matches('/') != issuer.as_str().trim_end_matches('/') {
-        let said: String = said.chars().filter(|c| !c.is_control()).take(200).collect();
+        let said = text::shown(said, 200);
         return Err(wrong(format!("is of another issuer, {said:?}")));
     }
     let endpoint = |name: &str| match text(name) {

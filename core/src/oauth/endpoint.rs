@@ -17,6 +17,7 @@ use crate::input::Secret;
 use crate::net::http::{self, Answer};
 use crate::net::server_url::is_loopback;
 use crate::provider::Family;
+use crate::text;
 
 /// What a successful request brings.
 #[derive(Clone, Debug)]
@@ -174,7 +175,7 @@ pub(super) fn read_token(map: &Map<String, Value>) -> Result<TokenAnswer> {
         return Err(useless("is a token of another kind than Bearer"));
     }
     let token = text("access_token").ok_or_else(|| useless("has an empty access token"))?;
-    if token.chars().any(|c| c.is_control() || c.is_whitespace()) {
+    if !text::is_word(token) {
         return Err(useless("has an access token with blanks in it"));
     }
     Ok(TokenAnswer {

@@ -1,13 +1,14 @@
 //! EndpointGates at a sign-in service, so that ten thousand accounts that start together are a queue and no storm.
 
 use std::collections::HashMap;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
 use crate::config::AuthSettings;
 use crate::fork::ForkCell;
+use crate::sync::lock;
 
 /// EndpointGates by service: one that does not answer holds up nobody else's.
 #[derive(Default)]
@@ -37,7 +38,7 @@ impl EndpointGates {
     pub(crate) async fn take(&self, auth: &AuthSettings) -> Turn {
         let name = auth.token_host().unwrap_or(&auth.endpoints.authority).to_owned();
         let service = {
-            let mut known = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+            let mut known = lock(&self.0);
             known.entry(name).or_default().clone()
         };
         loop {
@@ -59,13 +60,13 @@ impl Default for Service {
 
 impl Service {
     fn stands_still(&self) -> bool {
-        self.moved.lock().unwrap_or_else(PoisonError::into_inner).elapsed() > PATIENCE
+        lock(&self.moved).elapsed() > PATIENCE
     }
 }
 
 impl Drop for Turn {
     fn drop(&mut self) {
-        *self.service.moved.lock().unwrap_or_else(PoisonError::into_inner) = Instant::now();
+        *lock(&self.service.moved) = Instant::now();
     }
 }
 

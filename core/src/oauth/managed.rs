@@ -19,6 +19,7 @@ use crate::config::{AuthSettings, Identity, IdentityService, Settings};
 use crate::error::{Error, ErrorCode, Result};
 use crate::input::Secret;
 use crate::net::http::{self, Answer};
+use crate::text;
 
 impl IdentityService {
     /// Where and how it is asked.
@@ -95,7 +96,7 @@ fn read(answer: &Answer, now: SystemTime) -> Result<TokenAnswer> {
     let map: Map<String, Value> = serde_json::from_slice(&answer.body).unwrap_or_default();
     if answer.status != 200 {
         let said = ["error_description", "message", "error"].iter().find_map(|key| map.get(*key)?.as_str());
-        let said: String = said.unwrap_or("no words").chars().filter(|c| !c.is_control()).take(300).collect();
+        let said = text::shown(said.unwrap_or("no words"), 300);
         let text = format!("the machine's identity service says {}: {said}", answer.status);
         return Err(match answer.status {
             404 | 408 | 410 | 429 | 500..=599 => {

@@ -14,6 +14,7 @@ use url::Url;
 use super::grants::Form;
 use crate::error::{Error, ErrorCode};
 use crate::fork::ForkCell;
+use crate::sync::lock;
 
 /// A request, as a digest: no secret is kept.
 pub(crate) type Fingerprint = [u8; 32];
@@ -38,7 +39,7 @@ pub(crate) fn refusals() -> &'static Refusals {
 impl Refusals {
     /// The refusal, if the service need not be asked for it again.
     pub(crate) fn recall(&self, request: &Fingerprint, now: Instant) -> Option<Error> {
-        let map = self.0.lock().unwrap_or_else(|poisoned| poisoned.into_inner());
+        let map = lock(&self.0);
         let refused = map.get(request).filter(|refused| refused.times >= ENOUGH && now < refused.until)?;
         let left = refused.until - now;
         let error = refused.error.clone();
@@ -55,7 +56,7 @@ impl Refusals {
 
     /// Notes how a request ended.
     pub(crate) fn note(&self, request: Fingerprint, outcome: Option<&Error>, now: Instant) {
-        let mut map = self.0.lock().unwrap_or_else(|poisoned| poisoned.into_inner());
+        let mut map = lock(&self.0);
         let Some(error) = outcome else {
             map.remove(&request);
             return;

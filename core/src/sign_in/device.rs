@@ -11,6 +11,7 @@ use crate::input::Secret;
 use crate::oauth::grants::{self, Form};
 use crate::oauth::hints::Asked;
 use crate::oauth::{discovery, endpoint};
+use crate::text;
 
 /// What the service answered (RFC 8628 §3.2).
 pub(crate) struct Authorization {
@@ -121,7 +122,7 @@ pub(crate) async fn begin(settings: &Settings, auth: &AuthSettings) -> Result<Au
 
 /// It is shown on terminals: no control characters.
 fn printable(text: &str) -> String {
-    text.chars().map(|c| if c.is_control() { ' ' } else { c }).collect::<String>().trim().to_owned()
+    text::one_line(text, 2000)
 }
 
 fn is_web(text: &str) -> bool {

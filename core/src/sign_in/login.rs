@@ -3,7 +3,7 @@
 
 use std::process::{Command, Stdio};
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex};
 use std::time::{Duration, SystemTime};
 
 use serde_json::Value;
@@ -21,6 +21,7 @@ use crate::input::Secret;
 use crate::oauth::discovery;
 use crate::oauth::grants::{self, Form};
 use crate::oauth::hints::Asked;
+use crate::sync::lock;
 use crate::token::{Account, TokenSource, millis};
 
 /// A sign-in under way. Clones are the same sign-in; it is given up with the last of them.
@@ -88,12 +89,7 @@ impl Login {
         let (login, browse) = match method {
             "device_code" => {
                 let begun = device::begin(&settings, auth);
-                let begun = tokio::select! {
-                    biased;
-                    () = request.call.cancel.cancelled() => return Err(Cancel::error()),
-                    begun = begun => begun?,
-                    () = elapse(request.call.timeout) => return Err(too_late(request.call.timeout)),
-                };
+                let begun = request.call.within(None, LATE, begun).await?;
                 let browse = begun.complete_url.unwrap_or_else(|| begun.url.clone());
                 let way = Way::Device {
                     device_code: begun.device_code,
@@ -111,12 +107,7 @@ impl Login {
                     let endpoints = discovery::endpoints(&settings, auth).await?;
                     Ok::<_, Error>((endpoints, source.shared.challenge(auth).await))
                 };
-                let (endpoints, challenge) = tokio::select! {
-                    biased;
-                    () = request.call.cancel.cancelled() => return Err(Cancel::error()),
-                    ready = ready => ready?,
-                    () = elapse(request.call.timeout) => return Err(too_late(request.call.timeout)),
-                };
+                let (endpoints, challenge) = request.call.within(None, LATE, ready).await?;
                 let (flow, listener, url) =
                     code::begin(&settings, auth, &endpoints, &request, challenge.as_deref())?;
                 let way = match listener {
@@ -236,14 +227,15 @@ impl Login {
         }
         self.inner.saved.store(false, Ordering::Relaxed);
         let left = self.inner.expires_at.duration_since(SystemTime::now()).unwrap_or_default();
-        tokio::select! {
-            biased;
-            () = self.inner.cancel.cancelled() => Err(Cancel::error()),
-            () = call.cancel.cancelled() => Err(Cancel::error()),
-            account = self.done() => account,
-            () = elapse(call.timeout) => Err(too_late(call.timeout)),
-            () = tokio::time::sleep(left) => Err(expired()),
-        }
+        let account = async {
+            tokio::select! {
+                biased;
+                () = self.inner.cancel.cancelled() => Err(Cancel::error()),
+                account = self.done() => account,
+                () = tokio::time::sleep(left) => Err(expired()),
+            }
+        };
+        call.within(None, LATE, account).await
     }
 
     /// Ends it with what came to the redirect URI: a URL, a query string or form body, or a JSON map.
@@ -268,13 +260,14 @@ impl Login {
             return Err(expired());
         }
         let form = self.inner.form(flow, &parameters);
-        tokio::select! {
-            biased;
-            () = self.inner.cancel.cancelled() => Err(Cancel::error()),
-            () = call.cancel.cancelled() => Err(Cancel::error()),
-            account = Inner::redeem(&self.inner, form) => account,
-            () = elapse(call.timeout) => Err(too_late(call.timeout)),
-        }
+        let account = async {
+            tokio::select! {
+                biased;
+                () = self.inner.cancel.cancelled() => Err(Cancel::error()),
+                account = Inner::redeem(&self.inner, form) => account,
+            }
+        };
+        call.within(None, LATE, account).await
     }
 
     /// As text, for another process to go on with. It is good for 15 minutes and for one `finish`, and
@@ -536,10 +529,6 @@ fn expired() -> Error {
     Error::new(ErrorCode::LoginExpired, "nobody finished the sign-in in time")
 }
 
-fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
-    mutex.lock().unwrap_or_else(PoisonError::into_inner)
-}
-
 /// Which way: the configured one, or the other interactive one.
 fn method(settings: &Settings, auth: &AuthSettings, asked: Option<&str>) -> Result<&'static str> {
     let grant = auth.grant.as_str();
@@ -605,14 +594,5 @@ fn open_browser(url: &str) {
     }
 }
 
-async fn elapse(timeout: Option<Duration>) {
-    match timeout {
-        Some(timeout) => tokio::time::sleep(timeout).await,
-        None => std::future::pending().await,
-    }
-}
-
-fn too_late(timeout: Option<Duration>) -> Error {
-    let seconds = timeout.unwrap_or_default().as_secs_f64();
-    Error::new(ErrorCode::TimedOut, format!("the sign-in was not finished within {seconds:.1} s"))
-}
+/// What a time limit of the caller's says.
+const LATE: &str = "the sign-in was not finished";

@@ -20,6 +20,7 @@ use crate::error::{Error, ErrorCode, Result};
 use crate::fork::ForkCell;
 use crate::input::Secret;
 use crate::oauth::pkce::same;
+use crate::sync::lock;
 use crate::token::millis;
 
 /// How long a sign-in may take, and how long its text is good.
@@ -116,19 +117,19 @@ pub(crate) fn finished() -> &'static FinishedLogins {
 impl FinishedLogins {
     /// Notes that `id` is being finished; false if it was before.
     pub(crate) fn finish(&self, id: &str, now: u64, until: u64) -> bool {
-        let mut map = self.0.lock().unwrap_or_else(|poisoned| poisoned.into_inner());
+        let mut map = lock(&self.0);
         map.retain(|_, until| *until > now);
         map.insert(id.to_owned(), until).is_none()
     }
 
     /// Takes it back.
     pub(crate) fn forget(&self, id: &str) {
-        self.0.lock().unwrap_or_else(|poisoned| poisoned.into_inner()).remove(id);
+        lock(&self.0).remove(id);
     }
 
     /// Whether `id` was finished.
     pub(crate) fn contains(&self, id: &str) -> bool {
-        self.0.lock().unwrap_or_else(|poisoned| poisoned.into_inner()).contains_key(id)
+        lock(&self.0).contains_key(id)
     }
 }
 

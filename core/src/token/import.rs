@@ -8,6 +8,7 @@ use crate::config::AuthSettings;
 use crate::error::{Error, ErrorCode, Result};
 use crate::input::Secret;
 use crate::provider::Family;
+use crate::text;
 
 /// One of them.
 #[derive(Debug)]
@@ -121,7 +122,7 @@ fn is_ours(host: &str, auth: &AuthSettings) -> bool {
 }
 
 fn shown(id: &str) -> String {
-    id.chars().filter(|c| !c.is_control()).take(80).collect()
+    text::shown(id, 80)
 }
 
 #[cfg(test)]

@@ -333,7 +333,7 @@ impl<'a> Run<'a> {
             return Err(failed("is the one that was refused"));
         }
         let text = provided.secret.expose();
-        if text.is_empty() || text.chars().any(|c| c.is_control() || c.is_whitespace()) {
+        if !crate::text::is_word(text) {
             return Err(failed("is empty or has blanks in it"));
         }
         let expires_at = provided.expires_at.or_else(|| claims::expires_at(text));

@@ -137,16 +137,9 @@ impl TokenSource {
         {
             return Ok(token);
         }
-        let limit = request.call.timeout.or(shared.settings.timeout).unwrap_or(DEFAULT_TIME);
-        tokio::select! {
-            biased;
-            () = request.call.cancel.cancelled() => Err(Cancel::error()),
-            token = self.obtain(request.force, request.min_remaining) => token,
-            () = tokio::time::sleep(limit) => Err(Error::new(
-                ErrorCode::TimedOut,
-                format!("no token within {:.1} s", limit.as_secs_f64()),
-            )),
-        }
+        let limit = shared.settings.timeout.unwrap_or(DEFAULT_TIME);
+        let token = self.obtain(request.force, request.min_remaining);
+        request.call.within(Some(limit), "no token", token).await
     }
 
     /// Marks exactly this token as refused: the next `get` brings another.
@@ -167,21 +160,14 @@ impl TokenSource {
     pub async fn import_login(&self, text: &str, call: Call) -> Result<Account> {
         self.shared.open()?;
         let (shared, text) = (self.shared.clone(), Zeroizing::new(text.to_owned()));
-        let limit = call.timeout.or(shared.settings.timeout).unwrap_or(DEFAULT_TIME);
+        let limit = shared.settings.timeout.unwrap_or(DEFAULT_TIME);
         // A task of its own: what the service gave must reach the store, whoever still waits.
         let task = tokio::spawn(async move {
             let _custody = shared.custody();
             shared.import(&text).await
         });
-        tokio::select! {
-            biased;
-            () = call.cancel.cancelled() => Err(Cancel::error()),
-            account = task => account.unwrap_or_else(|_| Err(Cancel::error())),
-            () = tokio::time::sleep(limit) => Err(Error::new(
-                ErrorCode::TimedOut,
-                format!("the sign-in was not taken over within {:.1} s", limit.as_secs_f64()),
-            )),
-        }
+        let account = async { task.await.unwrap_or_else(|_| Err(Cancel::error())) };
+        call.within(Some(limit), "the sign-in was not taken over", account).await
     }
 
     /// Forgets the tokens, here and in the store. Where the service has a revocation endpoint, it is told; if that

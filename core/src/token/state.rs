@@ -12,6 +12,7 @@ use super::write_behind::Unsaved;
 use super::{AccessToken, Account};
 use crate::error::Error;
 use crate::input::Secret;
+use crate::sync::lock;
 
 /// One process's state.
 #[derive(Default)]
@@ -88,7 +89,7 @@ impl State {
     }
 
     pub(crate) fn lock(&self) -> MutexGuard<'_, Inner> {
-        self.inner.lock().unwrap_or_else(|poisoned| poisoned.into_inner())
+        lock(&self.inner)
     }
 }
 

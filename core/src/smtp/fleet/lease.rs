@@ -1,10 +1,11 @@
 //! The right to one connection among all processes of a fleet.
 
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant, SystemTime};
 
 use super::Fleet;
+use crate::sync::lock;
 
 /// Held as long as the socket is open; given back on drop.
 pub(crate) struct Lease {
@@ -68,7 +69,7 @@ impl Standing {
     }
 
     fn until(&self) -> std::sync::MutexGuard<'_, (Instant, SystemTime)> {
-        self.until.lock().unwrap_or_else(PoisonError::into_inner)
+        lock(&self.until)
     }
 }
 

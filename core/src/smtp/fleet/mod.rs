@@ -9,7 +9,7 @@ mod scripts;
 
 use std::collections::HashMap;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
+use std::sync::{Arc, Mutex, MutexGuard, Weak};
 use std::time::{Duration, Instant, SystemTime};
 
 use redis::Value;
@@ -23,6 +23,7 @@ use crate::crypto::random;
 use crate::error::{Error, Result};
 use crate::event::{Event, EventSink};
 use crate::net::redis::{Link, Trouble};
+use crate::sync::lock;
 
 /// One mailbox's part in its fleet.
 pub(crate) struct Fleet {
@@ -368,7 +369,7 @@ impl Fleet {
     }
 
     fn lock(&self) -> MutexGuard<'_, State> {
-        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+        lock(&self.state)
     }
 }
 

@@ -8,7 +8,7 @@ mod queue;
 
 use std::collections::HashMap;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
 use tokio::sync::{oneshot, watch};
@@ -30,6 +30,7 @@ use crate::metrics::{self, PoolNumbers};
 use crate::net::redis::{self, Link};
 use crate::net::server_url::ServerUrl;
 use crate::net::tls::Roots;
+use crate::sync::lock;
 use crate::token::Identity;
 
 /// The pools of this process.
@@ -570,11 +571,6 @@ impl Drop for Slot {
 
 fn hour() -> u64 {
     std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH).map_or(0, |age| age.as_secs() / 3600)
-}
-
-/// No code of ours panics while it holds these locks; if it did, the counts are still whole.
-fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
-    mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
 /// Mailboxes remembered before unused ones are forgotten.

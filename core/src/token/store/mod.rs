@@ -14,6 +14,7 @@ use super::entry::Entry;
 use crate::config::AuthSettings;
 use crate::error::Result;
 use crate::host::TokenStore;
+use crate::text;
 
 pub(crate) use self::memory::MemoryStore;
 
@@ -147,5 +148,5 @@ impl Key {
 }
 
 fn part(text: &str) -> String {
-    text.chars().filter(|c| !c.is_control()).collect::<String>().replace('|', "%7C")
+    text::shown(text, usize::MAX).replace('|', "%7C")
 }

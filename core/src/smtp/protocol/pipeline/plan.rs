@@ -13,6 +13,7 @@ use crate::message::{Hold, Requests, xtext};
 use crate::receipt::Envelope;
 use crate::smtp::Transaction;
 use crate::smtp::protocol::capabilities::Capabilities;
+use crate::text;
 
 /// How a transaction's octets get to the pipeline.
 #[derive(Clone, Debug)]
@@ -56,7 +57,7 @@ impl Plan {
         let addresses = || std::iter::once(&envelope.mail_from).chain(&envelope.rcpt_to);
         if let Some(bad) = addresses().find(|a| a.bytes().any(|b| b.is_ascii_control() || b"<>".contains(&b)))
         {
-            let shown: String = bad.chars().filter(|c| !c.is_control()).take(80).collect();
+            let shown = text::shown(bad, 80);
             return Err(Error::invalid_message("envelope", format!("`{shown}` cannot stand in an envelope")));
         }
         let size = match &body {
