@@ -4,12 +4,12 @@ use serde::Deserialize;
 use serde_json::{Value, json};
 
 use crate::config::Dialect;
+use crate::defaults::{DEFAULT_CLIENT_ID, DEFAULT_TENANT_ID, DEFAULT_USERNAME};
 use crate::grant::Access;
 use crate::keys::Keys;
+use crate::memory::Memory;
 use crate::random;
-use crate::state::State;
 use crate::tenant::{CONSUMERS_ID, object_id};
-use crate::{DEFAULT_CLIENT_ID, DEFAULT_TENANT_ID, DEFAULT_USERNAME};
 
 /// The audiences that Exchange Online answers to.
 const EXCHANGE: [&str; 4] = [
@@ -87,9 +87,9 @@ impl Mint {
 }
 
 /// Makes an access token: a JWT as Entra's, opaque for Google and for personal Microsoft accounts.
-pub(crate) fn issue(state: &mut State, keys: &Keys, dialect: Dialect, claims: &Claims) -> String {
-    let now = state.now();
-    let id = state.grants.next_token();
+pub(crate) fn issue(memory: &mut Memory, keys: &Keys, dialect: Dialect, claims: &Claims) -> String {
+    let now = memory.now();
+    let id = memory.grants.next_token();
     let access = Access {
         id,
         username: claims.username.clone(),
@@ -102,33 +102,33 @@ pub(crate) fn issue(state: &mut State, keys: &Keys, dialect: Dialect, claims: &C
             Dialect::Microsoft => "EwB4A8l6BAAU",
         };
         let mut token = format!("{prefix}{}", random::opaque());
-        while token.len() < state.config.token_padding {
+        while token.len() < memory.config.token_padding {
             token.push_str(&random::opaque());
         }
-        state.grants.access.insert(token.clone(), access);
+        memory.grants.access.insert(token.clone(), access);
         return token;
     }
     let uti = random::opaque()[..22].to_owned();
-    let token = keys.sign(&entra_claims(claims, now as i64, &uti, state.config.token_padding));
-    state.grants.access.insert(uti, access);
+    let token = keys.sign(&entra_claims(claims, now as i64, &uti, memory.config.token_padding));
+    memory.grants.access.insert(uti, access);
     token
 }
 
 /// Whether this token lets `username` send. Gives the token's number in either case, 0 for a stranger's.
-pub(crate) fn check(state: &State, keys: &Keys, token: &str, username: &str) -> Result<usize, usize> {
-    let now = state.now();
-    if let Some(access) = state.grants.access.find(token) {
+pub(crate) fn check(memory: &Memory, keys: &Keys, token: &str, username: &str) -> Result<usize, usize> {
+    let now = memory.now();
+    if let Some(access) = memory.grants.access.find(token) {
         let sends =
             access.scopes.iter().any(|scope| scope == GOOGLE_MAIL || scope.eq_ignore_ascii_case("SMTP.Send"));
         let same = access.username.as_ref().is_some_and(|user| user.eq_ignore_ascii_case(username));
-        let live = access.expires_at > now && access.id > state.grants.expired_through;
+        let live = access.expires_at > now && access.id > memory.grants.expired_through;
         return if sends && same && live { Ok(access.id) } else { Err(access.id) };
     }
     let Some(claims) = keys.verify(token) else {
         return Err(0);
     };
     let text = |name: &str| claims[name].as_str().unwrap_or_default();
-    let id = state.grants.access.find(text("uti")).map_or(0, |access| access.id);
+    let id = memory.grants.access.find(text("uti")).map_or(0, |access| access.id);
     let audience = text("aud").trim_end_matches('/');
     let allowed = match claims["roles"].as_array() {
         // An app-only token may send as any mailbox.
@@ -144,7 +144,7 @@ pub(crate) fn check(state: &State, keys: &Keys, token: &str, username: &str) -> 
         && moment("exp") > now
         // Entra's own clocks differ by minutes; so much is forgiven.
         && moment("nbf") <= now + 300.0
-        && id > state.grants.expired_through;
+        && id > memory.grants.expired_through;
     if good { Ok(id) } else { Err(id) }
 }
 

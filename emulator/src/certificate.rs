@@ -1,7 +1,6 @@
 //! The certificates: a CA made at start, and what the servers show, good or bad.
 
 use std::io;
-use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use rcgen::{
@@ -14,7 +13,6 @@ use time::{Duration, OffsetDateTime};
 use tokio_rustls::TlsAcceptor;
 
 use crate::config::Certificate;
-use crate::random;
 
 /// A certificate authority that lives as long as the emulator does.
 pub(crate) struct Authority {
@@ -69,35 +67,9 @@ impl Authority {
         Ok(TlsAcceptor::from(Arc::new(config)))
     }
 
-    /// Writes the CA into a new folder that only this user can read.
-    pub(crate) fn write(&self) -> io::Result<CaFile> {
-        let folder = std::env::temp_dir().join(format!("mailbearer-emulator-{}", random::guid()));
-        let mut builder = std::fs::DirBuilder::new();
-        #[cfg(unix)]
-        std::os::unix::fs::DirBuilderExt::mode(&mut builder, 0o700);
-        builder.create(&folder)?;
-        let file = CaFile { path: folder.join("ca.pem"), folder };
-        std::fs::write(&file.path, &self.pem)?;
-        Ok(file)
-    }
-}
-
-/// The CA in a PEM file of its own.
-pub(crate) struct CaFile {
-    folder: PathBuf,
-    path: PathBuf,
-}
-
-impl CaFile {
-    pub(crate) fn path(&self) -> &Path {
-        &self.path
-    }
-
-    /// Removes file and folder. Not in `Drop`: a forked child must leave them to its parent.
-    pub(crate) fn remove(&self) {
-        // A folder that is already gone is what was wanted.
-        let _ = std::fs::remove_file(&self.path);
-        let _ = std::fs::remove_dir(&self.folder);
+    /// The CA's own certificate.
+    pub(crate) fn pem(&self) -> &str {
+        &self.pem
     }
 }
 

@@ -39,6 +39,11 @@ pub(crate) fn exchange(unix: f64) -> String {
     )
 }
 
+/// `2026-01-09T02:02:12Z`, which a browser reads and shows in its own zone.
+pub(crate) fn iso(unix: f64) -> String {
+    entra(unix).replace(' ', "T")
+}
+
 /// `Fri, 09 Jan 2026 02:02:12 +0000`, as in greetings.
 pub(crate) fn rfc2822(unix: f64) -> String {
     moment(unix).format(&Rfc2822).unwrap_or_else(|_| entra(unix))
@@ -60,6 +65,7 @@ mod tests {
         let at = 1_767_924_132.345;
         assert_eq!(entra(at), "2026-01-09 02:02:12Z");
         assert_eq!(exchange(at), "2026-01-09T02:02:12.345Z");
+        assert_eq!(iso(at), "2026-01-09T02:02:12Z");
         assert_eq!(rfc2822(at), "Fri, 09 Jan 2026 02:02:12 +0000");
     }
 }

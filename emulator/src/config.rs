@@ -106,6 +106,9 @@ pub struct Config {
     pub max_connections: Option<usize>,
     /// Whom the header From may name. Default anybody.
     pub send_as: SendAs,
+    /// Tell a refusal of the client or of the sender only in answer to RCPT, as Postfix does
+    /// (`smtpd_delay_reject`). Default false.
+    pub delayed_refusals: bool,
     /// Take a message whose Message-ID was seen before with 250 and drop it, as Exchange does. Default false.
     pub drop_duplicates: bool,
     /// Seconds without a command or body byte until 421. Default 300.
@@ -163,6 +166,7 @@ impl Default for Config {
             max_recipients: None,
             max_connections: None,
             send_as: SendAs::Allow,
+            delayed_refusals: false,
             drop_duplicates: false,
             idle_timeout: 300.0,
             latency: 0.0,
@@ -176,10 +180,10 @@ impl Default for Config {
             clock_skew: 0,
             token_padding: 600,
             app_roles: vec!["SMTP.SendAsApp".into()],
-            client_secret: crate::DEFAULT_CLIENT_SECRET.into(),
+            client_secret: crate::defaults::DEFAULT_CLIENT_SECRET.into(),
             redirect_uris: vec![
                 "http://localhost".into(),
-                crate::DEFAULT_REDIRECT_URI.into(),
+                crate::defaults::DEFAULT_REDIRECT_URI.into(),
                 "https://login.microsoftonline.com/common/oauth2/nativeclient".into(),
             ],
             code_lifetime: 600,

@@ -13,28 +13,26 @@ use serde::Deserialize;
 use serde::de::DeserializeOwned;
 use serde_json::{Value, json};
 
-use crate::DEFAULT_USERNAME;
 use crate::access::Mint;
+use crate::defaults::DEFAULT_USERNAME;
 use crate::fault::Fault;
 use crate::http;
-use crate::oauth::authorize::{self, Decision};
+use crate::memory::{Shared, too_few};
+use crate::oauth::authorize;
 use crate::oauth::device;
 use crate::oauth::form::Form;
-use crate::page;
+use crate::person::Decision;
 use crate::settings;
-use crate::state::{Shared, too_few};
-use crate::switches;
 
-/// The page and `/api`. Only on the plain listener, which is loopback like the others.
+/// How long `changes` waits for something to change.
+const QUIET: Duration = Duration::from_secs(25);
+
+/// `/api`. Only on the plain listener, which is loopback like the others.
 pub(crate) fn routes() -> Router<Arc<Shared>> {
     Router::new()
-        .route("/", get(inbox))
-        .route("/messages/{number}", get(message))
-        .route("/messages/{number}/html", get(message_html))
-        .route("/messages/{number}/files/{file}", get(message_file))
-        .route("/switch", post(switch))
         .route("/api/messages", get(messages).delete(clear))
         .route("/api/messages/{number}/raw", get(raw))
+        .route("/api/changes", get(changes))
         .route("/api/seen", get(seen))
         .route("/api/wait", get(wait))
         .route("/api/settings", get(settings_json))
@@ -48,80 +46,13 @@ pub(crate) fn routes() -> Router<Arc<Shared>> {
         .route("/api/mint", post(mint))
 }
 
-type Session = State<Arc<Shared>>;
+type Here = State<Arc<Shared>>;
 
-async fn inbox(State(shared): Session) -> Response {
-    let messages = shared.lock().inbox.all();
-    http::page(200, page::inbox(&shared, &messages))
-}
-
-async fn message(State(shared): Session, Path(number): Path<usize>) -> Response {
-    let message = shared.lock().inbox.numbered(number);
-    match message {
-        Some(message) => http::page(200, page::message(&shared, &message)),
-        None => http::text(404, "there is no such message\n"),
-    }
-}
-
-async fn message_html(State(shared): Session, Path(number): Path<usize>) -> Response {
-    let message = shared.lock().inbox.numbered(number);
-    match message {
-        Some(message) => page::message_html(&message),
-        None => http::text(404, "there is no such message\n"),
-    }
-}
-
-async fn message_file(State(shared): Session, Path((number, file)): Path<(usize, usize)>) -> Response {
-    let message = shared.lock().inbox.numbered(number);
-    match message.and_then(|message| page::message_file(&message, file)) {
-        Some(response) => response,
-        None => http::text(404, "there is no such attachment\n"),
-    }
-}
-
-/// A button of the page was pressed.
-async fn switch(State(shared): Session, headers: HeaderMap, body: Bytes) -> Response {
-    if http::is_cross_origin(&headers) {
-        return problem(403, "another site's page cannot control the emulator");
-    }
-    let form = Form::parse(&body);
-    let done = match form.text("do") {
-        Some("clear") => {
-            shared.clear();
-            Ok(())
-        }
-        Some("heal") => {
-            shared.lock().faults.clear();
-            Ok(())
-        }
-        Some("expire_tokens") => {
-            shared.expire_tokens();
-            Ok(())
-        }
-        Some("revoke") => {
-            shared.revoke(form.text("username").unwrap_or(crate::DEFAULT_USERNAME));
-            Ok(())
-        }
-        Some("fail") => {
-            let name = form.text("fault").unwrap_or_default();
-            let times = if form.text("times") == Some("1") { 1 } else { 0 };
-            switches::fault(name, times)
-                .ok_or_else(|| "there is no such fault".to_owned())
-                .and_then(|fault| shared.fail(fault))
-        }
-        _ => Err("there is nothing of that name to do".to_owned()),
-    };
-    match done {
-        Ok(()) => http::redirect("/"),
-        Err(text) => problem(400, &text),
-    }
-}
-
-async fn messages(State(shared): Session) -> Response {
+async fn messages(State(shared): Here) -> Response {
     http::json(200, &json!(shared.lock().inbox.all().iter().map(|m| json!(**m)).collect::<Vec<_>>()))
 }
 
-async fn raw(State(shared): Session, Path(number): Path<usize>) -> Response {
+async fn raw(State(shared): Here, Path(number): Path<usize>) -> Response {
     match shared.lock().inbox.numbered(number) {
         // As text, so that a browser shows it and runs nothing.
         Some(message) => http::text(200, message.raw.clone()),
@@ -129,18 +60,18 @@ async fn raw(State(shared): Session, Path(number): Path<usize>) -> Response {
     }
 }
 
-async fn clear(State(shared): Session, headers: HeaderMap) -> Response {
+async fn clear(State(shared): Here, headers: HeaderMap) -> Response {
     guarded(&headers, || {
         shared.clear();
         Ok(json!({}))
     })
 }
 
-async fn seen(State(shared): Session) -> Response {
+async fn seen(State(shared): Here) -> Response {
     http::json(200, &shared.seen())
 }
 
-async fn wait(State(shared): Session, RawQuery(query): RawQuery) -> Response {
+async fn wait(State(shared): Here, RawQuery(query): RawQuery) -> Response {
     let form = Form::parse(query.unwrap_or_default().as_bytes());
     let count = form.text("count").map_or(Ok(1), str::parse::<usize>);
     let timeout = form.text("timeout").map_or(Ok(5.0), str::parse::<f64>);
@@ -151,10 +82,10 @@ async fn wait(State(shared): Session, RawQuery(query): RawQuery) -> Response {
         return problem(400, "`timeout` must be from 0 to 3600 seconds");
     }
     let timeout = Duration::from_secs_f64(timeout);
-    let mut arrivals = shared.arrivals();
+    let mut changes = shared.changes();
     let enough = async {
         while shared.lock().inbox.total < count {
-            if arrivals.changed().await.is_err() {
+            if changes.changed().await.is_err() {
                 return;
             }
         }
@@ -166,26 +97,38 @@ async fn wait(State(shared): Session, RawQuery(query): RawQuery) -> Response {
     messages(State(shared)).await
 }
 
-async fn settings_json(State(shared): Session, RawQuery(query): RawQuery) -> Response {
+/// Answers as soon as something is new since that revision, or after a while.
+async fn changes(State(shared): Here, RawQuery(query): RawQuery) -> Response {
+    let form = Form::parse(query.unwrap_or_default().as_bytes());
+    let Ok(since) = form.text("since").map_or(Ok(0), str::parse::<u64>) else {
+        return problem(400, "`since` must be a number");
+    };
+    let mut changes = shared.changes();
+    // Whether something changed or the time is up: the answer says which it is.
+    let _ = tokio::time::timeout(QUIET, changes.wait_for(|revision| *revision != since)).await;
+    http::json(200, &json!({"revision": shared.revision()}))
+}
+
+async fn settings_json(State(shared): Here, RawQuery(query): RawQuery) -> Response {
     let (grant, username) = who(query.as_deref());
     outcome(settings::settings(&shared, &grant, &username))
 }
 
-async fn environ(State(shared): Session, RawQuery(query): RawQuery) -> Response {
+async fn environ(State(shared): Here, RawQuery(query): RawQuery) -> Response {
     let (grant, username) = who(query.as_deref());
     outcome(settings::environ(&shared, &grant, &username).map(|variables| {
         Value::Object(variables.into_iter().map(|(name, value)| (name, value.into())).collect())
     }))
 }
 
-async fn fail(State(shared): Session, headers: HeaderMap, body: Bytes) -> Response {
+async fn fail(State(shared): Here, headers: HeaderMap, body: Bytes) -> Response {
     guarded(&headers, || {
         shared.fail(parsed::<Fault>(&body)?)?;
         Ok(json!({}))
     })
 }
 
-async fn configure(State(shared): Session, headers: HeaderMap, body: Bytes) -> Response {
+async fn configure(State(shared): Here, headers: HeaderMap, body: Bytes) -> Response {
     guarded(&headers, || {
         shared.configure(&parsed::<Value>(&body)?)?;
         Ok(json!({}))
@@ -202,7 +145,7 @@ struct SignIn {
     decision: Decision,
 }
 
-async fn sign_in(State(shared): Session, headers: HeaderMap, body: Bytes) -> Response {
+async fn sign_in(State(shared): Here, headers: HeaderMap, body: Bytes) -> Response {
     guarded(&headers, || {
         let asked: SignIn = parsed(&body)?;
         let callback = authorize::sign_in(&shared, &asked.url, &asked.username, asked.decision)?;
@@ -220,11 +163,11 @@ struct Approve {
     decision: Decision,
 }
 
-async fn approve(State(shared): Session, headers: HeaderMap, body: Bytes) -> Response {
+async fn approve(State(shared): Here, headers: HeaderMap, body: Bytes) -> Response {
     guarded(&headers, || {
         let asked: Approve = parsed(&body)?;
-        let mut state = shared.lock();
-        device::decide(&mut state, &asked.user_code, &asked.username, asked.decision)?;
+        let mut memory = shared.lock();
+        device::decide(&mut memory, &asked.user_code, &asked.username, asked.decision)?;
         Ok(json!({}))
     })
 }
@@ -236,7 +179,7 @@ struct Revoke {
     username: String,
 }
 
-async fn revoke(State(shared): Session, headers: HeaderMap, body: Bytes) -> Response {
+async fn revoke(State(shared): Here, headers: HeaderMap, body: Bytes) -> Response {
     guarded(&headers, || {
         let asked: Revoke = parsed(&body)?;
         shared.revoke(&asked.username);
@@ -244,14 +187,14 @@ async fn revoke(State(shared): Session, headers: HeaderMap, body: Bytes) -> Resp
     })
 }
 
-async fn expire_tokens(State(shared): Session, headers: HeaderMap) -> Response {
+async fn expire_tokens(State(shared): Here, headers: HeaderMap) -> Response {
     guarded(&headers, || {
         shared.expire_tokens();
         Ok(json!({}))
     })
 }
 
-async fn mint(State(shared): Session, headers: HeaderMap, body: Bytes) -> Response {
+async fn mint(State(shared): Here, headers: HeaderMap, body: Bytes) -> Response {
     guarded(&headers, || {
         let token = settings::access_token(&shared, parsed::<Mint>(&body)?);
         Ok(json!({"access_token": token}))

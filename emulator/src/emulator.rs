@@ -13,16 +13,22 @@ use tokio::sync::oneshot;
 use tokio_rustls::TlsAcceptor;
 
 use crate::access::Mint;
-use crate::certificate::{Authority, CaFile};
-use crate::config::Options;
+use crate::certificate::Authority;
+use crate::config::{Dialect, Options};
+use crate::control;
 use crate::fault::Fault;
+use crate::files::Files;
 use crate::http::{self, Base};
 use crate::keys::Keys;
-use crate::oauth::authorize::{self, Decision};
+use crate::memory::{Addresses, Shared};
+use crate::oauth::authorize;
 use crate::oauth::{self, device};
+use crate::page;
+use crate::person::Decision;
 use crate::received::Received;
-use crate::state::{Addresses, Shared};
-use crate::{control, settings, smtp};
+use crate::service_account::ServiceAccount;
+use crate::settings;
+use crate::smtp;
 
 /// How long starting and stopping may take.
 const PATIENCE: Duration = Duration::from_secs(10);
@@ -31,7 +37,7 @@ const PATIENCE: Duration = Duration::from_secs(10);
 /// it needs no async runtime and has one of its own. Dropping it stops it and removes its files.
 pub struct Emulator {
     shared: Arc<Shared>,
-    ca: CaFile,
+    files: Files,
     stop: Option<oneshot::Sender<()>>,
     /// In a mutex only so that the object may be shared between threads.
     stopped: Mutex<mpsc::Receiver<()>>,
@@ -54,11 +60,13 @@ impl Emulator {
             smtp: authority.acceptor(options.certificate)?,
         };
         let keys = Keys::new()?;
-        let ca = authority.write()?;
+        let service_account = ServiceAccount::new()?;
+        let files = Files::new()?;
         let (stop, stopping) = oneshot::channel();
         let (started, starting) = mpsc::channel();
         let (ended, stopped) = mpsc::channel();
-        let ca_file = ca.path().display().to_string();
+        let ca_file = files.authority().display().to_string();
+        let key_file = files.service_account().display().to_string();
         let dialect = options.dialect;
         let spawned = std::thread::Builder::new().name("mailbearer-emulator".into()).spawn(move || {
             let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
@@ -72,7 +80,13 @@ impl Emulator {
             };
             runtime.block_on(async move {
                 let result = Ports::bind().await.map(|ports| {
-                    let shared = Arc::new(Shared::new(dialect, config, keys, ports.addresses(ca_file)));
+                    let shared = Arc::new(Shared::new(
+                        dialect,
+                        config,
+                        keys,
+                        service_account,
+                        ports.addresses(ca_file, key_file),
+                    ));
                     ports.serve(&shared, &servers);
                     shared
                 });
@@ -86,22 +100,27 @@ impl Emulator {
             let _ = ended.send(());
         });
         let result = spawned.and_then(|thread| {
-            let shared = starting
+            let shared: Arc<Shared> = starting
                 .recv_timeout(PATIENCE)
                 .map_err(|_| io::Error::other("the emulator's thread did not start"))??;
+            std::fs::write(files.authority(), authority.pem())?;
+            if dialect == Dialect::Google {
+                let account = shared.service_account.file(&shared.authority).to_string();
+                std::fs::write(files.service_account(), account)?;
+            }
             Ok((thread, shared))
         });
         match result {
             Ok((thread, shared)) => Ok(Self {
                 shared,
-                ca,
+                files,
                 stop: Some(stop),
                 stopped: Mutex::new(stopped),
                 thread: Some(thread),
                 process: std::process::id(),
             }),
             Err(error) => {
-                ca.remove();
+                files.remove();
                 Err(error)
             }
         }
@@ -119,7 +138,7 @@ impl Emulator {
 
     /// The certificate authority of all servers, as PEM.
     pub fn ca_file(&self) -> &Path {
-        self.ca.path()
+        self.files.authority()
     }
 
     /// The host to connect to: `localhost`, which the certificate names.
@@ -203,7 +222,8 @@ impl Emulator {
     }
 
     /// A mailer's options for this grant. For Microsoft: `client_credentials`, `authorization_code`,
-    /// `device_code`, `refresh_token`, `access_token`, `callback`; Google has neither the first nor the third.
+    /// `device_code`, `refresh_token`, `access_token`, `callback`; for Google `jwt_bearer` in place of the first
+    /// and the third.
     ///
     /// # Errors
     /// When the dialect does not know the grant.
@@ -239,7 +259,7 @@ impl Drop for Emulator {
             // It has said that it is done; a panic in it has been printed already.
             let _ = thread.join();
         }
-        self.ca.remove();
+        self.files.remove();
     }
 }
 
@@ -299,11 +319,12 @@ impl Ports {
         })
     }
 
-    fn addresses(&self, ca_file: String) -> Addresses {
+    fn addresses(&self, ca_file: String, key_file: String) -> Addresses {
         Addresses {
             url: format!("http://127.0.0.1:{}", self.plain.1),
             authority: format!("https://localhost:{}", self.tls.1),
             ca_file,
+            key_file,
             smtp_port: self.smtp.1,
             smtps_port: self.smtps.1,
         }
@@ -311,7 +332,7 @@ impl Ports {
 
     fn serve(self, shared: &Arc<Shared>, certificates: &Certificates) {
         let sign_in = oauth::routes(shared);
-        let whole = control::routes().merge(sign_in.clone());
+        let whole = control::routes().merge(page::routes()).merge(sign_in.clone());
         let (sign_in, whole) = (sign_in.with_state(shared.clone()), whole.with_state(shared.clone()));
         for listener in self.plain.0 {
             let base = Base(shared.url.clone());

@@ -229,6 +229,11 @@ impl Faults {
         self.0.clear();
     }
 
+    /// Removes those that `which` picks.
+    pub(crate) fn remove(&mut self, which: impl Fn(&Fault) -> bool) {
+        self.0.retain(|(_, fault)| !which(fault));
+    }
+
     /// Those that are there, in order.
     pub(crate) fn all(&self) -> impl Iterator<Item = &Fault> {
         self.0.iter().map(|(_, fault)| fault)

@@ -1,4 +1,5 @@
-//! HTTP for the sign-in service, the page and the control interface: accepting, answering, failing.
+//! HTTP for the sign-in service, the page and the control interface: accepting, answering, failing. What an
+//! answer says is the business of the rooms above.
 
 use std::convert::Infallible;
 use std::io;
@@ -20,10 +21,7 @@ use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::Semaphore;
 use tokio_rustls::TlsAcceptor;
 
-use crate::config::Dialect;
 use crate::fault::Fault;
-use crate::oauth::error::{OauthError, Trace};
-use crate::state::{Shared, State};
 
 /// Connections served at a time on each listener.
 const CONNECTIONS: usize = 512;
@@ -177,6 +175,11 @@ pub(crate) fn page(status: u16, body: String) -> Response {
     response
 }
 
+/// A part of the page that is always the same.
+pub(crate) fn asset(kind: &'static str, text: &'static str) -> Response {
+    respond(200, kind, text)
+}
+
 pub(crate) fn redirect(location: &str) -> Response {
     let mut response = text(302, "");
     match HeaderValue::from_str(location) {
@@ -188,19 +191,9 @@ pub(crate) fn redirect(location: &str) -> Response {
     }
 }
 
-/// A refusal as the dialect's service words it.
-pub(crate) fn refused(shared: &Shared, state: &State, error: &OauthError, trace: &Trace) -> Response {
-    let body = error.body(shared.dialect, state, trace);
-    let mut response = json(error.status(shared.dialect), &body);
-    if shared.dialect == Dialect::Microsoft {
-        // Entra escapes apostrophes, which trips clients that borrow from the JSON text.
-        *response.body_mut() = Body::from(body.to_string().replace('\'', "\\u0027"));
-    }
-    response
-}
-
-/// The response that a fault puts in place of the real one; None if it only delays.
-pub(crate) fn instead(shared: &Shared, state: &State, fault: &Fault, trace: &Trace) -> Option<Response> {
+/// The response that a fault puts in place of the real one; None if the fault only delays. `refusal` gives
+/// the answer for a fault that has a status alone.
+pub(crate) fn instead(fault: &Fault, refusal: impl FnOnce(u16) -> Response) -> Option<Response> {
     let scripted = fault.status.is_some() || fault.body.is_some() || !fault.headers.is_empty();
     if !scripted && !fault.drop {
         return None;
@@ -210,7 +203,7 @@ pub(crate) fn instead(shared: &Shared, state: &State, fault: &Fault, trace: &Tra
     let mut response = match &fault.body {
         Some(body) if fault.drop => respond(status, kind_of(body), Body::new(CutOff::new(body))),
         Some(body) => respond(status, kind_of(body), body.clone()),
-        None => refused(shared, state, &OauthError::scripted(status), trace),
+        None => refusal(status),
     };
     if fault.drop && fault.body.is_none() {
         response.extensions_mut().insert(Dropped);

@@ -1,6 +1,13 @@
 //! A message as the server took it.
 
+use std::sync::OnceLock;
+
 use serde::Serialize;
+
+use crate::mime;
+
+/// So many octets of a text are searched.
+const SEARCHED: usize = 100_000;
 
 /// One accepted message: the envelope, and exactly the octets that the client meant.
 #[derive(Clone, Debug, Serialize)]
@@ -36,4 +43,32 @@ pub struct Received {
     pub connection: usize,
     /// It came by BDAT (RFC 3030) instead of DATA.
     pub chunked: bool,
+    /// What searching looks at, once somebody has searched.
+    #[serde(skip)]
+    pub(crate) words: OnceLock<String>,
+}
+
+impl Received {
+    /// Whether headers, envelope or text contain this, in any case.
+    pub(crate) fn contains(&self, search: &str) -> bool {
+        search.is_empty() || self.words.get_or_init(|| self.to_words()).contains(&search.to_lowercase())
+    }
+
+    fn to_words(&self) -> String {
+        let mut words = format!("{} {} {}", self.mail_from, self.rcpt_to.join(" "), self.username);
+        for (_, value) in mime::headers(&self.raw) {
+            words.push('\n');
+            words.push_str(&value);
+        }
+        let reading = mime::whole(&self.raw);
+        for text in [reading.text(), reading.html()].into_iter().flatten() {
+            words.push('\n');
+            words.extend(text.chars().take(SEARCHED));
+        }
+        for file in reading.files() {
+            words.push('\n');
+            words.push_str(file.name.as_deref().unwrap_or_default());
+        }
+        words.to_lowercase()
+    }
 }

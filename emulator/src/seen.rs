@@ -75,6 +75,14 @@ impl Log {
         push(&mut self.auth, auth);
     }
 
+    /// Adds what the client of this connection answered to the error challenge of its latest authentication.
+    pub(crate) fn challenge_answered(&mut self, connection: usize, answer: String) {
+        // The entry is gone if the log was cleared in between.
+        if let Some(auth) = self.auth.iter_mut().rev().find(|auth| auth.connection == connection) {
+            auth.challenge_answer = Some(answer);
+        }
+    }
+
     /// Notes a command of a connection.
     pub(crate) fn command(&mut self, connection: usize, command: String) {
         self.say(connection, format!("C: {command}"));
@@ -114,6 +122,16 @@ impl Log {
     pub(crate) fn talk(&self, connection: usize) -> &[String] {
         let found = self.talk.iter().find(|(number, _)| *number == connection);
         found.map_or(&[], |(_, lines)| lines)
+    }
+
+    /// The connections whose conversations are kept, the oldest first.
+    pub(crate) fn talks(&self) -> impl DoubleEndedIterator<Item = (usize, &[String])> {
+        self.talk.iter().map(|(number, lines)| (*number, lines.as_slice()))
+    }
+
+    /// The latest authentication on a connection.
+    pub(crate) fn signed_in(&self, connection: usize) -> Option<&Auth> {
+        self.auth.iter().rev().find(|auth| auth.connection == connection)
     }
 
     /// What the sign-in service was asked for, the latest last.

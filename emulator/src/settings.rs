@@ -4,11 +4,11 @@ use serde_json::{Value, json};
 
 use crate::access::{self, Mint};
 use crate::config::Dialect;
+use crate::defaults::{DEFAULT_CLIENT_ID, DEFAULT_PUBLIC_CLIENT_ID, DEFAULT_TENANT};
 use crate::grant::Consent;
+use crate::memory::Shared;
 use crate::oauth::issue;
-use crate::state::Shared;
 use crate::tenant::Tenant;
-use crate::{DEFAULT_CLIENT_ID, DEFAULT_PUBLIC_CLIENT_ID, DEFAULT_TENANT};
 
 /// Options for this grant; tokens and secrets in them are good here and nowhere else.
 pub(crate) fn settings(shared: &Shared, grant: &str, username: &str) -> Result<Value, String> {
@@ -89,8 +89,12 @@ fn google(shared: &Shared, grant: &str, username: &str) -> Result<Value, String>
             }
             Ok(auth)
         }
+        "jwt_bearer" => Ok(json!({
+            "grant": grant, "key_file": shared.key_file, "subject": username,
+            "token_endpoint": format!("{base}/token"),
+        })),
         "access_token" | "callback" => common(shared, grant, username),
-        _ => Err(unknown(grant, "authorization_code, refresh_token, access_token, callback")),
+        _ => Err(unknown(grant, "authorization_code, refresh_token, jwt_bearer, access_token, callback")),
     }
 }
 
@@ -104,9 +108,9 @@ fn common(shared: &Shared, grant: &str, username: &str) -> Result<Value, String>
 
 /// An access token, made here and now.
 pub(crate) fn access_token(shared: &Shared, mint: Mint) -> String {
-    let mut state = shared.lock();
-    let claims = mint.claims(shared.dialect, state.config.token_lifetime);
-    access::issue(&mut state, &shared.keys, shared.dialect, &claims)
+    let mut memory = shared.lock();
+    let claims = mint.claims(shared.dialect, memory.config.token_lifetime);
+    access::issue(&mut memory, &shared.keys, shared.dialect, &claims)
 }
 
 fn refresh_token(shared: &Shared, client_id: &str, username: &str) -> String {

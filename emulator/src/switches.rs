@@ -1,5 +1,6 @@
-//! The faults that the page has buttons for.
+//! The faults and settings that the page has switches for.
 
+use crate::config::Config;
 use crate::fault::Fault;
 
 /// A name, what people read, and where it goes wrong with what.
@@ -9,6 +10,47 @@ pub(crate) struct Switch {
     at: &'static str,
     says: Says,
 }
+
+impl Switch {
+    /// The fault that this switch sets; `times` 0 is for ever.
+    pub(crate) fn fault(&self, times: i64) -> Fault {
+        let mut fault = Fault { times, ..Fault::at(self.at) };
+        match self.says {
+            Reply(reply) => fault.reply = Some(reply.to_owned()),
+            Status(status, body) => {
+                fault.status = Some(status);
+                fault.body = Some(body.to_owned());
+            }
+            Drop => fault.drop = true,
+            Wait(seconds) => fault.delay = seconds,
+        }
+        fault
+    }
+
+    /// Whether this switch has set the fault.
+    pub(crate) fn is(&self, fault: &Fault) -> bool {
+        *fault == self.fault(fault.times)
+    }
+}
+
+/// The switch of this name.
+pub(crate) fn named(name: &str) -> Option<&'static Switch> {
+    SWITCHES.iter().find(|switch| switch.name == name)
+}
+
+/// A part of the configuration that is on or off.
+pub(crate) struct Setting {
+    pub(crate) name: &'static str,
+    pub(crate) text: &'static str,
+    pub(crate) of: fn(&Config) -> bool,
+}
+
+/// In the order of the page.
+pub(crate) const SETTINGS: [Setting; 1] = [Setting {
+    name: "delayed_refusals",
+    text: "Refuse senders and clients only at RCPT, as Postfix does",
+    of: |config| config.delayed_refusals,
+}];
 
 enum Says {
     Reply(&'static str),
@@ -20,7 +62,7 @@ enum Says {
 use Says::{Drop, Reply, Status, Wait};
 
 /// In the order of the page.
-pub(crate) const SWITCHES: [Switch; 12] = [
+pub(crate) const SWITCHES: [Switch; 15] = [
     Switch {
         name: "smtp_auth_off",
         text: "SMTP AUTH is off for the mailbox",
@@ -53,6 +95,28 @@ pub(crate) const SWITCHES: [Switch; 12] = [
         at: "rcpt",
         says: Reply("550 5.1.1 The email account that you tried to reach does not exist"),
     },
+    Switch {
+        name: "sender_refused",
+        text: "The sender is refused",
+        at: "mail",
+        says: Reply(
+            "553 5.7.1 <noreply@contoso.com>: Sender address rejected: not owned by user noreply@contoso.com",
+        ),
+    },
+    Switch {
+        name: "client_blocked",
+        text: "This machine is blocked",
+        at: "connect",
+        says: Reply(
+            "554 5.7.1 Service unavailable; Client host [192.0.2.7] blocked using zen.spamhaus.org; https://www.spamhaus.org/query/ip/192.0.2.7",
+        ),
+    },
+    Switch {
+        name: "sign_in_demanded",
+        text: "The server says that nobody signed in",
+        at: "mail",
+        says: Reply("530 5.7.0 Authentication required"),
+    },
     Switch { name: "busy", text: "The server is busy", at: "mail", says: Reply("451 4.3.0 Try again later") },
     Switch { name: "drop_before", text: "The connection breaks before the body", at: "data", says: Drop },
     Switch { name: "drop_after", text: "The connection breaks after the final dot", at: "end", says: Drop },
@@ -83,22 +147,6 @@ pub(crate) const SWITCHES: [Switch; 12] = [
     },
 ];
 
-/// The fault of this name; `times` 0 is for ever.
-pub(crate) fn fault(name: &str, times: i64) -> Option<Fault> {
-    let switch = SWITCHES.iter().find(|switch| switch.name == name)?;
-    let mut fault = Fault { times, ..Fault::at(switch.at) };
-    match switch.says {
-        Reply(reply) => fault.reply = Some(reply.to_owned()),
-        Status(status, body) => {
-            fault.status = Some(status);
-            fault.body = Some(body.to_owned());
-        }
-        Drop => fault.drop = true,
-        Wait(seconds) => fault.delay = seconds,
-    }
-    Some(fault)
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -108,8 +156,16 @@ mod tests {
     fn every_switch_is_a_fault_that_can_be() {
         let mut faults = Faults::default();
         for switch in &SWITCHES {
-            faults.add(fault(switch.name, 1).unwrap()).unwrap_or_else(|e| panic!("{}: {e}", switch.name));
+            faults.add(switch.fault(1)).unwrap_or_else(|e| panic!("{}: {e}", switch.name));
+            assert_eq!(
+                SWITCHES.iter().filter(|other| other.is(&switch.fault(3))).count(),
+                1,
+                "{}",
+                switch.name
+            );
         }
-        assert!(fault("nothing", 1).is_none());
+        assert!(named("nothing").is_none());
+        let config = Config::default().merged(&serde_json::json!({"delayed_refusals": true})).unwrap();
+        assert!(SETTINGS.iter().all(|setting| (setting.of)(&config) && !(setting.of)(&Config::default())));
     }
 }

@@ -1,7 +1,7 @@
 //! The tenants that Entra knows here, and who is who in them.
 
+use crate::defaults::{DEFAULT_TENANT, DEFAULT_TENANT_ID};
 use crate::random;
-use crate::{DEFAULT_TENANT, DEFAULT_TENANT_ID};
 
 /// Microsoft's tenant of personal accounts.
 pub(crate) const CONSUMERS_ID: &str = "9188040d-6c67-4c5b-b112-36a304b66dad";

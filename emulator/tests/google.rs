@@ -4,9 +4,11 @@
 
 mod support;
 
-use mailbearer_emulator::{DEFAULT_CLIENT_ID, DEFAULT_CLIENT_SECRET, Decision, Emulator, Mint};
+use mailbearer_emulator::{
+    DEFAULT_CLIENT_ID, DEFAULT_CLIENT_SECRET, DEFAULT_SERVICE_ACCOUNT, Decision, Emulator, Mint,
+};
 use serde_json::{Value, json};
-use support::{Answer, Smtp, Web, google, xoauth2};
+use support::{Answer, Smtp, Web, google, microsoft, xoauth2};
 
 const USER: &str = "ada@example.com";
 const MAIL: &str = "https://mail.google.com/";
@@ -69,6 +71,15 @@ fn a_person_signs_in_and_sends() {
     );
     assert_eq!(refreshed.status, 200);
     assert!(refreshed.json().get("refresh_token").is_none(), "Google does not rotate");
+    for (scope, status) in
+        [(MAIL, 200), ("openid https://mail.google.com/ https://www.googleapis.com/auth/drive", 400)]
+    {
+        let refresh_token = body["refresh_token"].as_str().unwrap();
+        let fields = [("grant_type", "refresh_token"), ("refresh_token", refresh_token), ("scope", scope)];
+        let answer = token(&web, &emulator, &fields);
+        assert_eq!(answer.status, status, "a refresh gives no more than was granted: {}", answer.body);
+        assert!(status == 200 || answer.json()["error"] == "invalid_scope", "{}", answer.body);
+    }
     emulator.revoke(USER);
     let refused = token(
         &web,
@@ -153,4 +164,81 @@ fn refusals_are_in_googles_words() {
     assert!(emulator.settings("device_code", USER).is_err());
     let app = token(&web, &emulator, &[("grant_type", "client_credentials")]);
     assert_eq!(app.json()["error"], "unsupported_grant_type");
+}
+
+/// A service account's assertion with some claims changed.
+fn assertion(emulator: &Emulator, changes: Value) -> String {
+    use base64::Engine;
+    use base64::engine::general_purpose::URL_SAFE_NO_PAD;
+    use ring::rand::SystemRandom;
+    use ring::signature::{ECDSA_P256_SHA256_FIXED_SIGNING, EcdsaKeyPair};
+    use rustls::pki_types::PrivatePkcs8KeyDer;
+    use rustls::pki_types::pem::PemObject;
+
+    let settings = emulator.settings("jwt_bearer", USER).unwrap();
+    let file = std::fs::read(settings["auth"]["key_file"].as_str().unwrap()).unwrap();
+    let file: Value = serde_json::from_slice(&file).unwrap();
+    let key = PrivatePkcs8KeyDer::from_pem_slice(file["private_key"].as_str().unwrap().as_bytes()).unwrap();
+    let random = SystemRandom::new();
+    let pair =
+        EcdsaKeyPair::from_pkcs8(&ECDSA_P256_SHA256_FIXED_SIGNING, key.secret_pkcs8_der(), &random).unwrap();
+    let now = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH).unwrap().as_secs();
+    let mut claims = json!({
+        "iss": file["client_email"], "sub": USER, "aud": file["token_uri"], "scope": MAIL, "iat": now, "exp": now + 3600,
+    });
+    claims.as_object_mut().unwrap().extend(changes.as_object().unwrap().clone());
+    let mut token = URL_SAFE_NO_PAD.encode(r#"{"alg":"ES256","typ":"JWT"}"#);
+    token.push('.');
+    token.push_str(&URL_SAFE_NO_PAD.encode(claims.to_string()));
+    let signature = pair.sign(&random, token.as_bytes()).unwrap();
+    format!("{token}.{}", URL_SAFE_NO_PAD.encode(signature))
+}
+
+#[test]
+fn a_service_account_speaks_for_a_mailbox() {
+    let emulator = google();
+    let web = Web::new(&emulator);
+    let grant = "urn:ietf:params:oauth:grant-type:jwt-bearer";
+    let ask = |assertion: &str| {
+        let url = format!("{}/token", emulator.authority());
+        web.form(&url, &[("grant_type", grant), ("assertion", assertion)])
+    };
+    let good = assertion(&emulator, json!({}));
+    let answer = ask(&good);
+    assert_eq!(answer.status, 200, "{}", answer.body);
+    assert!(answer.json().get("refresh_token").is_none() && answer.json().get("scope").is_none());
+    let access = answer.json()["access_token"].as_str().unwrap().to_owned();
+    Smtp::secured(&emulator).ask(&format!("AUTH XOAUTH2 {}", xoauth2(USER, &access)), "235");
+    Smtp::secured(&emulator).ask(&format!("AUTH XOAUTH2 {}", xoauth2("bob@example.com", &access)), "334");
+    let seen = emulator.seen()["token_requests"][0].clone();
+    assert_eq!((&seen["username"], &seen["client_auth"]), (&json!(USER), &json!("assertion")));
+    assert_eq!(seen["client_id"], DEFAULT_SERVICE_ACCOUNT);
+
+    let mut forged = good.clone();
+    forged.truncate(good.len() - 4);
+    forged.push_str("AAAA");
+    for (assertion, status, error, words) in [
+        (forged, 400, "invalid_grant", "Invalid JWT Signature."),
+        ("x".into(), 400, "invalid_grant", "Failed to parse the JWT"),
+        (assertion(&emulator, json!({"iss": "nobody"})), 400, "invalid_grant", "account not found"),
+        (assertion(&emulator, json!({"aud": "https://x.example/"})), 400, "invalid_grant", "audience check"),
+        (assertion(&emulator, json!({"exp": 1})), 400, "invalid_grant", "reasonable timeframe"),
+        (assertion(&emulator, json!({"exp": 99_999_999_999_u64})), 400, "invalid_grant", "short-lived"),
+        (assertion(&emulator, json!({"scope": ""})), 400, "invalid_scope", "scopes were invalid"),
+        (assertion(&emulator, json!({"sub": "nobody"})), 400, "invalid_grant", "Invalid email or User ID"),
+        (assertion(&emulator, json!({"sub": "a@gmail.com"})), 401, "unauthorized_client", "is unauthorized"),
+    ] {
+        let answer = ask(&assertion);
+        assert_eq!(
+            (answer.status, answer.json()["error"].as_str()),
+            (status, Some(error)),
+            "{}",
+            answer.body
+        );
+        assert!(answer.json()["error_description"].as_str().unwrap().contains(words), "{}", answer.body);
+    }
+    // Another account's key is not known here: its word is taken.
+    let other = assertion(&emulator, json!({"iss": "own@project.iam.gserviceaccount.com"}));
+    assert_eq!(ask(&other).status, 200);
+    assert!(microsoft().settings("jwt_bearer", USER).is_err());
 }

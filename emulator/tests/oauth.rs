@@ -163,7 +163,11 @@ fn what_clients_look_up_fits_together() {
         let doc = web.get(&format!("{base}/{name}/v2.0/.well-known/openid-configuration")).json();
         assert_eq!(doc["issuer"], format!("{base}/{{tenantid}}/v2.0"));
     }
-    assert_eq!(web.get(&format!("{base}/fabrikam.com/v2.0/.well-known/openid-configuration")).status, 400);
+    let unknown = web.get(&format!("{base}/fabrikam.com/v2.0/.well-known/openid-configuration"));
+    // Entra says `invalid_tenant` here, and `invalid_request` at the token endpoint.
+    assert_eq!((unknown.status, &unknown.json()["error"]), (400, &"invalid_tenant".into()));
+    let description = unknown.json()["error_description"].as_str().unwrap().to_owned();
+    assert!(description.starts_with("AADSTS90002: Tenant 'fabrikam.com' not found. "), "{description}");
     let instance = web.get(&format!("{base}/common/discovery/instance?api-version=1.1&authorization_endpoint={base}/contoso.com/oauth2/v2.0/authorize")).json();
     assert!(instance["tenant_discovery_endpoint"].as_str().unwrap().contains("/contoso.com/"));
     // The same without TLS, for those who configure an endpoint on the loopback interface.

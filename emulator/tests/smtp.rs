@@ -4,8 +4,9 @@
 
 mod support;
 
-use mailbearer_emulator::{Config, DEFAULT_USERNAME, Mint, SendAs};
-use support::{Smtp, configured, microsoft, xoauth2};
+use mailbearer_emulator::{Config, DEFAULT_USERNAME, Fault, Mint, SendAs};
+use serde_json::json;
+use support::{Smtp, configured, google, microsoft, xoauth2};
 
 #[test]
 fn a_message_arrives_as_it_was_meant() {
@@ -344,4 +345,79 @@ fn a_repeated_message_id_is_dropped_where_that_is_asked_for() {
     // Two are kept; three arrived.
     let kept: Vec<_> = emulator.messages().iter().map(|m| m.number).collect();
     assert_eq!(kept, [2, 3]);
+}
+
+#[test]
+fn a_refused_sign_in_is_noted_whatever_the_client_does_next() {
+    let emulator = google();
+    let refused = format!("AUTH XOAUTH2 {}", xoauth2("ada@example.com", "ya29.wrong"));
+    let mut smtp = Smtp::secured(&emulator);
+    smtp.ask(&refused, "334 ");
+    let noted = || emulator.seen()["auth"].clone();
+    assert_eq!(noted()[0]["username"], "ada@example.com", "before the client answers");
+    assert_eq!((&noted()[0]["accepted"], &noted()[0]["challenge_answer"]), (&json!(false), &json!(null)));
+    drop(smtp);
+    // Others send their next command in the answer's place.
+    let mut smtp = Smtp::secured(&emulator);
+    smtp.ask(&refused, "334 ");
+    smtp.ask("QUIT", "535-5.7.8");
+    assert_eq!(noted()[1]["challenge_answer"], "QUIT");
+    assert!(noted()[1]["reply"].as_str().unwrap().starts_with("535-5.7.8"));
+    assert_eq!(noted().as_array().unwrap().len(), 2);
+}
+
+#[test]
+fn refusals_are_delayed_to_rcpt_as_postfix_does() {
+    let emulator = configured(Config { delayed_refusals: true, ..Config::default() });
+    let fail = |at: &str, reply: &str| {
+        emulator.fail(Fault { reply: Some(reply.into()), ..Fault::at(at) }).unwrap();
+    };
+    let sender = "553 5.7.1 <noreply@contoso.com>: Sender address rejected: not owned by user";
+    let mut smtp = Smtp::ready(&emulator);
+    fail("mail", sender);
+    smtp.ask("MAIL FROM:<noreply@contoso.com>", "250");
+    smtp.ask("RCPT TO:<ada@example.com>", sender);
+    smtp.ask("RCPT TO:<bob@example.com>", sender);
+    smtp.ask("DATA", "503");
+    smtp.ask("RSET", "250");
+    assert!(smtp.message("the next message is well").starts_with("250"));
+
+    let client = "554 5.7.1 Service unavailable; Client host [192.0.2.7] blocked";
+    for at in ["connect", "greeting", "ehlo"] {
+        fail(at, client);
+        let mut smtp = Smtp::ready(&emulator);
+        for _ in 0..2 {
+            smtp.ask("MAIL FROM:<noreply@contoso.com>", "250");
+            smtp.ask("RCPT TO:<ada@example.com>", client);
+            smtp.ask("RSET", "250");
+        }
+    }
+
+    let mut smtp = Smtp::secured(&emulator);
+    smtp.ask("MAIL FROM:<noreply@contoso.com>", "250");
+    smtp.ask("RCPT TO:<ada@example.com>", "530 5.7.57");
+    // 421 closes the connection at once: it does not wait.
+    fail("mail", "421 4.7.0 go away");
+    smtp.ask("RSET", "250");
+    smtp.ask("MAIL FROM:<noreply@contoso.com>", "421");
+    smtp.expect_end();
+    assert_eq!(emulator.messages().len(), 1);
+}
+
+#[test]
+fn an_address_without_a_domain_is_refused_in_each_services_words() {
+    for (emulator, sender, recipient) in [
+        (microsoft(), "501 5.1.7 Invalid address", "501 5.1.3 Invalid address"),
+        (google(), "553-5.1.7 The sender address", "553-5.1.3 The recipient address"),
+    ] {
+        let mut smtp = Smtp::ready(&emulator);
+        for address in ["ada", "ada@", "@example.com", "postmaster"] {
+            smtp.ask(&format!("MAIL FROM:<{address}>"), sender);
+        }
+        smtp.ask("MAIL FROM:<noreply@contoso.com>", "250");
+        for address in ["ada", "ada@", "@example.com", "postmaster", ""] {
+            smtp.ask(&format!("RCPT TO:<{address}>"), recipient);
+        }
+        smtp.ask("RCPT TO:<ada@example.com>", "250");
+    }
 }

@@ -6,33 +6,23 @@ use axum::body::Bytes;
 use axum::extract::{Extension, Path, RawQuery, State};
 use axum::http::HeaderMap;
 use axum::response::Response;
-use serde::{Deserialize, Serialize};
 use url::Url;
 
 use crate::config::Dialect;
+use crate::defaults::{DEFAULT_USERNAME, GOOGLE_ISSUER};
 use crate::fault::Point;
 use crate::grant::{Challenge, Code, Consent};
 use crate::http::{self, Base};
+use crate::memory::{Memory, Shared};
+use crate::oauth::answer;
 use crate::oauth::client;
 use crate::oauth::error::{OauthError, Trace};
 use crate::oauth::form::Form;
+use crate::oauth::pages::{self, Application};
 use crate::oauth::scope::Scopes;
-use crate::page;
+use crate::person::{Decision, address};
 use crate::random;
-use crate::state::{Shared, State as Inner};
 use crate::tenant::Tenant;
-use crate::{DEFAULT_USERNAME, GOOGLE_ISSUER};
-
-/// What a person decides on a sign-in page.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "lowercase")]
-pub enum Decision {
-    /// Yes, the program may.
-    #[default]
-    Approve,
-    /// No.
-    Deny,
-}
 
 /// `GET /{tenant}/oauth2/v2.0/authorize`
 pub(crate) async fn page(
@@ -99,29 +89,19 @@ pub(crate) fn sign_in(
     let form = Form::parse(url.query().unwrap_or_default().as_bytes());
     let username = address(username)?;
     let trace = Trace::of(&HeaderMap::new());
-    let mut state = shared.lock();
-    state.log.authorize_requests += 1;
-    if let Some(fault) = state.faults.take(Point::Authorize, &form.plain(Some(&username))) {
+    let mut memory = shared.lock();
+    memory.log.authorize_requests += 1;
+    if let Some(fault) = memory.faults.take(Point::Authorize, &form.plain(Some(&username))) {
         return Err(format!("the authorize page failed with status {}", fault.status.unwrap_or(400)));
     }
-    let callback = match Asked::read(shared, &state, tenant, &form, &trace) {
-        Ok(asked) => asked.decide(shared, &mut state, &username, decision, &trace),
+    let callback = match Asked::read(shared, &memory, tenant, &form, &trace) {
+        Ok(asked) => asked.decide(shared, &mut memory, &username, decision, &trace),
         Err(Problem::Callback(callback)) => callback,
         Err(Problem::Page(error)) => {
-            return Err(error.description(shared.dialect, &state, &trace));
+            return Err(error.description(shared.dialect, &memory, &trace));
         }
     };
     Ok(callback.url())
-}
-
-/// An address that can sign in.
-pub(crate) fn address(username: &str) -> Result<String, String> {
-    let username = username.trim();
-    let plain = username.len() <= 254 && !username.chars().any(|c| c.is_whitespace() || c.is_control());
-    match username.split_once('@') {
-        Some((local, domain)) if plain && !local.is_empty() && !domain.is_empty() => Ok(username.to_owned()),
-        _ => Err(format!("`{}` is not an account name such as {DEFAULT_USERNAME}", username.escape_debug())),
-    }
 }
 
 async fn show(shared: &Shared, tenant: &str, query: &str, headers: &HeaderMap) -> Response {
@@ -131,14 +111,14 @@ async fn show(shared: &Shared, tenant: &str, query: &str, headers: &HeaderMap) -
     if let Some(fault) = &fault {
         http::pause(fault.delay).await;
     }
-    let mut state = shared.lock();
-    state.log.authorize_requests += 1;
-    if let Some(instead) = fault.and_then(|fault| http::instead(shared, &state, &fault, &trace)) {
+    let mut memory = shared.lock();
+    memory.log.authorize_requests += 1;
+    if let Some(instead) = fault.and_then(|fault| answer::instead(shared, &memory, &fault, &trace)) {
         return instead;
     }
-    match Asked::read(shared, &state, tenant, &form, &trace) {
-        Ok(asked) => http::page(200, page::sign_in(shared.dialect, &asked, query, None)),
-        Err(problem) => problem.answer(shared, &state, &trace),
+    match Asked::read(shared, &memory, tenant, &form, &trace) {
+        Ok(asked) => http::page(200, pages::sign_in(shared.dialect, &asked.application(), query, None)),
+        Err(problem) => problem.answer(shared, &memory, &trace),
     }
 }
 
@@ -150,10 +130,10 @@ fn submit(shared: &Shared, tenant: &str, headers: &HeaderMap, body: &[u8]) -> Re
     let query = sent.text("request").unwrap_or_default();
     let form = Form::parse(query.as_bytes());
     let trace = Trace::of(headers);
-    let mut state = shared.lock();
-    let asked = match Asked::read(shared, &state, tenant, &form, &trace) {
+    let mut memory = shared.lock();
+    let asked = match Asked::read(shared, &memory, tenant, &form, &trace) {
         Ok(asked) => asked,
-        Err(problem) => return problem.answer(shared, &state, &trace),
+        Err(problem) => return problem.answer(shared, &memory, &trace),
     };
     let decision = match sent.text("decision") {
         Some("approve") => Decision::Approve,
@@ -163,11 +143,11 @@ fn submit(shared: &Shared, tenant: &str, headers: &HeaderMap, body: &[u8]) -> Re
         (_, Ok(username)) => username,
         (Decision::Deny, Err(_)) => DEFAULT_USERNAME.to_owned(),
         (Decision::Approve, Err(problem)) => {
-            let again = page::sign_in(shared.dialect, &asked, query, Some(&problem));
+            let again = pages::sign_in(shared.dialect, &asked.application(), query, Some(&problem));
             return http::page(400, again);
         }
     };
-    asked.decide(shared, &mut state, &username, decision, &trace).answer()
+    asked.decide(shared, &mut memory, &username, decision, &trace).answer()
 }
 
 /// Why there is nothing to decide.
@@ -179,12 +159,12 @@ enum Problem {
 }
 
 impl Problem {
-    fn answer(self, shared: &Shared, state: &Inner, trace: &Trace) -> Response {
+    fn answer(self, shared: &Shared, memory: &Memory, trace: &Trace) -> Response {
         match self {
             Self::Callback(callback) => callback.answer(),
             Self::Page(error) => {
-                let text = error.description(shared.dialect, state, trace);
-                http::page(400, page::refused(error.error(shared.dialect), &text))
+                let text = error.description(shared.dialect, memory, trace);
+                http::page(400, pages::refused(error.error(shared.dialect), &text))
             }
         }
     }
@@ -199,11 +179,11 @@ enum Mode {
 }
 
 /// A sound authorization request.
-pub(crate) struct Asked {
+struct Asked {
     tenant: Tenant,
-    pub(crate) client_id: String,
-    pub(crate) scope: String,
-    pub(crate) login_hint: Option<String>,
+    client_id: String,
+    scope: String,
+    login_hint: Option<String>,
     redirect_uri: String,
     mode: Mode,
     state: Option<String>,
@@ -215,7 +195,7 @@ pub(crate) struct Asked {
 impl Asked {
     fn read(
         shared: &Shared,
-        state: &Inner,
+        memory: &Memory,
         tenant_name: &str,
         form: &Form,
         trace: &Trace,
@@ -226,7 +206,7 @@ impl Asked {
         let client_id = form.required("client_id").map_err(Problem::Page)?;
         let client = client::find(client_id, tenant_name).map_err(Problem::Page)?;
         let redirect_uri = form.required("redirect_uri").map_err(Problem::Page)?;
-        if !client::redirect_is_registered(state, dialect, redirect_uri) {
+        if !client::redirect_is_registered(memory, dialect, redirect_uri) {
             return Err(Problem::Page(OauthError::redirect_mismatch(redirect_uri, client_id)));
         }
         let mut asked = Self {
@@ -243,8 +223,12 @@ impl Asked {
         };
         match asked.check(shared, form) {
             Ok(()) => Ok(asked),
-            Err(error) => Err(Problem::Callback(asked.refusal(shared, state, &error, trace))),
+            Err(error) => Err(Problem::Callback(asked.refusal(shared, memory, &error, trace))),
         }
+    }
+
+    fn application(&self) -> Application<'_> {
+        Application { client_id: &self.client_id, scope: &self.scope, login_hint: self.login_hint.as_deref() }
     }
 
     /// What the client may be told about.
@@ -285,19 +269,19 @@ impl Asked {
     fn decide(
         self,
         shared: &Shared,
-        state: &mut Inner,
+        memory: &mut Memory,
         username: &str,
         decision: Decision,
         trace: &Trace,
     ) -> Callback {
         if decision == Decision::Deny {
-            return self.refusal(shared, state, &OauthError::declined(), trace);
+            return self.refusal(shared, memory, &OauthError::declined(), trace);
         }
         let name = match shared.dialect {
             Dialect::Microsoft => format!("1.A{}.{}", random::opaque(), random::opaque()),
             Dialect::Google => format!("4/0A{}", random::opaque()),
         };
-        let mut callback = self.callback(shared, state);
+        let mut callback = self.callback(shared, memory);
         callback.put("code", &name);
         match shared.dialect {
             Dialect::Microsoft => callback.put("session_state", &random::guid()),
@@ -318,19 +302,19 @@ impl Asked {
             },
             redirect_uri: self.redirect_uri,
             challenge: self.challenge,
-            issued_at: state.now(),
+            issued_at: memory.now(),
             redeemed: false,
             family: 0,
         };
-        state.grants.codes.insert(name, code);
+        memory.grants.codes.insert(name, code);
         callback
     }
 
-    fn refusal(&self, shared: &Shared, state: &Inner, error: &OauthError, trace: &Trace) -> Callback {
-        let mut callback = self.callback(shared, state);
+    fn refusal(&self, shared: &Shared, memory: &Memory, error: &OauthError, trace: &Trace) -> Callback {
+        let mut callback = self.callback(shared, memory);
         callback.put("error", error.error(shared.dialect));
         if shared.dialect == Dialect::Microsoft {
-            callback.put("error_description", &error.description(shared.dialect, state, trace));
+            callback.put("error_description", &error.description(shared.dialect, memory, trace));
             if error.code == 65_004 {
                 callback.put("error_subcode", "cancel");
             }
@@ -339,7 +323,7 @@ impl Asked {
     }
 
     /// `state`, and `iss` (RFC 9207) where the service sends it.
-    fn callback(&self, shared: &Shared, state: &Inner) -> Callback {
+    fn callback(&self, shared: &Shared, memory: &Memory) -> Callback {
         let mut callback =
             Callback { redirect_uri: self.redirect_uri.clone(), mode: self.mode, fields: Vec::new() };
         if let Some(value) = &self.state {
@@ -349,7 +333,7 @@ impl Asked {
             Dialect::Microsoft => "",
             Dialect::Google => GOOGLE_ISSUER,
         };
-        let iss = state.config.callback_iss.as_deref().unwrap_or(usual);
+        let iss = memory.config.callback_iss.as_deref().unwrap_or(usual);
         if !iss.is_empty() {
             callback.put("iss", iss);
         }
@@ -386,7 +370,7 @@ impl Callback {
 
     fn answer(&self) -> Response {
         match self.mode {
-            Mode::FormPost => page::form_post(&self.redirect_uri, &self.fields),
+            Mode::FormPost => pages::form_post(&self.redirect_uri, &self.fields),
             Mode::Query | Mode::Fragment => http::redirect(&self.url()),
         }
     }

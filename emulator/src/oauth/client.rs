@@ -6,11 +6,11 @@ use base64::engine::general_purpose::STANDARD;
 use url::Url;
 
 use crate::config::Dialect;
+use crate::defaults::{DEFAULT_CLIENT_ID, DEFAULT_PUBLIC_CLIENT_ID};
 use crate::keys;
+use crate::memory::Memory;
 use crate::oauth::error::OauthError;
 use crate::oauth::form::Form;
-use crate::state::State;
-use crate::{DEFAULT_CLIENT_ID, DEFAULT_PUBLIC_CLIENT_ID};
 
 /// A registered application.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -67,7 +67,7 @@ impl Credentials {
     }
 
     /// The client, if these credentials are its own.
-    pub(crate) fn check(&self, state: &State, tenant: &str) -> Result<Client, OauthError> {
+    pub(crate) fn check(&self, memory: &Memory, tenant: &str) -> Result<Client, OauthError> {
         let id = self.client_id.as_deref().ok_or_else(|| OauthError::missing_parameter("client_id"))?;
         let client = find(id, tenant)?;
         if client.public {
@@ -77,9 +77,9 @@ impl Credentials {
             };
         }
         match (&self.secret, &self.assertion) {
-            (Some(secret), _) if *secret == state.config.client_secret => Ok(client),
+            (Some(secret), _) if *secret == memory.config.client_secret => Ok(client),
             (Some(_), _) => Err(OauthError::wrong_secret(id)),
-            (None, Some(assertion)) => check_assertion(assertion, &client, state.now()),
+            (None, Some(assertion)) => check_assertion(assertion, &client, memory.now()),
             (None, None) => Err(OauthError::missing_secret()),
         }
     }
@@ -106,7 +106,7 @@ fn check_assertion(assertion: &str, client: &Client, now: f64) -> Result<Client,
 
 /// Whether this redirect URI is registered. A loopback one may have any port (RFC 8252 §7.3); its path
 /// counts, in its case. Google takes `127.0.0.1` and `[::1]` with any path besides.
-pub(crate) fn redirect_is_registered(state: &State, dialect: Dialect, redirect_uri: &str) -> bool {
+pub(crate) fn redirect_is_registered(memory: &Memory, dialect: Dialect, redirect_uri: &str) -> bool {
     let Ok(asked) = Url::parse(redirect_uri) else {
         return false;
     };
@@ -116,7 +116,7 @@ pub(crate) fn redirect_is_registered(state: &State, dialect: Dialect, redirect_u
     if dialect == Dialect::Google && asked.scheme() == "http" && is_loopback(&asked) {
         return true;
     }
-    state.config.redirect_uris.iter().any(|registered| {
+    memory.config.redirect_uris.iter().any(|registered| {
         let Ok(registered) = Url::parse(registered) else {
             return false;
         };

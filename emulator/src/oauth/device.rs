@@ -8,20 +8,21 @@ use axum::http::HeaderMap;
 use axum::response::Response;
 use serde_json::{Value, json};
 
-use crate::DEFAULT_USERNAME;
 use crate::access::GOOGLE_MAIL;
 use crate::config::Dialect;
+use crate::defaults::DEFAULT_USERNAME;
 use crate::fault::Point;
 use crate::grant::{Answer, Consent, Device};
 use crate::http::{self, Base};
-use crate::oauth::authorize::{Decision, address};
+use crate::memory::{Memory, Shared};
+use crate::oauth::answer;
 use crate::oauth::client;
 use crate::oauth::error::{OauthError, Trace};
 use crate::oauth::form::Form;
+use crate::oauth::pages;
 use crate::oauth::scope::Scopes;
-use crate::page;
+use crate::person::{Decision, address};
 use crate::random;
-use crate::state::{Shared, State as Inner};
 use crate::tenant::Tenant;
 
 /// `POST /{tenant}/oauth2/v2.0/devicecode`
@@ -49,7 +50,7 @@ pub(crate) async fn google_endpoint(
 pub(crate) async fn page(RawQuery(query): RawQuery) -> Response {
     let form = Form::parse(query.unwrap_or_default().as_bytes());
     let code = form.text("user_code").unwrap_or_default();
-    http::page(200, page::device(code, DEFAULT_USERNAME, None))
+    http::page(200, pages::device(code, DEFAULT_USERNAME, None))
 }
 
 /// The form of that page.
@@ -65,22 +66,22 @@ pub(crate) async fn decision(State(shared): State<Arc<Shared>>, headers: HeaderM
         _ => Decision::Deny,
     };
     match decide(&mut shared.lock(), code, username, decision) {
-        Ok(()) => http::page(200, page::device_done(decision)),
-        Err(problem) => http::page(400, page::device(code, username, Some(&problem))),
+        Ok(()) => http::page(200, pages::device_done(decision)),
+        Err(problem) => http::page(400, pages::device(code, username, Some(&problem))),
     }
 }
 
 /// Answers for the person who holds the code.
 pub(crate) fn decide(
-    state: &mut Inner,
+    memory: &mut Memory,
     user_code: &str,
     username: &str,
     decision: Decision,
 ) -> Result<(), String> {
     let username = address(username)?;
-    let now = state.now();
-    let lifetime = state.config.device_lifetime as f64;
-    let device = state
+    let now = memory.now();
+    let lifetime = memory.config.device_lifetime as f64;
+    let device = memory
         .grants
         .device_shown(user_code)
         .ok_or_else(|| format!("no device shows the code `{}`", user_code.escape_debug()))?;
@@ -104,20 +105,20 @@ async fn answer(shared: &Shared, base: &Base, tenant: &str, headers: &HeaderMap,
     if let Some(fault) = &fault {
         http::pause(fault.delay).await;
     }
-    let mut state = shared.lock();
-    state.log.device_requests += 1;
-    if let Some(instead) = fault.and_then(|fault| http::instead(shared, &state, &fault, &trace)) {
+    let mut memory = shared.lock();
+    memory.log.device_requests += 1;
+    if let Some(instead) = fault.and_then(|fault| answer::instead(shared, &memory, &fault, &trace)) {
         return instead;
     }
-    match start(shared, &mut state, base, tenant, &form) {
+    match start(shared, &mut memory, base, tenant, &form) {
         Ok(body) => http::json(200, &body),
-        Err(error) => http::refused(shared, &state, &error, &trace),
+        Err(error) => answer::refused(shared, &memory, &error, &trace),
     }
 }
 
 fn start(
     shared: &Shared,
-    state: &mut Inner,
+    memory: &mut Memory,
     Base(base): &Base,
     tenant_name: &str,
     form: &Form,
@@ -137,7 +138,7 @@ fn start(
             format!("{}-{}", random::user_code(4), random::user_code(4)),
         ),
     };
-    let (lifetime, interval) = (state.config.device_lifetime, state.config.device_interval);
+    let (lifetime, interval) = (memory.config.device_lifetime, memory.config.device_interval);
     let device = Device {
         user_code: user_code.clone(),
         consent: Consent {
@@ -148,13 +149,13 @@ fn start(
             nonce: None,
             offline: shared.dialect == Dialect::Google || scopes.has("offline_access"),
         },
-        issued_at: state.now(),
+        issued_at: memory.now(),
         polled_at: None,
         interval,
         answer: Answer::Pending,
         redeemed: false,
     };
-    state.grants.devices.insert(device_code.clone(), device);
+    memory.grants.devices.insert(device_code.clone(), device);
     Ok(match shared.dialect {
         Dialect::Microsoft => json!({
             "user_code": user_code, "device_code": device_code,

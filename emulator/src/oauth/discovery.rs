@@ -7,12 +7,13 @@ use axum::http::HeaderMap;
 use axum::response::Response;
 use serde_json::{Value, json};
 
-use crate::GOOGLE_ISSUER;
+use crate::defaults::GOOGLE_ISSUER;
 use crate::fault::Point;
 use crate::http::{self, Base};
+use crate::memory::Shared;
+use crate::oauth::answer;
 use crate::oauth::error::{OauthError, Trace};
 use crate::oauth::form::Form;
-use crate::state::Shared;
 use crate::tenant::Tenant;
 
 /// `GET /{tenant}/v2.0/.well-known/openid-configuration` (OpenID Connect Discovery §4)
@@ -26,7 +27,7 @@ pub(crate) async fn tenant(
         // Entra leaves a place for the tenant where it is not known before the sign-in.
         Some(Tenant::Common | Tenant::Organizations) => Ok(format!("{base}/{{tenantid}}/v2.0")),
         Some(tenant) => Ok(format!("{base}/{}/v2.0", tenant.id_for(""))),
-        None => Err(OauthError::unknown_tenant(&name)),
+        None => Err(OauthError::undiscovered_tenant(&name)),
     };
     let body = issuer.map(|issuer| {
         let v2 = format!("{base}/{name}/oauth2/v2.0");
@@ -91,7 +92,7 @@ pub(crate) async fn instance(
         .unwrap_or_else(|| "common".to_owned());
     let host = base.split_once("://").map_or("", |(_, host)| host);
     let body = match Tenant::named(&asked) {
-        None => Err(OauthError::unknown_tenant(&asked)),
+        None => Err(OauthError::undiscovered_tenant(&asked)),
         Some(_) => Ok(json!({
             "tenant_discovery_endpoint": format!("{base}/{asked}/v2.0/.well-known/openid-configuration"),
             "api-version": "1.1",
@@ -115,12 +116,12 @@ async fn answer(
     if let Some(fault) = &fault {
         http::pause(fault.delay).await;
     }
-    let mut state = shared.lock();
-    state.log.discovery_requests += 1;
-    let instead = fault.and_then(|fault| http::instead(shared, &state, &fault, &trace));
+    let mut memory = shared.lock();
+    memory.log.discovery_requests += 1;
+    let instead = fault.and_then(|fault| answer::instead(shared, &memory, &fault, &trace));
     match (instead, body) {
         (Some(instead), _) => instead,
         (None, Ok(body)) => http::json(200, &body),
-        (None, Err(error)) => http::refused(shared, &state, &error, &trace),
+        (None, Err(error)) => answer::refused(shared, &memory, &error, &trace),
     }
 }

@@ -4,8 +4,8 @@ use serde_json::{Value, json};
 
 use crate::clock;
 use crate::config::Dialect;
+use crate::memory::Memory;
 use crate::random;
-use crate::state::State;
 
 /// A refusal: an OAuth error (RFC 6749 §5.2) with what each service says about it.
 #[derive(Clone, Debug)]
@@ -60,6 +60,11 @@ impl OauthError {
         )
     }
 
+    /// The same as the discovery document's endpoint words it.
+    pub(crate) fn undiscovered_tenant(tenant: &str) -> Self {
+        Self { error: "invalid_tenant", ..Self::unknown_tenant(tenant) }
+    }
+
     pub(crate) fn unknown_client(client_id: &str, tenant: &str) -> Self {
         Self::new(
             400,
@@ -102,6 +107,17 @@ impl OauthError {
             "Client is public so neither 'client_assertion' nor 'client_secret' should be presented.",
         )
         .google(401, "invalid_client", "Unauthorized")
+    }
+
+    /// A service account's assertion that Google does not take (RFC 7523 §3.1), in Google's words.
+    pub(crate) fn service_account(text: &'static str) -> Self {
+        Self::new(400, "invalid_grant", 50_027, text).google(400, "invalid_grant", text)
+    }
+
+    /// The service account may not speak for that mailbox.
+    pub(crate) fn not_delegated() -> Self {
+        const TEXT: &str = "Client is unauthorized to retrieve access tokens using this method, or client not authorized for any of the scopes requested.";
+        Self::new(401, "unauthorized_client", 50_027, TEXT).google(401, "unauthorized_client", TEXT)
     }
 
     pub(crate) fn bad_assertion() -> Self {
@@ -368,7 +384,7 @@ impl OauthError {
     /// What a fault with a status and no body says.
     pub(crate) fn scripted(status: u16) -> Self {
         match status {
-            401 => Self::wrong_secret(crate::DEFAULT_CLIENT_ID),
+            401 => Self::wrong_secret(crate::defaults::DEFAULT_CLIENT_ID),
             429 => Self::new(429, "temporarily_unavailable", 90_055, "There are too many incoming requests."),
             500.. => Self::new(
                 status,
@@ -395,31 +411,31 @@ impl OauthError {
     }
 
     /// `AADSTS…: …` with its trailer, or Google's short sentence.
-    pub(crate) fn description(&self, dialect: Dialect, state: &State, trace: &Trace) -> String {
+    pub(crate) fn description(&self, dialect: Dialect, memory: &Memory, trace: &Trace) -> String {
         if dialect == Dialect::Google {
             return self.google.map_or_else(|| self.text.clone(), |(_, _, text)| text.to_owned());
         }
-        let gap = if state.config.crlf_descriptions { "\r\n" } else { " " };
+        let gap = if memory.config.crlf_descriptions { "\r\n" } else { " " };
         format!(
             "AADSTS{}: {}{gap}Trace ID: {}{gap}Correlation ID: {}{gap}Timestamp: {}",
             self.code,
             self.text,
             trace.id,
             trace.correlation,
-            clock::entra(state.now())
+            clock::entra(memory.now())
         )
     }
 
     /// The body of the answer.
-    pub(crate) fn body(&self, dialect: Dialect, state: &State, trace: &Trace) -> Value {
+    pub(crate) fn body(&self, dialect: Dialect, memory: &Memory, trace: &Trace) -> Value {
         let error = self.error(dialect);
-        let description = self.description(dialect, state, trace);
+        let description = self.description(dialect, memory, trace);
         if dialect == Dialect::Google {
             return json!({"error": error, "error_description": description});
         }
         let mut body = json!({
             "error": error, "error_description": description, "error_codes": [self.code],
-            "timestamp": clock::entra(state.now()), "trace_id": trace.id,
+            "timestamp": clock::entra(memory.now()), "trace_id": trace.id,
             "correlation_id": trace.correlation,
             "error_uri": format!("https://login.microsoftonline.com/error?code={}", self.code),
         });

@@ -6,13 +6,14 @@ use serde_json::{Map, Value, json};
 
 use crate::access::{self, BACKDATED, Claims, display_name};
 use crate::config::{Dialect, Rotation};
+use crate::defaults::{DEFAULT_TENANT_ID, GOOGLE_ISSUER};
 use crate::grant::{Consent, Refresh};
+use crate::memory::{Memory, Shared};
 use crate::oauth::form::Form;
+use crate::oauth::jwt_bearer::Delegation;
 use crate::oauth::scope::Scopes;
 use crate::random;
-use crate::state::{Shared, State};
 use crate::tenant::object_id;
-use crate::{DEFAULT_TENANT_ID, GOOGLE_ISSUER};
 
 /// What happens to the refresh token in this answer.
 pub(crate) enum Renewal {
@@ -23,20 +24,20 @@ pub(crate) enum Renewal {
 }
 
 /// An app-only token: no user, no refresh token, no scope in the answer.
-pub(crate) fn app_only(shared: &Shared, state: &mut State, client_id: &str, resource: &str) -> Value {
+pub(crate) fn app_only(shared: &Shared, memory: &mut Memory, client_id: &str, resource: &str) -> Value {
     let claims = Claims {
         client_id: client_id.into(),
         tenant_id: DEFAULT_TENANT_ID,
         username: None,
         audience: resource.into(),
-        scopes: state.config.app_roles.clone(),
-        lifetime: lifetime(state),
+        scopes: memory.config.app_roles.clone(),
+        lifetime: lifetime(memory),
     };
-    let token = access::issue(state, &shared.keys, shared.dialect, &claims);
+    let token = access::issue(memory, &shared.keys, shared.dialect, &claims);
     let mut answer = Map::new();
-    put_token(state, &mut answer, token);
+    put_token(memory, &mut answer, token);
     if shared.dialect == Dialect::Microsoft {
-        answer.insert("ext_expires_in".into(), state.config.token_lifetime.into());
+        answer.insert("ext_expires_in".into(), memory.config.token_lifetime.into());
     }
     Value::Object(answer)
 }
@@ -44,7 +45,7 @@ pub(crate) fn app_only(shared: &Shared, state: &mut State, client_id: &str, reso
 /// A user's tokens. `issuer_base` is where the client reached us. Gives the family of the refresh token too.
 pub(crate) fn delegated(
     shared: &Shared,
-    state: &mut State,
+    memory: &mut Memory,
     consent: &Consent,
     scopes: &Scopes,
     renewal: Renewal,
@@ -62,20 +63,20 @@ pub(crate) fn delegated(
             Dialect::Microsoft => scopes.granted(),
             Dialect::Google => scopes.permissions.iter().map(|(_, name)| name.clone()).collect(),
         },
-        lifetime: lifetime(state),
+        lifetime: lifetime(memory),
     };
-    let token = access::issue(state, &shared.keys, dialect, &claims);
+    let token = access::issue(memory, &shared.keys, dialect, &claims);
     let mut answer = Map::new();
-    put_token(state, &mut answer, token);
-    if !state.config.without_scope {
+    put_token(memory, &mut answer, token);
+    if !memory.config.without_scope {
         answer.insert("scope".into(), scopes.answer(dialect).into());
     }
     if dialect == Dialect::Microsoft {
-        answer.insert("ext_expires_in".into(), state.config.token_lifetime.into());
+        answer.insert("ext_expires_in".into(), memory.config.token_lifetime.into());
     }
-    let family = put_refresh_token(state, dialect, &mut answer, consent, renewal);
+    let family = put_refresh_token(memory, dialect, &mut answer, consent, renewal);
     if scopes.has("openid") {
-        let id_token = id_token(state.now() as i64, dialect, consent, tenant_id, issuer_base);
+        let id_token = id_token(memory.now() as i64, dialect, consent, tenant_id, issuer_base);
         answer.insert("id_token".into(), shared.keys.sign(&id_token).into());
     }
     if dialect == Dialect::Microsoft && form.text("client_info") == Some("1") {
@@ -85,18 +86,34 @@ pub(crate) fn delegated(
     (Value::Object(answer), family)
 }
 
+/// A token for a mailbox that a service account speaks for: no refresh token, no scope in the answer.
+pub(crate) fn on_behalf(shared: &Shared, memory: &mut Memory, delegation: &Delegation) -> Value {
+    let claims = Claims {
+        client_id: delegation.service_account.clone(),
+        tenant_id: DEFAULT_TENANT_ID,
+        username: Some(delegation.mailbox.clone()),
+        audience: String::new(),
+        scopes: delegation.scopes.permissions.iter().map(|(_, name)| name.clone()).collect(),
+        lifetime: lifetime(memory),
+    };
+    let token = access::issue(memory, &shared.keys, shared.dialect, &claims);
+    let mut answer = Map::new();
+    put_token(memory, &mut answer, token);
+    Value::Object(answer)
+}
+
 /// A refresh token in a family of its own.
-pub(crate) fn refresh_token(state: &mut State, dialect: Dialect, consent: &Consent) -> String {
-    let family = state.grants.next_family();
-    new_refresh_token(state, dialect, consent, family)
+pub(crate) fn refresh_token(memory: &mut Memory, dialect: Dialect, consent: &Consent) -> String {
+    let family = memory.grants.next_family();
+    new_refresh_token(memory, dialect, consent, family)
 }
 
-fn lifetime(state: &State) -> i64 {
-    i64::try_from(state.config.token_lifetime).unwrap_or(i64::MAX)
+fn lifetime(memory: &Memory) -> i64 {
+    i64::try_from(memory.config.token_lifetime).unwrap_or(i64::MAX)
 }
 
-fn put_token(state: &State, answer: &mut Map<String, Value>, token: String) {
-    let config = &state.config;
+fn put_token(memory: &Memory, answer: &mut Map<String, Value>, token: String) {
+    let config = &memory.config;
     answer.insert("token_type".into(), config.token_type.clone().into());
     if !config.without_expires_in {
         let seconds = config.token_lifetime;
@@ -107,33 +124,33 @@ fn put_token(state: &State, answer: &mut Map<String, Value>, token: String) {
 }
 
 fn put_refresh_token(
-    state: &mut State,
+    memory: &mut Memory,
     dialect: Dialect,
     answer: &mut Map<String, Value>,
     consent: &Consent,
     renewal: Renewal,
 ) -> usize {
-    let rotation = state.config.refresh_rotation.unwrap_or(match dialect {
+    let rotation = memory.config.refresh_rotation.unwrap_or(match dialect {
         Dialect::Microsoft => Rotation::Entra,
         Dialect::Google => Rotation::None,
     });
     let family = match renewal {
-        Renewal::First if consent.offline => state.grants.next_family(),
+        Renewal::First if consent.offline => memory.grants.next_family(),
         Renewal::First => return 0,
         Renewal::Next { family, .. } if rotation == Rotation::None => return family,
         Renewal::Next { token, family } => {
-            if let Some(old) = state.grants.refresh.find_mut(&token) {
+            if let Some(old) = memory.grants.refresh.find_mut(&token) {
                 old.superseded = true;
             }
             family
         }
     };
-    let token = new_refresh_token(state, dialect, consent, family);
+    let token = new_refresh_token(memory, dialect, consent, family);
     answer.insert("refresh_token".into(), token.into());
     family
 }
 
-fn new_refresh_token(state: &mut State, dialect: Dialect, consent: &Consent, family: usize) -> String {
+fn new_refresh_token(memory: &mut Memory, dialect: Dialect, consent: &Consent, family: usize) -> String {
     let token = match dialect {
         Dialect::Microsoft => format!("1.A{}.{}{}", random::opaque(), random::opaque(), random::opaque()),
         Dialect::Google => format!("1//0{}{}", random::opaque(), random::opaque()),
@@ -143,9 +160,9 @@ fn new_refresh_token(state: &mut State, dialect: Dialect, consent: &Consent, fam
         family,
         superseded: false,
         revoked: false,
-        issued_at: state.now(),
+        issued_at: memory.now(),
     };
-    state.grants.refresh.insert(token.clone(), refresh);
+    memory.grants.refresh.insert(token.clone(), refresh);
     token
 }
 

@@ -4,6 +4,7 @@
 //! with each service's own error texts. It checks what a client sends; it does not check who a
 //! person is: whoever presses Approve is whom they say.
 
+pub(crate) mod answer;
 pub(crate) mod authorize;
 pub(crate) mod client;
 pub(crate) mod device;
@@ -11,6 +12,8 @@ pub(crate) mod discovery;
 pub(crate) mod error;
 pub(crate) mod form;
 pub(crate) mod issue;
+pub(crate) mod jwt_bearer;
+pub(crate) mod pages;
 pub(crate) mod revoke;
 pub(crate) mod scope;
 pub(crate) mod token;
@@ -21,7 +24,7 @@ use axum::Router;
 use axum::routing::{get, post};
 
 use crate::config::Dialect;
-use crate::state::Shared;
+use crate::memory::Shared;
 
 /// The routes of the dialect.
 pub(crate) fn routes(shared: &Arc<Shared>) -> Router<Arc<Shared>> {

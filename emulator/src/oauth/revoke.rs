@@ -8,19 +8,19 @@ use axum::response::Response;
 use serde_json::json;
 
 use crate::http;
+use crate::memory::Shared;
 use crate::oauth::form::Form;
-use crate::state::Shared;
 
 /// `POST /revoke`
 pub(crate) async fn endpoint(State(shared): State<Arc<Shared>>, body: Bytes) -> Response {
     let form = Form::parse(&body);
-    let mut state = shared.lock();
-    state.log.revocations += 1;
+    let mut memory = shared.lock();
+    memory.log.revocations += 1;
     let token = form.text("token").unwrap_or_default();
-    let family = state.grants.refresh.find(token).filter(|found| !found.revoked).map(|found| found.family);
+    let family = memory.grants.refresh.find(token).filter(|found| !found.revoked).map(|found| found.family);
     match family {
         Some(family) => {
-            state.grants.revoke(|other| other.family == family);
+            memory.grants.revoke(|other| other.family == family);
             http::json(200, &json!({}))
         }
         None => {

@@ -1,4 +1,4 @@
-//! The token endpoint (RFC 6749 §3.2): the four grants.
+//! The token endpoint (RFC 6749 §3.2): which grant it is, and whether it is due.
 
 use std::sync::Arc;
 
@@ -15,13 +15,15 @@ use crate::config::{Dialect, Rotation};
 use crate::fault::{Fault, Point};
 use crate::grant::{Answer, Challenge, Consent};
 use crate::http::{self, Base};
+use crate::memory::{Memory, Shared};
+use crate::oauth::answer;
 use crate::oauth::client::{Client, Credentials};
 use crate::oauth::error::{OauthError, Trace};
 use crate::oauth::form::Form;
 use crate::oauth::issue::{self, Renewal};
+use crate::oauth::jwt_bearer;
 use crate::oauth::scope::Scopes;
 use crate::seen::TokenRequest;
-use crate::state::{Shared, State as Inner};
 use crate::tenant::Tenant;
 
 const DEVICE_CODE: &str = "urn:ietf:params:oauth:grant-type:device_code";
@@ -73,11 +75,12 @@ fn answer_now(
     let form = Form::parse(body);
     let credentials = Credentials::of(&form, headers);
     let trace = Trace::of(headers);
-    let mut state = shared.lock();
-    let username = known_user(&state, &form);
-    let instead = fault.as_ref().and_then(|fault| http::instead(shared, &state, fault, &trace));
+    let mut memory = shared.lock();
+    let username = known_user(&memory, &form);
+    let instead = fault.as_ref().and_then(|fault| answer::instead(shared, &memory, fault, &trace));
     let skip = instead.is_some() && fault.as_ref().is_some_and(|fault| !fault.after);
-    let result = if skip { None } else { Some(grant(shared, &mut state, base, tenant, &form, &credentials)) };
+    let result =
+        if skip { None } else { Some(grant(shared, &mut memory, base, tenant, &form, &credentials)) };
     let error = match &result {
         Some(Err(error)) => Some(error.error(shared.dialect).to_owned()),
         _ => None,
@@ -85,31 +88,38 @@ fn answer_now(
     let (response, error) = match (instead, result) {
         (Some(instead), _) => (instead, Some("scripted".to_owned())),
         (None, Some(Ok(body))) => (http::json(200, &body), None),
-        (None, Some(Err(refused))) => (http::refused(shared, &state, &refused, &trace), error),
+        (None, Some(Err(refused))) => (answer::refused(shared, &memory, &refused, &trace), error),
         // `result` is only left out where there is something instead.
         (None, None) => (http::json(500, &Value::Null), None),
     };
-    state.log.token_request(TokenRequest {
+    let speaker = form.text("assertion").and_then(|assertion| jwt_bearer::parties(assertion).0);
+    let proof = if speaker.is_some() { "assertion" } else { credentials.kind };
+    memory.log.token_request(TokenRequest {
         grant: form.text("grant_type").unwrap_or_default().to_owned(),
         tenant: tenant.to_owned(),
-        client_id: credentials.client_id.clone().unwrap_or_default(),
+        client_id: speaker.or_else(|| credentials.client_id.clone()).unwrap_or_default(),
         scope: form.text("scope").map(str::to_owned),
-        client_auth: credentials.kind,
+        client_auth: proof,
         username,
         status: response.status().as_u16(),
         error,
     });
+    drop(memory);
+    shared.touch();
     response
 }
 
 /// Whom the request is about, where that can be known.
-fn known_user(state: &Inner, form: &Form) -> Option<String> {
-    let grants = &state.grants;
+fn known_user(memory: &Memory, form: &Form) -> Option<String> {
+    let grants = &memory.grants;
     if let Some(token) = form.text("refresh_token") {
         return grants.refresh.find(token).map(|found| found.consent.username.clone());
     }
     if let Some(code) = form.text("code") {
         return grants.codes.find(code).map(|found| found.consent.username.clone());
+    }
+    if let Some(assertion) = form.text("assertion") {
+        return jwt_bearer::parties(assertion).1;
     }
     match &grants.devices.find(form.text("device_code")?)?.answer {
         Answer::Approved(username) => Some(username.clone()),
@@ -119,7 +129,7 @@ fn known_user(state: &Inner, form: &Form) -> Option<String> {
 
 fn grant(
     shared: &Shared,
-    state: &mut Inner,
+    memory: &mut Memory,
     base: &Base,
     tenant_name: &str,
     form: &Form,
@@ -129,18 +139,23 @@ fn grant(
     let request = Request { shared, base, tenant, tenant_name, form };
     let grant = form.required("grant_type")?;
     let by_form = matches!(grant, "client_credentials" | "authorization_code" | "refresh_token");
+    if grant == jwt_bearer::GRANT && shared.dialect == Dialect::Google {
+        // The assertion is the proof too: no other goes with it.
+        let delegation = jwt_bearer::check(shared, form.required("assertion")?, memory.now())?;
+        return Ok(issue::on_behalf(shared, memory, &delegation));
+    }
     if !by_form && grant != DEVICE_CODE && grant != "device_code" {
         return Err(OauthError::unsupported_grant(grant));
     }
-    let client = credentials.check(state, tenant_name)?;
+    let client = credentials.check(memory, tenant_name)?;
     match grant {
         "client_credentials" if shared.dialect == Dialect::Google => {
             Err(OauthError::unsupported_grant(grant))
         }
-        "client_credentials" => request.client_credentials(state, &client),
-        "authorization_code" => request.authorization_code(state, &client),
-        "refresh_token" => request.refresh_token(state, &client),
-        _ => request.device_code(state, &client),
+        "client_credentials" => request.client_credentials(memory, &client),
+        "authorization_code" => request.authorization_code(memory, &client),
+        "refresh_token" => request.refresh_token(memory, &client),
+        _ => request.device_code(memory, &client),
     }
 }
 
@@ -153,7 +168,7 @@ struct Request<'a> {
 }
 
 impl Request<'_> {
-    fn client_credentials(&self, state: &mut Inner, client: &Client) -> Result<Value, OauthError> {
+    fn client_credentials(&self, memory: &mut Memory, client: &Client) -> Result<Value, OauthError> {
         if matches!(self.tenant, Tenant::Common | Tenant::Consumers) {
             return Err(OauthError::app_only_on_common(self.tenant_name));
         }
@@ -171,22 +186,22 @@ impl Request<'_> {
         if scopes.has_several_resources() {
             return Err(OauthError::several_resources(scope));
         }
-        Ok(issue::app_only(self.shared, state, &client.id, scopes.resource()))
+        Ok(issue::app_only(self.shared, memory, &client.id, scopes.resource()))
     }
 
-    fn authorization_code(&self, state: &mut Inner, client: &Client) -> Result<Value, OauthError> {
-        let now = state.now();
-        let lifetime = state.config.code_lifetime as f64;
+    fn authorization_code(&self, memory: &mut Memory, client: &Client) -> Result<Value, OauthError> {
+        let now = memory.now();
+        let lifetime = memory.config.code_lifetime as f64;
         let name = self.form.required("code")?;
         let redirect_uri = self.form.required("redirect_uri")?;
-        let code = state.grants.codes.find_mut(name).ok_or_else(OauthError::bad_code)?;
+        let code = memory.grants.codes.find_mut(name).ok_or_else(OauthError::bad_code)?;
         if code.consent.client_id != client.id {
             return Err(OauthError::other_client());
         }
         if code.redeemed {
             // RFC 6749 §4.1.2: what came of a code used twice should be revoked.
             let family = code.family;
-            state.grants.revoke(|token| token.family == family);
+            memory.grants.revoke(|token| token.family == family);
             return Err(OauthError::used_code());
         }
         if now > code.issued_at + lifetime {
@@ -203,39 +218,39 @@ impl Request<'_> {
         }
         code.redeemed = true;
         let consent = code.consent.clone();
-        let (answer, family) = self.delegated(state, &consent, Renewal::First)?;
-        if let Some(code) = state.grants.codes.find_mut(name) {
+        let (answer, family) = self.delegated(memory, &consent, Renewal::First)?;
+        if let Some(code) = memory.grants.codes.find_mut(name) {
             code.family = family;
         }
         Ok(answer)
     }
 
-    fn refresh_token(&self, state: &mut Inner, client: &Client) -> Result<Value, OauthError> {
-        let now = state.now();
+    fn refresh_token(&self, memory: &mut Memory, client: &Client) -> Result<Value, OauthError> {
+        let now = memory.now();
         let token = self.form.required("refresh_token")?;
-        let found = state.grants.refresh.find(token).ok_or_else(OauthError::bad_refresh_token)?.clone();
+        let found = memory.grants.refresh.find(token).ok_or_else(OauthError::bad_refresh_token)?.clone();
         if found.consent.client_id != client.id {
             return Err(OauthError::other_client());
         }
         if found.revoked {
             return Err(OauthError::revoked(now, found.issued_at));
         }
-        if found.superseded && state.config.refresh_rotation == Some(Rotation::ReuseDetection) {
-            state.grants.revoke(|other| other.family == found.family);
+        if found.superseded && memory.config.refresh_rotation == Some(Rotation::ReuseDetection) {
+            memory.grants.revoke(|other| other.family == found.family);
             return Err(OauthError::revoked(now, found.issued_at));
         }
         if self.tenant == Tenant::Consumers {
             self.form.required("scope")?;
         }
         let renewal = Renewal::Next { token: token.to_owned(), family: found.family };
-        self.delegated(state, &found.consent, renewal).map(|(answer, _)| answer)
+        self.delegated(memory, &found.consent, renewal).map(|(answer, _)| answer)
     }
 
-    fn device_code(&self, state: &mut Inner, client: &Client) -> Result<Value, OauthError> {
-        let now = state.now();
-        let lifetime = state.config.device_lifetime as f64;
+    fn device_code(&self, memory: &mut Memory, client: &Client) -> Result<Value, OauthError> {
+        let now = memory.now();
+        let lifetime = memory.config.device_lifetime as f64;
         let name = self.form.required("device_code")?;
-        let device = state.grants.devices.find_mut(name).ok_or_else(OauthError::bad_device_code)?;
+        let device = memory.grants.devices.find_mut(name).ok_or_else(OauthError::bad_device_code)?;
         if device.consent.client_id != client.id {
             return Err(OauthError::other_client());
         }
@@ -261,28 +276,40 @@ impl Request<'_> {
         };
         device.redeemed = true;
         let consent = Consent { username, ..device.consent.clone() };
-        self.delegated(state, &consent, Renewal::First).map(|(answer, _)| answer)
+        self.delegated(memory, &consent, Renewal::First).map(|(answer, _)| answer)
     }
 
     fn delegated(
         &self,
-        state: &mut Inner,
+        memory: &mut Memory,
         consent: &Consent,
         renewal: Renewal,
     ) -> Result<(Value, usize), OauthError> {
         let asked = self.form.text("scope");
         let scopes = self.scopes(asked.unwrap_or(&consent.scope))?;
+        // RFC 6749 §6: never more than was granted. Entra takes it as a question for other consents.
+        if self.shared.dialect == Dialect::Google
+            && let Some(more) = asked.and_then(|asked| beyond(asked, &consent.scope))
+        {
+            return Err(OauthError::bad_scope(more));
+        }
         if let Some(asked) = asked
             && scopes.has_several_resources()
         {
             return Err(OauthError::several_resources(asked));
         }
-        Ok(issue::delegated(self.shared, state, consent, &scopes, renewal, self.form, &self.base.0))
+        Ok(issue::delegated(self.shared, memory, consent, &scopes, renewal, self.form, &self.base.0))
     }
 
     fn scopes(&self, scope: &str) -> Result<Scopes, OauthError> {
         Scopes::parse(self.shared.dialect, scope)
     }
+}
+
+/// A scope that is asked for and was not granted.
+fn beyond<'a>(asked: &'a str, granted: &str) -> Option<&'a str> {
+    let granted: Vec<&str> = granted.split_ascii_whitespace().collect();
+    asked.split_ascii_whitespace().find(|word| !granted.contains(word))
 }
 
 /// RFC 7636 §4.6. A verifier without a challenge is as wrong as the other way round (RFC 9700 §4.8.2).

@@ -117,21 +117,23 @@ impl Session {
             self.shared.lock().connect(&username);
             self.user = Some(User { username, mechanism: mechanism.to_owned() });
         }
-        self.shared.lock().log.auth(seen);
+        self.shared.note_auth(seen);
         self.emit(settled).await
     }
 
-    /// The client's answer to an error challenge, then the refusal.
+    /// The client's answer to an error challenge, then the refusal. It is noted before: many clients hang up,
+    /// or send their next command in the answer's place.
     async fn after_challenge(&mut self, mut seen: Auth) -> Result<(), Closed> {
-        let line = self.response_line().await?;
-        // `AQ==` or nothing is what belongs here; anything longer might be the token again.
-        seen.challenge_answer = Some(match line {
-            Line::Whole(line) if line.len() <= 8 => String::from_utf8_lossy(&line).into_owned(),
-            _ => "***".into(),
-        });
         let reply = self.words.not_authenticated(self.now());
         seen.reply = reply.first_line();
-        self.shared.lock().log.auth(seen);
+        self.shared.note_auth(seen);
+        let line = self.response_line().await?;
+        // `AQ==` or nothing is what belongs here; anything longer might be the token again.
+        let answer = match line {
+            Line::Whole(line) if line.len() <= 8 => String::from_utf8_lossy(&line).into_owned(),
+            _ => "***".into(),
+        };
+        self.shared.lock().log.challenge_answered(self.number, answer);
         self.answer(reply)
     }
 
@@ -162,7 +164,7 @@ impl Session {
             self.shared.lock().connect(&username);
             self.user = Some(User { username, mechanism: mechanism.to_owned() });
         }
-        self.shared.lock().log.auth(seen);
+        self.shared.note_auth(seen);
         self.emit(settled).await
     }
 

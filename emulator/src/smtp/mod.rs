@@ -5,7 +5,9 @@
 
 mod auth;
 mod command;
+mod conversation;
 mod data;
+mod envelope;
 mod reply;
 mod session;
 mod transaction;
@@ -18,7 +20,7 @@ use tokio::net::TcpListener;
 use tokio::sync::Semaphore;
 use tokio_rustls::TlsAcceptor;
 
-use crate::state::Shared;
+use crate::memory::Shared;
 use session::Session;
 
 /// Connections served at a time on each port.

@@ -288,11 +288,15 @@ impl Words {
         )
     }
 
+    /// An address that is none, such as one without a domain.
     pub(crate) fn bad_address(&self, of_sender: bool) -> Reply {
-        let digit = if of_sender { 7 } else { 3 };
+        let (digit, which) = if of_sender { (7, "sender") } else { (3, "recipient") };
         self.pick(
             format!("501 5.1.{digit} Invalid address"),
-            format!("553 5.1.{digit} The address is not a valid RFC 5321 address. {} - gsmtp", self.session),
+            format!(
+                "553-5.1.{digit} The {which} address is not a valid RFC 5321 address. For more information, go\n553-5.1.{digit} to\n553-5.1.{digit}  https://support.google.com/a/answer/3221692 and review RFC 5321\n553 5.1.{digit} specifications. {} - gsmtp",
+                self.session
+            ),
         )
     }
 

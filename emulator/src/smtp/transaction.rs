@@ -1,7 +1,10 @@
 //! A mail transaction: MAIL, RCPT, then DATA or BDAT (RFC 3030), and the verdict on the message.
 
+use std::sync::OnceLock;
+
 use super::command::Path;
 use super::data::DataReader;
+use super::envelope::Envelope;
 use super::reply::Reply;
 use super::session::Session;
 use super::wire::Closed;
@@ -9,27 +12,6 @@ use crate::config::SendAs;
 use crate::fault::Point;
 use crate::mime;
 use crate::received::Received;
-
-/// The envelope so far, and the chunks of its message.
-#[derive(Debug, Default)]
-pub(super) struct Envelope {
-    from: Path,
-    recipients: Vec<Path>,
-    chunks: Vec<u8>,
-    /// A BDAT came: DATA may not.
-    chunked: bool,
-}
-
-impl Envelope {
-    /// What a fault's `match` looks at behind the envelope.
-    fn text(&self, command: &str) -> String {
-        let mut text = format!("{command} FROM:<{}>", self.from.address);
-        for recipient in &self.recipients {
-            text.push_str(&format!(" TO:<{}>", recipient.address));
-        }
-        text
-    }
-}
 
 /// How a body came in.
 enum Body {
@@ -42,9 +24,14 @@ enum Body {
 impl Session {
     pub(super) async fn mail(&mut self, line: &str, path: Path) -> Result<(), Closed> {
         let normal = self.judge_mail(&path);
-        let settled = self.decide(Point::Mail, line, normal).await?;
+        let unknown = self.user.is_none() && normal.is_positive();
+        let mut settled = self.decide(Point::Mail, line, normal.clone()).await?;
+        let mut refusal = self.delay(&mut settled, normal);
+        if unknown && refusal.is_none() {
+            refusal = Some(self.words.auth_first(self.now()));
+        }
         if settled.effective {
-            self.envelope = Some(Envelope { from: path, ..Envelope::default() });
+            self.envelope = Some(Envelope { from: path, refusal, ..Envelope::default() });
         }
         self.emit(settled).await
     }
@@ -54,7 +41,7 @@ impl Session {
         if self.hello.is_none() {
             return words.need("hello");
         }
-        if self.user.is_none() {
+        if self.user.is_none() && !self.config.delayed_refusals {
             return words.auth_first(self.now());
         }
         if self.envelope.is_some() {
@@ -126,7 +113,7 @@ impl Session {
         if !path.address.is_ascii() && envelope.from.param("SMTPUTF8").is_none() {
             return words.bad_address(false);
         }
-        words.rcpt()
+        self.client_refusal.as_ref().or(envelope.refusal.as_ref()).cloned().unwrap_or_else(|| words.rcpt())
     }
 
     pub(super) async fn data(&mut self) -> Result<(), Closed> {
@@ -267,8 +254,7 @@ impl Session {
         let now = self.now();
         let username = self.user.as_ref().map_or("", |user| &user.username).to_owned();
         let head = mime::head(body.as_deref().unwrap_or_default());
-        let message_id = head.header("Message-ID").unwrap_or_default();
-        let subject = head.header("Subject").unwrap_or_default();
+        let (message_id, subject) = (head.message_id(), head.subject());
         let normal = if body.is_none() {
             self.words.too_large()
         } else if envelope.recipients.is_empty() {
@@ -322,15 +308,16 @@ impl Session {
             hello: self.hello.clone().unwrap_or_default(),
             connection: self.number,
             chunked: envelope.chunked,
+            words: OnceLock::new(),
         });
     }
 
     /// The sender that this mailbox may not use, if there is one.
-    fn denied(&self, envelope: &Envelope, head: &mime::Part<'_>, username: &str) -> Option<String> {
+    fn denied(&self, envelope: &Envelope, head: &mime::Reading<'_>, username: &str) -> Option<String> {
         if self.config.send_as == SendAs::Allow {
             return None;
         }
-        let mut senders = mime::addresses(&head.header("From").unwrap_or_default());
+        let mut senders = head.senders();
         if !envelope.from.address.is_empty() {
             senders.push(envelope.from.address.clone());
         }

@@ -1,5 +1,6 @@
 // A person at a browser: does the steps that come as JSON in the first argument, and prints what was seen.
 'use strict'
+const { execFileSync } = require('node:child_process')
 const { readFileSync } = require('node:fs')
 const { chromium } = require('playwright-core')
 
@@ -24,6 +25,11 @@ async function main() {
         case 'choose': await page.getByLabel(rest[0], { exact: true }).selectOption(rest[1]); break
         case 'press': await page.getByRole('button', { name: rest[0], exact: true }).click(); break
         case 'follow': await page.getByRole('link', { name: rest[0], exact: true }).first().click(); break
+        case 'switch': await page.getByRole('switch', { name: rest[0], exact: true }).click(); break
+        case 'wait': await page.getByText(rest[0]).first().waitFor(); break
+        case 'gone': await page.getByText(rest[0]).first().waitFor({ state: 'detached' }); break
+        case 'run': execFileSync(rest[0], rest.slice(1)); break
+        case 'images': seen.push(await page.frameLocator('iframe').locator('img').evaluateAll((all) => Promise.all(all.map((one) => one.decode().then(() => one.naturalWidth, () => 0))))); break
         case 'text': seen.push(await page.locator('body').innerText()); break
         case 'title': seen.push(await page.title()); break
         case 'frame': seen.push(await page.frameLocator('iframe').locator('body').innerText()); break

@@ -12,7 +12,8 @@ use crate::fault::{Fault, Faults, Point};
 use crate::grant::Grants;
 use crate::keys::Keys;
 use crate::received::Received;
-use crate::seen::Log;
+use crate::seen::{Auth, Log};
+use crate::service_account::ServiceAccount;
 
 /// The most that is kept of messages, whatever `keep` says.
 const MESSAGE_OCTETS: usize = 512 << 20;
@@ -21,21 +22,25 @@ const MESSAGE_OCTETS: usize = 512 << 20;
 pub(crate) struct Shared {
     pub(crate) dialect: Dialect,
     pub(crate) keys: Keys,
+    pub(crate) service_account: ServiceAccount,
     /// `http://127.0.0.1:PORT`
     pub(crate) url: String,
     /// `https://localhost:PORT`
     pub(crate) authority: String,
     pub(crate) ca_file: String,
+    /// The service account's key file; only Google's dialect has one.
+    pub(crate) key_file: String,
     pub(crate) smtp_port: u16,
     pub(crate) smtps_port: u16,
-    state: Mutex<State>,
+    memory: Mutex<Memory>,
     arrived: Condvar,
-    changed: watch::Sender<()>,
+    /// Counts everything that the page shows.
+    revision: watch::Sender<u64>,
     scripted: watch::Sender<()>,
 }
 
 /// What changes.
-pub(crate) struct State {
+pub(crate) struct Memory {
     /// Replaced as a whole, so that a session reads one version.
     pub(crate) config: Arc<Config>,
     pub(crate) faults: Faults,
@@ -53,21 +58,31 @@ pub(crate) struct Addresses {
     pub(crate) url: String,
     pub(crate) authority: String,
     pub(crate) ca_file: String,
+    /// The service account's key file; only Google's dialect has one.
+    pub(crate) key_file: String,
     pub(crate) smtp_port: u16,
     pub(crate) smtps_port: u16,
 }
 
 impl Shared {
-    pub(crate) fn new(dialect: Dialect, config: Config, keys: Keys, at: Addresses) -> Self {
+    pub(crate) fn new(
+        dialect: Dialect,
+        config: Config,
+        keys: Keys,
+        service_account: ServiceAccount,
+        at: Addresses,
+    ) -> Self {
         Self {
             dialect,
             keys,
+            service_account,
             url: at.url,
             authority: at.authority,
             ca_file: at.ca_file,
+            key_file: at.key_file,
             smtp_port: at.smtp_port,
             smtps_port: at.smtps_port,
-            state: Mutex::new(State {
+            memory: Mutex::new(Memory {
                 config: Arc::new(config),
                 faults: Faults::default(),
                 grants: Grants::default(),
@@ -77,30 +92,40 @@ impl Shared {
                 mailboxes: HashMap::new(),
             }),
             arrived: Condvar::new(),
-            changed: watch::Sender::new(()),
+            revision: watch::Sender::new(0),
             scripted: watch::Sender::new(()),
         }
     }
 
-    /// The state. A panic elsewhere does not spoil it: each change is whole before the next.
-    pub(crate) fn lock(&self) -> MutexGuard<'_, State> {
-        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    /// The memory. A panic elsewhere does not spoil it: each change is whole before the next.
+    pub(crate) fn lock(&self) -> MutexGuard<'_, Memory> {
+        self.memory.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// Keeps a message and wakes whoever waits for one.
     pub(crate) fn deliver(&self, message: Received) {
         {
-            let mut state = self.lock();
-            let keep = state.config.keep;
-            state.inbox.push(message, keep);
+            let mut memory = self.lock();
+            let keep = memory.config.keep;
+            memory.inbox.push(message, keep);
         }
         self.arrived.notify_all();
-        self.changed.send_replace(());
+        self.touch();
     }
 
-    /// Told at each message that arrives.
-    pub(crate) fn arrivals(&self) -> watch::Receiver<()> {
-        self.changed.subscribe()
+    /// Says that something changed which the page shows.
+    pub(crate) fn touch(&self) {
+        self.revision.send_modify(|revision| *revision += 1);
+    }
+
+    /// Grows with each change.
+    pub(crate) fn revision(&self) -> u64 {
+        *self.revision.borrow()
+    }
+
+    /// Told at each change.
+    pub(crate) fn changes(&self) -> watch::Receiver<u64> {
+        self.revision.subscribe()
     }
 
     /// Told at each fault that is added.
@@ -112,38 +137,49 @@ impl Shared {
     pub(crate) fn fail(&self, fault: Fault) -> Result<(), String> {
         self.lock().faults.add(fault)?;
         self.scripted.send_replace(());
+        self.touch();
         Ok(())
     }
 
     /// Changes the configuration.
     pub(crate) fn configure(&self, changes: &serde_json::Value) -> Result<(), String> {
-        let mut state = self.lock();
-        state.config = Arc::new(state.config.merged(changes)?);
+        let mut memory = self.lock();
+        memory.config = Arc::new(memory.config.merged(changes)?);
+        drop(memory);
+        self.touch();
         Ok(())
     }
 
     /// Blocks until `count` messages have arrived.
     pub(crate) fn wait_for(&self, count: usize, timeout: Duration) -> Result<Vec<Arc<Received>>, String> {
         let until = Instant::now() + timeout.min(Duration::from_secs(86_400));
-        let mut state = self.lock();
+        let mut memory = self.lock();
         loop {
-            if state.inbox.total >= count {
-                return Ok(state.inbox.all());
+            if memory.inbox.total >= count {
+                return Ok(memory.inbox.all());
             }
             let left = until.saturating_duration_since(Instant::now());
             if left.is_zero() {
-                return Err(too_few(count, state.inbox.total, timeout));
+                return Err(too_few(count, memory.inbox.total, timeout));
             }
-            state = self.arrived.wait_timeout(state, left).unwrap_or_else(PoisonError::into_inner).0;
+            memory = self.arrived.wait_timeout(memory, left).unwrap_or_else(PoisonError::into_inner).0;
         }
     }
 
     /// Messages, log and faults are forgotten; tokens and the configuration stay.
     pub(crate) fn clear(&self) {
-        let mut state = self.lock();
-        state.inbox = Inbox::default();
-        state.log.clear();
-        state.faults.clear();
+        let mut memory = self.lock();
+        memory.inbox = Inbox::default();
+        memory.log.clear();
+        memory.faults.clear();
+        drop(memory);
+        self.touch();
+    }
+
+    /// Removes the faults that are still to come, or those of them that `which` picks.
+    pub(crate) fn heal(&self, which: impl Fn(&Fault) -> bool) {
+        self.lock().faults.remove(which);
+        self.touch();
     }
 
     /// Revokes the refresh tokens of this user.
@@ -159,16 +195,26 @@ impl Shared {
 
     /// What the servers saw.
     pub(crate) fn seen(&self) -> serde_json::Value {
-        let state = self.lock();
-        state.log.to_json(&state.inbox.all())
+        let memory = self.lock();
+        memory.log.to_json(&memory.inbox.all())
     }
 
     pub(crate) fn take_fault(&self, point: Point, text: &str) -> Option<Fault> {
-        self.lock().faults.take(point, text)
+        let taken = self.lock().faults.take(point, text);
+        if taken.is_some() {
+            self.touch();
+        }
+        taken
+    }
+
+    /// Notes an authentication, good or refused.
+    pub(crate) fn note_auth(&self, auth: Auth) {
+        self.lock().log.auth(auth);
+        self.touch();
     }
 }
 
-impl State {
+impl Memory {
     /// Seconds since the Unix epoch on the server's own clock, which may be wrong.
     pub(crate) fn now(&self) -> f64 {
         clock::unix_now() + self.config.clock_skew as f64
