@@ -1,8 +1,9 @@
 'use strict'
 // Many messages: pulled from the caller's source while there is room, one result each.
 
-const { message, result } = require('./convert.cjs')
 const { cancelled, invalid, MailError, understood } = require('./errors.cjs')
+const { message } = require('./message.cjs')
+const { result } = require('./receipt.cjs')
 
 class SendStream {
   #bulk

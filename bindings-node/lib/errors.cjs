@@ -2,6 +2,7 @@
 // One error for everything: core's fields, and nodemailer's names beside them.
 
 const native = require('../native.cjs')
+const { isError } = require('./values.cjs')
 
 class MailError extends Error {
   constructor(fields, options) {
@@ -21,7 +22,15 @@ class MailError extends Error {
   toJSON() {
     return { name: this.name, message: this.message, ...this }
   }
+
+  // Knows errors of another copy of this module, too: Jest and Vitest load one for each realm.
+  static [Symbol.hasInstance](value) {
+    if (this !== MailError) return Function.prototype[Symbol.hasInstance].call(this, value)
+    return isError(value) && value[BRAND] === true
+  }
 }
+const BRAND = Symbol.for('mailbearer.MailError')
+Object.defineProperty(MailError.prototype, BRAND, { value: true })
 
 function report(found) {
   const { text, ...rest } = found
@@ -31,7 +40,7 @@ function report(found) {
 
 // The native half puts core's error, as JSON, into the message of a plain one.
 function understood(error) {
-  if (!(error instanceof Error) || !error.message.startsWith('{')) return error
+  if (!isError(error) || !error.message.startsWith('{')) return error
   return new MailError(JSON.parse(error.message))
 }
 

@@ -5,18 +5,16 @@ const { EventEmitter } = require('node:events')
 const { inspect } = require('node:util')
 const native = require('../native.cjs')
 const { SendStream } = require('./bulk.cjs')
-const { callOf, data, message, receipt, split } = require('./convert.cjs')
+const { callOf, duration, text } = require('./call.cjs')
+const { data } = require('./data.cjs')
 const { report, sync, under } = require('./errors.cjs')
-const { Login, TokenSource, begin } = require('./tokens.cjs')
-
-// What a person should look at, for loggers.
-const WARNINGS = new Set(['warning', 'token.refresh_failed', 'login.required', 'login.expiring', 'credential.expiring', 'recipient.refused',
-  'send.failed', 'send.cancelled', 'send.retrying'])
-
-function level(name) {
-  if (name === 'smtp.trace') return 'debug'
-  return WARNINGS.has(name) ? 'warn' : 'info'
-}
+const { listener } = require('./events.cjs')
+const { fromEnv, fromFile } = require('./load.cjs')
+const { Login, begin } = require('./login.cjs')
+const { message } = require('./message.cjs')
+const { split } = require('./options.cjs')
+const { receipt } = require('./receipt.cjs')
+const { TokenSource } = require('./tokens.cjs')
 
 class Mailer extends EventEmitter {
   #mailer
@@ -29,27 +27,27 @@ class Mailer extends EventEmitter {
       return
     }
     const { plain, host, logger } = split(options)
-    // Weakly held: an unused mailer may be collected although its events are wired.
-    const self = new WeakRef(this)
-    const told = (event) => {
-      const mailer = self.deref()
-      if (logger) logger[level(event.name)]?.(event.fields, event.name)
-      mailer?.emit(event.name, event.fields)
-    }
-    this.#mailer = sync(() => native.NativeMailer.open(plain, load, host.token, host.store, told))
+    this.#mailer = sync(() => native.NativeMailer.open(plain, load, host.token, host.store, listener(this, logger)))
   }
 
-  static fromFile(file, { profile, ...overrides } = {}) {
-    return new Mailer(overrides, { file, search: file === undefined, profile, prefix: 'MAILBEARER_' })
+  static fromFile(file, options) {
+    return new Mailer(...fromFile(file, options))
   }
 
-  static fromEnv({ prefix = 'MAILBEARER_', ...overrides } = {}) {
-    return new Mailer(overrides, { file: process.env.MAILBEARER_CONFIG, prefix })
+  static fromEnv(options) {
+    return new Mailer(...fromEnv(options))
   }
 
   get tokens() {
     this.#tokens ??= new TokenSource(undefined, sync(() => this.#mailer.tokens()))
     return this.#tokens
+  }
+
+  // What happens to tokens is told by the mailer's token source, too.
+  emit(name, ...rest) {
+    const own = super.emit(name, ...rest)
+    if (this.#tokens && typeof name === 'string' && ABOUT_TOKENS.test(name)) this.#tokens.emit(name, ...rest)
+    return own
   }
 
   async send(fields, options) {
@@ -78,7 +76,7 @@ class Mailer extends EventEmitter {
   async verify(options = {}) {
     const { sendTo, throwOnFailure = true } = options
     const { signal, call } = callOf(options, ['sendTo', 'throwOnFailure'])
-    return report(await under(signal, call, () => this.#mailer.verify(sendTo, !throwOnFailure, call)))
+    return report(await under(signal, call, () => this.#mailer.verify(text('sendTo', sendTo), !throwOnFailure, call)))
   }
 
   async warm(options) {
@@ -87,8 +85,8 @@ class Mailer extends EventEmitter {
   }
 
   async exportMetrics(options = {}) {
-    const { endpoint } = options
     const { signal, call } = callOf(options, ['endpoint'])
+    const endpoint = text('endpoint', options.endpoint?.href ?? options.endpoint)
     await under(signal, call, () => this.#mailer.exportMetrics(endpoint, call))
   }
 
@@ -118,7 +116,7 @@ class Mailer extends EventEmitter {
   }
 
   async close({ timeout } = {}) {
-    await under(undefined, undefined, () => this.#mailer.close(timeout))
+    await under(undefined, undefined, () => this.#mailer.close(duration('timeout', timeout)))
   }
 
   [inspect.custom]() {
@@ -130,5 +128,7 @@ if (Symbol.asyncDispose) {
     return this.close()
   }
 }
+
+const ABOUT_TOKENS = /^(token|login|credential)\./
 
 module.exports = { Mailer }

@@ -10,7 +10,9 @@ use napi::bindgen_prelude::{Buffer, PromiseRaw, within_runtime_if_available};
 use napi_derive::napi;
 use serde_json::Value;
 
-use crate::convert::{Pull, fail, message, to_js, to_json};
+use crate::error::fail;
+use crate::json::{to_js, to_json};
+use crate::message::{Pull, message};
 
 /// A bulk send under way. May be pushed to while somebody waits for a result.
 #[napi]

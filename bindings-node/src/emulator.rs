@@ -3,7 +3,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use mailbearer::config::Spelling;
+use mailbearer::config::{Spelling, parse_duration};
 use mailbearer_cli::emulator::{Decision, Emulator, Fault, Options};
 use napi::Env;
 use napi::bindgen_prelude::{Buffer, PromiseRaw};
@@ -48,10 +48,10 @@ impl NativeEmulator {
         &self,
         env: &'env Env,
         count: u32,
-        timeout: f64,
+        timeout: String,
     ) -> napi::Result<PromiseRaw<'env, ()>> {
         let emulator = self.running()?.clone();
-        let timeout = Duration::try_from_secs_f64(timeout).map_err(text)?;
+        let timeout = parse_duration(&timeout).map_err(|why| text(format!("timeout: {why}")))?;
         env.spawn_future(async move {
             let waiting = move || emulator.wait_for(count as usize, timeout).map(drop);
             tokio::task::spawn_blocking(waiting).await.map_err(text)?.map_err(text)
@@ -66,7 +66,10 @@ impl NativeEmulator {
 
     /// Lets something go wrong.
     #[napi]
-    pub fn fail(&self, fault: Value) -> napi::Result<()> {
+    pub fn fail(&self, mut fault: Value) -> napi::Result<()> {
+        if let Some(delay) = fault.get_mut("delay") {
+            *delay = delay_of(delay)?.as_secs_f64().into();
+        }
         let fault: Fault = serde_json::from_value(fault).map_err(text)?;
         self.running()?.fail(fault).map_err(text)
     }
@@ -130,6 +133,12 @@ impl NativeEmulator {
     fn running(&self) -> napi::Result<&Arc<Emulator>> {
         self.emulator.as_ref().ok_or_else(|| text("the emulator was closed"))
     }
+}
+
+/// A duration with its unit, as everywhere.
+fn delay_of(value: &Value) -> napi::Result<Duration> {
+    let text_of = value.as_str().map_or_else(|| value.to_string(), str::to_owned);
+    parse_duration(&text_of).map_err(|why| text(format!("delay: {why}")))
 }
 
 fn pairs(messages: Vec<mailbearer_cli::emulator::Received>) -> Vec<(Value, Buffer)> {

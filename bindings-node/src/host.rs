@@ -18,7 +18,7 @@ use napi::bindgen_prelude::Promise;
 use napi::threadsafe_function::{ThreadsafeFunction, ThreadsafeFunctionCallMode};
 use serde_json::{Value, json};
 
-use crate::convert::to_js;
+use crate::json::to_js;
 
 /// A function that takes a JSON value and resolves to one.
 pub(crate) type Asked = ThreadsafeFunction<Value, Promise<Value>, Value, Status, false, true>;

@@ -1,12 +1,14 @@
 //! A sign-in under way.
 
-use mailbearer::{Login, to_rfc3339};
+use mailbearer::{Login, LoginRequest, to_rfc3339};
 use napi::Env;
 use napi::bindgen_prelude::PromiseRaw;
 use napi_derive::napi;
 use serde_json::{Value, json};
 
-use crate::convert::{NativeCall, fail, to_js};
+use crate::call::NativeCall;
+use crate::error::fail;
+use crate::json::to_js;
 
 /// A sign-in under way.
 #[napi]
@@ -63,4 +65,16 @@ impl NativeLogin {
     pub fn cancel(&self) {
         self.login.cancel();
     }
+}
+
+/// What a sign-in is begun with.
+pub(crate) fn request(given: &Value, call: &NativeCall) -> napi::Result<LoginRequest> {
+    let text = |key: &str| given[key].as_str().map(str::to_owned);
+    Ok(LoginRequest {
+        method: text("method"),
+        redirect_uri: text("redirectUri"),
+        login_hint: text("loginHint"),
+        open_browser: given["openBrowser"].as_bool().unwrap_or(false),
+        call: call.to_core()?,
+    })
 }

@@ -1,19 +1,22 @@
 //! The mailer.
 
-use std::path::PathBuf;
 use std::time::Duration;
 
 use mailbearer::config::{MailboxOption, parse_duration};
-use mailbearer::{Error, Load, LoginRequest, Mailer, VerifyRequest};
+use mailbearer::{Error, Mailer, VerifyRequest};
 use napi::Env;
 use napi::bindgen_prelude::{Buffer, PromiseRaw};
 use napi_derive::napi;
 use serde_json::Value;
 
 use crate::bulk::NativeBulk;
-use crate::convert::{NativeCall, Pull, fail, message, to_js, to_json};
+use crate::call::NativeCall;
+use crate::error::fail;
 use crate::host::{Asked, Told, host};
-use crate::login::NativeLogin;
+use crate::json::{to_js, to_json};
+use crate::load::load;
+use crate::login::{self, NativeLogin};
+use crate::message::{Pull, message};
 use crate::tokens::NativeTokens;
 
 /// A mailer.
@@ -24,31 +27,19 @@ pub struct NativeMailer {
 
 #[napi]
 impl NativeMailer {
-    /// From options, and from a file or the environment if `load` says so.
+    /// From options, and from a file or the environment if `from` says so.
     #[napi(factory)]
     pub fn open(
         options: Value,
-        load: Option<Value>,
+        from: Option<Value>,
         token: Option<Asked>,
         store: Option<Asked>,
         events: Option<Told>,
     ) -> napi::Result<Self> {
         let host = host(token, store, events);
-        let mailer = match load {
+        let mailer = match from {
             None => Mailer::from_json(options, host),
-            Some(load) => {
-                let text = |key: &str| load[key].as_str().map(str::to_owned);
-                Mailer::load(
-                    Load {
-                        file: text("file").map(PathBuf::from),
-                        search: load["search"].as_bool().unwrap_or(false),
-                        profile: text("profile"),
-                        env_prefix: text("prefix"),
-                        overrides: options,
-                    },
-                    host,
-                )
-            }
+            Some(from) => Mailer::load(load(&from, options), host),
         };
         Ok(Self { mailer: mailer.map_err(fail)? })
     }
@@ -136,7 +127,7 @@ impl NativeMailer {
         request: Value,
         call: &NativeCall,
     ) -> napi::Result<PromiseRaw<'env, NativeLogin>> {
-        let (mailer, request) = (self.mailer.clone(), login_request(&request, call)?);
+        let (mailer, request) = (self.mailer.clone(), login::request(&request, call)?);
         env.spawn_future(async move { mailer.login(request).await.map(NativeLogin::new).map_err(fail) })
     }
 
@@ -195,17 +186,6 @@ impl NativeMailer {
             Ok(())
         })
     }
-}
-
-pub(crate) fn login_request(request: &Value, call: &NativeCall) -> napi::Result<LoginRequest> {
-    let text = |key: &str| request[key].as_str().map(str::to_owned);
-    Ok(LoginRequest {
-        method: text("method"),
-        redirect_uri: text("redirectUri"),
-        login_hint: text("loginHint"),
-        open_browser: false,
-        call: call.to_core()?,
-    })
 }
 
 /// What `close` waits for running sends.

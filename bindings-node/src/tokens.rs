@@ -7,10 +7,12 @@ use napi::bindgen_prelude::PromiseRaw;
 use napi_derive::napi;
 use serde_json::{Value, json};
 
-use crate::convert::{NativeCall, fail, to_js};
+use crate::call::NativeCall;
+use crate::error::fail;
 use crate::host::{Asked, Told, host};
-use crate::login::NativeLogin;
-use crate::mailer::login_request;
+use crate::json::to_js;
+use crate::load::load;
+use crate::login::{self, NativeLogin};
 
 /// A source of tokens.
 #[napi]
@@ -24,16 +26,24 @@ impl NativeTokens {
         Self { source }
     }
 
-    /// From a mailer's options.
+    /// From a mailer's options, and from a file or the environment if `from` says so.
     #[napi(factory)]
     pub fn open(
         options: Value,
+        from: Option<Value>,
         token: Option<Asked>,
         store: Option<Asked>,
         events: Option<Told>,
     ) -> napi::Result<Self> {
-        let host = host(token, store, events);
-        let options = Options::from_json(options, host.spelling).map_err(fail)?;
+        let mut host = host(token, store, events);
+        let options = match from {
+            None => Options::from_json(options, host.spelling).map_err(fail)?,
+            Some(from) => {
+                let (options, persistent) = load(&from, options).read(&host).map_err(fail)?;
+                host.persistent |= persistent;
+                options
+            }
+        };
         TokenSource::new(options, host).map(Self::new).map_err(fail)
     }
 
@@ -79,7 +89,7 @@ impl NativeTokens {
         request: Value,
         call: &NativeCall,
     ) -> napi::Result<PromiseRaw<'env, NativeLogin>> {
-        let (source, request) = (self.source.clone(), login_request(&request, call)?);
+        let (source, request) = (self.source.clone(), login::request(&request, call)?);
         env.spawn_future(async move { source.login(request).await.map(NativeLogin::new).map_err(fail) })
     }
 

@@ -112,7 +112,7 @@ test('errors have a code, a hint, and the names that nodemailer uses', async () 
 
 test('an abort before and during a send rejects with its reason and the verdict', async () => {
   await assert.rejects(mailer.send(hello, { signal: AbortSignal.abort() }), { name: 'AbortError' })
-  emulator.fail('mail', { delay: 30 })
+  emulator.fail('mail', { delay: '30s' })
   const controller = new AbortController()
   const reason = new Error('enough')
   const sending = mailer.send(hello, { signal: controller.signal })
@@ -293,7 +293,7 @@ test('a program that ends early keeps what its refresh token was exchanged for',
     own.configure({ refreshRotation: 'reuse_detection' })
     const settings = { ...own.settings({ grant: 'refresh_token' }), store: { kind: 'file', path: join(folder, 'tokens.json') } }
     // The mail server is not there, which is known long before the new token comes.
-    own.fail('token', { after: true, delay: 2 })
+    own.fail('token', { after: true, delay: '2s' })
     const nowhere = { ...settings, smtp: { ...settings.smtp, port: 1 }, retry: { attempts: 1 } }
     const code = `
       import { Mailer } from ${JSON.stringify(index)}
@@ -312,7 +312,7 @@ test('a program that ends early keeps what its refresh token was exchanged for',
 })
 
 test('worker threads end cleanly with sends in flight', async () => {
-  emulator.fail('mail', { delay: 5, times: 0 })
+  emulator.fail('mail', { delay: '5s', times: 0 })
   const code = `
     import { parentPort } from 'node:worker_threads'
     import { Mailer } from ${JSON.stringify(index)}
@@ -340,7 +340,7 @@ test('every item that was pulled has its result, however bad it is', async () =>
 })
 
 test('an abort in the middle of many still tells what became of each', async () => {
-  emulator.fail('end', { delay: 0.3, skip: 4, times: 0 })
+  emulator.fail('end', { delay: '300ms', skip: 4, times: 0 })
   const controller = new AbortController()
   let pulled = 0
   function* source() {

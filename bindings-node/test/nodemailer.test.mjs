@@ -54,7 +54,7 @@ test('failures have the codes that nodemailer has, and ours behind them', async 
 
 test('a signal ends a send, and nothing else', async (t) => {
   const { emulator, mail } = await begin(t)
-  emulator.fail('mail', { delay: 30 })
+  emulator.fail('mail', { delay: '30s' })
   const controller = new AbortController()
   const sending = mail.sendMail({ ...MESSAGE, signal: controller.signal })
   setTimeout(() => controller.abort(new Error('enough')), 200)
@@ -71,4 +71,33 @@ test('events and plugins of nodemailer go on as they do', async (t) => {
   await mail.sendMail({ to: 'ada@example.com', subject: 'Hi', text: 'x' })
   assert.match(emulator.messages[0].raw.toString(), /^Subject: Hi!\r$/m)
   assert.equal(mail.isIdle(), true)
+})
+
+test('reports and TLS on the whole way are asked for, or refused', async (t) => {
+  const { emulator, mail } = await begin(t)
+  emulator.configure({ extensions: ['DSN', 'REQUIRETLS'] })
+  await mail.sendMail({ ...MESSAGE, requireTLSExtensionEnabled: true, dsn: { id: 'job 7', return: 'HEADERS', notify: ['FAILURE', 'DELAY'] } })
+  await mail.sendMail({ ...MESSAGE, dsn: { ret: 'full', notify: 'never' } })
+  const lines = (word) => emulator.seen.commands.flat().filter((line) => line.startsWith(word))
+  const [first, second] = lines('MAIL')
+  assert.match(first, / RET=HDRS ENVID=job\+207 REQUIRETLS/)
+  assert.match(second, / RET=FULL/)
+  assert.match(lines('RCPT')[0], / NOTIFY=FAILURE,DELAY ORCPT=rfc822;ada@example.com/)
+  assert.match(lines('RCPT')[1], / NOTIFY=NEVER/)
+
+  const { emulator: bare, mail: asking } = await begin(t)
+  bare.configure({ without: ['DSN'] })
+  for (const [fields, code, own] of [
+    [{ requireTLSExtensionEnabled: true }, 'EREQUIRETLS', 'capability_missing'],
+    [{ envelope: { from: 'noreply@contoso.com', to: 'ada@example.com', requireTLSExtensionEnabled: true } }, 'EREQUIRETLS', 'capability_missing'],
+    [{ dsn: { notify: 'failure' } }, 'EPROTOCOL', 'capability_missing'],
+    [{ dsn: { notify: 'always' } }, 'EMESSAGE', 'message_invalid'],
+    [{ dsn: { ret: 'some' } }, 'EENVELOPE'],
+    [{ dsn: { orcpt: 'rfc822;x@example.com' } }, 'EENVELOPE'],
+    [{ dsn: { notfy: 'never' } }, 'EENVELOPE'],
+  ]) {
+    const error = await asking.sendMail({ ...MESSAGE, ...fields }).then(() => null, (error) => error)
+    assert.deepEqual([error?.code, error?.cause?.code], [code, own], `${JSON.stringify(fields)}: ${error}`)
+  }
+  assert.deepEqual([emulator.messages.length, bare.messages.length], [2, 0])
 })

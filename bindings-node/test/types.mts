@@ -1,6 +1,9 @@
 // Checked by `npm run types`: the public types as users meet them.
-import { MailError, Mailer, TokenSource, type Receipt } from '../index.js'
-import { Emulator } from '../testing.js'
+import { createReadStream } from 'node:fs'
+import { createTransport } from 'nodemailer'
+import { MailError, Mailer, TokenSource, type ErrorCode, type EventName, type Receipt } from 'mailbearer'
+import { transport } from 'mailbearer/nodemailer'
+import { Emulator } from 'mailbearer/testing'
 
 const mailer = new Mailer({
   provider: 'microsoft365',
@@ -19,11 +22,31 @@ console.log(token.xoauth2(), token.expiresAt?.getTime())
 try {
   await mailer.verify({ throwOnFailure: true })
 } catch (error) {
-  if (error instanceof MailError) console.log(error.hint, error.retryAfterMs, error.report?.findings)
+  if (error instanceof MailError && error.code === 'auth_rejected') console.log(error.hint, error.retryAfterMs, error.report?.findings)
 }
 const emulator = await Emulator.start({ dialect: 'microsoft' })
 new Mailer(emulator.settings({ grant: 'device_code' }))
 
+// What may be undefined may be given as undefined (`exactOptionalPropertyTypes`).
+new Mailer({ provider: 'memory', username: process.env['USERNAME'], from: undefined, smtp: { port: undefined }, logger: console })
+// Streams of every kind.
+await mailer.send({ to: 'ada@example.com', attachments: [
+  { content: createReadStream('a') }, { content: new Blob(['a']) }, { content: new Blob(['a']).stream() }, { content: (async function* () { yield 'a' })() },
+  { content: new ArrayBuffer(1) }] })
+await mailer.send({ raw: createReadStream('a') })
+// Events and codes are known words.
+mailer.on('send.done', (fields) => console.log(fields['messageId']))
+TokenSource.fromEnv({ logger: false }).once('token.refreshed', () => {})
+const words: [EventName, ErrorCode] = ['limit.waiting', 'throttled']
+// Express's `request.query`.
+const query: { [key: string]: undefined | string | string[] } = {}
+await (await mailer.login({ redirectUri: 'https://app.example.com', openBrowser: false })).finish(query)
+await createTransport(transport(mailer)).sendMail({ to: words })
+
+// @ts-expect-error no such event
+mailer.on('send.doen', () => {})
+// @ts-expect-error no such provider
+new Mailer({ provider: 'microsoft' })
 // @ts-expect-error an unknown grant
 new Mailer({ provider: 'gmail', auth: { grant: 'password' } })
 // @ts-expect-error a number is no duration
