@@ -31,11 +31,17 @@ impl Policy {
         if !error.retryable() || tokens || attempt >= self.attempts {
             return None;
         }
-        let doubled = self.base_delay.saturating_mul(1 << attempt.saturating_sub(1).min(16));
-        let spread = doubled.min(self.max_delay).mul_f64(0.5 + jitter / 2.0);
-        let pause = spread.max(error.retry_after().unwrap_or_default());
+        let pause = backoff(self.base_delay, self.max_delay, attempt, jitter);
+        let pause = pause.max(error.retry_after().unwrap_or_default());
         (pause < remaining).then_some(pause)
     }
+}
+
+/// The pause behind try `attempt`, counted from 1: doubled each time, never over `longest`. `jitter` in `0.0..1.0`
+/// spreads it over its upper half, so that those who failed together do not come back together.
+pub(crate) fn backoff(first: Duration, longest: Duration, attempt: u32, jitter: f64) -> Duration {
+    let doubled = first.saturating_mul(1 << attempt.saturating_sub(1).min(16));
+    doubled.min(longest).mul_f64(0.5 + jitter / 2.0)
 }
 
 /// Whether every further message would fail for the same reason.
@@ -68,6 +74,14 @@ mod tests {
         {
             assert_eq!(POLICY.pause(1, &Error::new(code, "x"), HOUR, 0.0), None, "{code:?}");
         }
+    }
+
+    #[test]
+    fn pauses_double_up_to_the_longest() {
+        let (first, longest) = (Duration::from_secs(1), Duration::from_secs(60));
+        let pauses = |jitter| [1, 2, 3, 7, 4000].map(|n| backoff(first, longest, n, jitter).as_millis());
+        assert_eq!(pauses(1.0), [1000, 2000, 4000, 60_000, 60_000]);
+        assert_eq!(pauses(0.0), [500, 1000, 2000, 30_000, 30_000]);
     }
 
     #[test]

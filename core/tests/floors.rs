@@ -43,14 +43,6 @@ const KNOWN: &[&[&str]] = &[
     &["config/auth", "config/settings"],
     &["oauth/endpoint", "oauth/grants", "oauth/refusals"],
     &["smtp/fleet", "smtp/pool", "smtp/session"],
-    &[
-        "token/account",
-        "token/pending_writes",
-        "token/refresh",
-        "token/source",
-        "token/state",
-        "token/write_behind",
-    ],
 ];
 
 type Arrows = BTreeMap<String, BTreeMap<String, String>>;

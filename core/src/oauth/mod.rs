@@ -6,7 +6,6 @@
 
 pub(crate) mod assertion;
 pub(crate) mod claims;
-pub(crate) mod command;
 pub(crate) mod discovery;
 pub(crate) mod endpoint;
 pub(crate) mod endpoint_gate;

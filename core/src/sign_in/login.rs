@@ -385,7 +385,7 @@ impl Work {
                 match heard {
                     // From here on it is finished, whoever still waits.
                     Ok((parameters, browser)) => {
-                        let _custody = inner.source.shared.custody();
+                        let _pending = inner.source.shared.pending_write();
                         let account = match inner.form(flow, &parameters) {
                             Ok(form) => inner.exchange(form).await,
                             Err(error) => Err(error),
@@ -433,7 +433,7 @@ impl Inner {
             Ok(auth) => auth,
             Err(error) => return Some(self.settle(Err(error))),
         };
-        let _custody = shared.custody();
+        let _pending = shared.pending_write();
         match grants::submit(&shared.settings, auth, Asked::Device, form).await {
             Ok(answer) => {
                 let account = shared.adopt(answer).await;
@@ -459,7 +459,7 @@ impl Inner {
     async fn redeem(inner: &Arc<Self>, form: Result<Form>) -> Result<Account> {
         let this = inner.clone();
         let task = tokio::spawn(async move {
-            let _custody = this.source.shared.custody();
+            let _pending = this.source.shared.pending_write();
             this.use_up().await?;
             let account = match form {
                 Ok(form) => this.exchange(form).await,

@@ -3,24 +3,17 @@
 use std::sync::Arc;
 use std::time::SystemTime;
 
-use ring::digest::{SHA256, digest};
-
 use super::entry::{Entry, StoredAccount, millis};
 use super::freshness::Now;
-use super::source::Shared;
-use super::state::Held;
+use super::shared::Shared;
+use super::state::{Held, Unsaved};
 use super::store::{Key, Store};
-use super::write_behind::Unsaved;
 use super::{Account, import};
-use crate::config::{AuthSettings, GrantKind, StoreSettings};
+use crate::config::AuthSettings;
 use crate::error::{Error, ErrorCode, Result};
-use crate::event::Event;
-use crate::input::Secret;
-use crate::metrics::Service;
 use crate::oauth::endpoint::TokenAnswer;
 use crate::oauth::hints::Asked;
 use crate::oauth::{claims, grants};
-use crate::private_file::own_uid;
 use crate::provider::Family;
 
 impl Shared {
@@ -69,12 +62,8 @@ impl Shared {
         entry.account = Some(StoredAccount::new(&account));
         entry.signed_in_at = millis(now.wall);
         if entry.refresh_token.is_none() {
-            self.host.events.emit(|| {
-                Event::new("warning").with("code", "no_refresh_token").with(
-                    "message",
-                    "the service gave no refresh token: this sign-in ends with its first access token",
-                )
-            });
+            let text = "the service gave no refresh token: this sign-in ends with its first access token";
+            self.warn("no_refresh_token", text);
         }
         // The store comes first: a refresh that begins in between finds this sign-in there, not the one before.
         let stored = self.put(&key, Some(&entry)).await;
@@ -137,15 +126,8 @@ impl Shared {
         if let Some(token) = refresh_token
             && let Err(error) = grants::revoke(&self.settings, auth, &token).await
         {
-            self.host.events.emit(|| {
-                Event::new("warning").with("code", "not_revoked").with(
-                    "message",
-                    format!(
-                        "signed out here; the service was not told, and its grant goes on: {}",
-                        error.message()
-                    ),
-                )
-            });
+            let text = "signed out here; the service was not told, and its grant goes on";
+            self.warn("not_revoked", format!("{text}: {}", error.message()));
         }
         removed
     }
@@ -154,82 +136,6 @@ impl Shared {
     pub(crate) async fn challenge(&self, auth: &AuthSettings) -> Option<String> {
         let key = self.locate(auth).await.ok()?;
         self.store().ok()?.load(&key).await.ok()??.entry.challenge
-    }
-
-    /// The key of this source's entry.
-    ///
-    /// # Errors
-    /// `interaction_required` if nobody is signed in; `config_invalid` listing the accounts if several
-    /// are stored and no `username` says which.
-    pub(crate) async fn locate(&self, auth: &AuthSettings) -> Result<Key> {
-        match auth.grant {
-            GrantKind::ClientCredentials
-            | GrantKind::JwtBearer
-            | GrantKind::ManagedIdentity
-            | GrantKind::AccessToken
-            | GrantKind::Command
-            | GrantKind::Callback => {
-                return Ok(Key::of_application(auth));
-            }
-            GrantKind::RefreshToken if self.settings.username.is_none() => {
-                let seed = self.seed(auth).await?;
-                return Ok(Key::new(auth, &format!("#{}", seed_digest(&seed))));
-            }
-            _ => {}
-        }
-        let adopted = || self.state().lock().adopted.clone();
-        if let Some(name) = self.settings.username.clone().or_else(adopted) {
-            return Ok(Key::new(auth, &name));
-        }
-        let names = self.store()?.principals(&Key::new(auth, "")).await?;
-        match &names[..] {
-            [] => Err(self.nobody(auth)),
-            [only] => Ok(Key::new(auth, only)),
-            several => Err(Error::config(
-                self.settings.spelling.path("username"),
-                format!("several accounts are signed in: {}", several.join(", ")),
-            )
-            .with_hint("Set `username` to the one to use.")),
-        }
-    }
-
-    /// The refresh token that the options give.
-    pub(crate) async fn seed(&self, auth: &AuthSettings) -> Result<Secret> {
-        let field = self.settings.spelling.path("auth.refresh_token");
-        match &auth.refresh_token {
-            Some(source) => source.read(&field).await,
-            None => Err(Error::config(field.clone(), format!("`{field}` is missing"))),
-        }
-    }
-
-    /// The error where no sign-in was found.
-    pub(crate) fn nobody(&self, auth: &AuthSettings) -> Error {
-        let who = self.settings.username.as_deref().unwrap_or("anybody");
-        let error = Error::new(ErrorCode::InteractionRequired, format!("no sign-in of {who} is stored"));
-        error.with_hint(self.sign_in_hint(auth))
-    }
-
-    /// How a person puts it right: as which user, since root's sign-in does not help www-data, and where
-    /// the tokens are looked for.
-    pub(crate) fn sign_in_hint(&self, auth: &AuthSettings) -> String {
-        if auth.grant == GrantKind::RefreshToken {
-            let field = self.settings.spelling.path("auth.refresh_token");
-            return format!("Put a new refresh token into {field}, or use grant `authorization_code`.");
-        }
-        match (&self.host.store, &self.settings.store) {
-            (Some(_), _) => "Sign in again: tokens are looked for in the program's own store.".to_owned(),
-            (None, StoreSettings::Memory) => {
-                "Sign in again: tokens are kept in memory only; set `store` to keep them.".to_owned()
-            }
-            (None, store @ StoreSettings::Redis(..)) => {
-                format!("Sign in again: tokens are looked for in {}.", store.place())
-            }
-            (None, store @ StoreSettings::File(..)) => format!(
-                "Tokens are looked for in {}; run `mailbearer login` as {}.",
-                store.place(),
-                system_user()
-            ),
-        }
     }
 
     /// Writes a sign-in, or removes it, wherever the place lists it.
@@ -305,22 +211,6 @@ impl Shared {
             Store::Memory(_) | Store::Host(_) => Ok(true),
         }
     }
-
-    /// Where its tokens come from, for counting.
-    pub(crate) fn service(&self) -> Option<Service> {
-        let auth = self.auth().ok()?;
-        let host = auth.token_host();
-        Some(Service {
-            service: host.filter(|_| auth.grant.asks_service()).unwrap_or_default().to_owned(),
-            grant: auth.grant.as_str(),
-            application: auth.client_id.clone(),
-        })
-    }
-
-    /// Whether entries outlive the process.
-    pub(crate) fn is_persistent(&self) -> bool {
-        self.host.store.is_some() || self.settings.store != StoreSettings::Memory
-    }
 }
 
 /// A person may untick what the consent page asks for (Google), and the service says so (RFC 6749 §5.1). Plain
@@ -339,24 +229,6 @@ fn granted(asked: &[String], granted: &[String]) -> Result<()> {
             Err(Error::new(ErrorCode::ScopeRejected, text)
                 .with_hint("Start the sign-in again, and leave the boxes ticked that the page asks for."))
         }
-    }
-}
-
-/// Tells configured refresh tokens apart without keeping them.
-pub(crate) fn seed_digest(seed: &Secret) -> String {
-    let digest = digest(&SHA256, seed.expose().as_bytes());
-    digest.as_ref().iter().take(12).map(|b| format!("{b:02x}")).collect()
-}
-
-/// The operating system's user, as far as it can be told.
-fn system_user() -> String {
-    let named =
-        std::env::var("USER").or_else(|_| std::env::var("LOGNAME")).or_else(|_| std::env::var("USERNAME"));
-    match (named.ok().filter(|name| !name.is_empty()), own_uid()) {
-        (Some(name), Some(uid)) => format!("{name} (uid {uid})"),
-        (Some(name), None) => name,
-        (None, Some(uid)) => format!("the user with uid {uid}"),
-        (None, None) => "the user that runs this program".to_owned(),
     }
 }
 

@@ -12,14 +12,18 @@ use crate::input::Secret;
 use crate::instant;
 
 mod account;
+mod acquire;
+mod claim;
 mod entry;
 mod freshness;
 mod import;
+mod locate;
 pub(crate) mod pending_writes;
 #[cfg(test)]
 mod random_tests;
 mod refresh;
 mod sasl;
+mod shared;
 mod source;
 mod state;
 pub(crate) mod store;

@@ -6,7 +6,6 @@ use std::time::Duration;
 
 use tokio::sync::watch;
 
-use super::source::Shared;
 use crate::fork::ForkCell;
 
 /// How many there are.
@@ -24,7 +23,7 @@ pub(crate) fn pending() -> &'static PendingWrites {
 }
 
 impl PendingWrites {
-    fn begin(&self) -> PendingWrite {
+    pub(crate) fn begin(&self) -> PendingWrite {
         self.0.send_modify(|count| *count += 1);
         PendingWrite(self.0.clone())
     }
@@ -43,19 +42,12 @@ impl Drop for PendingWrite {
     }
 }
 
-impl Shared {
-    /// Counts a refresh token of this source in, until the guards are dropped.
-    pub(crate) fn custody(&self) -> [PendingWrite; 2] {
-        [self.state().custody.begin(), pending().begin()]
-    }
-}
-
 /// Completes when no refresh token of this process is on its way, at the latest after 30 seconds; `None` if there
 /// is none. For programs about to end, whose refreshes may have outlived the calls that wanted them.
 pub fn settled() -> Option<impl Future<Output = ()>> {
-    let custody = &pending();
-    let busy = *custody.0.borrow() > 0;
-    busy.then(|| custody.settled())
+    let all = pending();
+    let busy = *all.0.borrow() > 0;
+    busy.then(|| all.settled())
 }
 
 /// A request for a token, and a store that is slow.

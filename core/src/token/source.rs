@@ -1,24 +1,21 @@
 //! A source of tokens: one per application and person, for as many callers as there are.
 
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::time::{Duration, Instant};
 
 use serde_json::Value;
 use zeroize::Zeroizing;
 
+use super::acquire::Order;
 use super::freshness::{Freshness, Limits, Now};
-use super::state::{Flight, Landing, State};
-use super::store::file::FileStore;
-use super::store::redis::RedisStore;
+use super::shared::Shared;
+use super::state::{InFlight, Landing};
 use super::store::{Key, Store};
 use super::{AccessToken, Account, refresh};
 use crate::call::{Call, Cancel};
 use crate::config::{AuthSettings, Options, Settings, StoreSettings, Surroundings};
-use crate::crypto::seal::Seal;
 use crate::error::{Error, ErrorCode, Result};
 use crate::event::Event;
-use crate::fork::ForkCell;
 use crate::host::Host;
 use crate::metrics::Ends;
 
@@ -26,19 +23,6 @@ use crate::metrics::Ends;
 #[derive(Clone)]
 pub struct TokenSource {
     pub(crate) shared: Arc<Shared>,
-}
-
-/// What clones share.
-pub(crate) struct Shared {
-    pub(crate) settings: Arc<Settings>,
-    pub(crate) host: Host,
-    /// That of the settings, for each token.
-    username: Option<Arc<str>>,
-    /// Siblings for other mailboxes of the same application have the same one.
-    state: Arc<ForkCell<State>>,
-    /// The same for siblings that share their state, and for no other source of this process.
-    id: u64,
-    closed: AtomicBool,
 }
 
 /// Whose tokens a source brings.
@@ -82,23 +66,12 @@ impl TokenSource {
                 )
             });
         }
-        Ok(Self::assemble(settings, host, Arc::new(ForkCell::new()), next_id()))
+        Ok(Self { shared: Arc::new(Shared::new(settings, host)) })
     }
 
     /// The source for another mailbox: an application's own token serves all of them.
     pub(crate) fn for_mailbox(&self, settings: Arc<Settings>) -> Self {
-        let app = |s: &Settings| s.auth.as_ref().is_some_and(|a| a.grant.is_anonymous());
-        let (state, id) = match app(&settings) && app(&self.shared.settings) {
-            true => (self.shared.state.clone(), self.shared.id),
-            false => (Arc::new(ForkCell::new()), next_id()),
-        };
-        Self::assemble(settings, self.shared.host.clone(), state, id)
-    }
-
-    fn assemble(settings: Arc<Settings>, host: Host, state: Arc<ForkCell<State>>, id: u64) -> Self {
-        let username = settings.username.as_deref().map(Into::into);
-        let closed = AtomicBool::new(false);
-        Self { shared: Arc::new(Shared { settings, host, username, state, id, closed }) }
+        Self { shared: Arc::new(self.shared.sibling(settings)) }
     }
 
     /// Equal for two sources only if they bring the same tokens: it changes with every sign-in and
@@ -110,7 +83,7 @@ impl TokenSource {
     /// A fresh token from memory, without touching a runtime; `None` if one must be waited for.
     pub fn cached(&self, min_remaining: Option<Duration>) -> Option<AccessToken> {
         let shared = &self.shared;
-        if shared.closed.load(Ordering::Relaxed) {
+        if shared.is_closed() {
             return None;
         }
         let limits = shared.auth().ok()?.limits();
@@ -119,9 +92,9 @@ impl TokenSource {
         let (token, freshness) = inner.usable(now, limits, min_remaining)?;
         // A stale one serves as it is while somebody already renews it, or may not for now.
         let settled = freshness == Freshness::Fresh
-            || inner.live_flight(now.mono).is_some()
+            || inner.live_refresh(now.mono).is_some()
             || inner.failure.as_ref().is_some_and(|f| now.mono < f.until);
-        settled.then(|| shared.dress(token.clone(), inner.adopted.as_deref()))
+        settled.then(|| shared.with_username(token.clone(), inner.adopted.as_deref()))
     }
 
     /// A token.
@@ -163,7 +136,7 @@ impl TokenSource {
         let limit = shared.settings.timeout.unwrap_or(DEFAULT_TIME);
         // A task of its own: what the service gave must reach the store, whoever still waits.
         let task = tokio::spawn(async move {
-            let _custody = shared.custody();
+            let _pending = shared.pending_write();
             shared.import(&text).await
         });
         let account = async { task.await.unwrap_or_else(|_| Err(Cancel::error())) };
@@ -180,7 +153,7 @@ impl TokenSource {
         let shared = self.shared.clone();
         // A task of its own: begun, it ends in all places.
         let task = tokio::spawn(async move {
-            let _custody = shared.custody();
+            let _pending = shared.pending_write();
             shared.sign_out().await
         });
         task.await.unwrap_or_else(|_| Err(Cancel::error()))
@@ -207,12 +180,12 @@ impl TokenSource {
 
     /// Refuses further calls with `closed`. Repeating it does nothing.
     pub fn close(&self) {
-        self.shared.closed.store(true, Ordering::Relaxed);
+        self.shared.close();
     }
 
     /// Completes when no refresh token of its is on its way; takes at most 30 seconds.
     pub(crate) async fn settled(&self) {
-        self.shared.state().custody.settled().await;
+        self.shared.state().pending_writes.settled().await;
     }
 
     async fn obtain(&self, force: bool, min: Option<Duration>) -> Result<AccessToken> {
@@ -246,7 +219,7 @@ impl TokenSource {
                 Some(Landing::Token(token)) => {
                     lasts(&token, min)?;
                     let adopted = shared.state().lock().adopted.clone();
-                    return Ok(shared.dress(token, adopted.as_deref()));
+                    return Ok(shared.with_username(token, adopted.as_deref()));
                 }
                 Some(Landing::Failed(error)) => {
                     let inner = shared.state().lock();
@@ -254,7 +227,7 @@ impl TokenSource {
                     let told = force || error.code() == ErrorCode::StoreFailed;
                     return match inner.usable(Now::read(), limits, min) {
                         Some((token, _)) if !told => {
-                            Ok(shared.dress(token.clone(), inner.adopted.as_deref()))
+                            Ok(shared.with_username(token.clone(), inner.adopted.as_deref()))
                         }
                         _ => Err(error),
                     };
@@ -274,32 +247,32 @@ impl TokenSource {
             true => None,
             false => inner.usable(now, limits, min).map(|(token, freshness)| (token.clone(), freshness)),
         };
-        let ready = |token, adopted: Option<&str>| Ok(Step::Ready(shared.dress(token, adopted)));
+        let ready = |token, adopted: Option<&str>| Ok(Step::Ready(shared.with_username(token, adopted)));
         if let Some((token, Freshness::Fresh)) = usable {
             return ready(token, inner.adopted.as_deref());
         }
-        if inner.live_flight(now.mono).is_none() {
+        if inner.live_refresh(now.mono).is_none() {
             if let Some(error) = inner.live_failure(now.mono) {
                 return match usable {
                     Some((token, _)) => ready(token, inner.adopted.as_deref()),
                     None => Err(error),
                 };
             }
-            inner.flights += 1;
-            let id = inner.flights;
+            inner.refreshes += 1;
+            let id = inner.refreshes;
             let until = now.mono + refresh::LONGEST;
             let avoid = inner
                 .held
                 .as_ref()
                 .filter(|held| force || held.refused)
                 .map(|held| held.token.secret.clone());
-            let order = refresh::Order { id, generation: inner.generation, avoid, force };
+            let order = Order { id, generation: inner.generation, avoid, force };
             let landing = refresh::start(self.shared.clone(), order);
-            inner.flight = Some(Flight { id, landing, until });
+            inner.refresh = Some(InFlight { id, landing, until });
         }
-        match (usable, &inner.flight) {
+        match (usable, &inner.refresh) {
             (Some((token, _)), _) => ready(token, inner.adopted.as_deref()),
-            (None, Some(flight)) => Ok(Step::Wait(flight.landing.clone(), flight.until)),
+            (None, Some(under_way)) => Ok(Step::Wait(under_way.landing.clone(), under_way.until)),
             (None, None) => Err(Error::new(ErrorCode::Internal, "a refresh was started and is not there")),
         }
     }
@@ -319,11 +292,6 @@ fn lasts(token: &AccessToken, min: Option<Duration>) -> Result<()> {
         .with_hint("Ask for less: the sign-in service decides how long its tokens live."))
 }
 
-fn next_id() -> u64 {
-    static NEXT: AtomicU64 = AtomicU64::new(0);
-    NEXT.fetch_add(1, Ordering::Relaxed)
-}
-
 enum Step {
     Ready(AccessToken),
     Wait(tokio::sync::watch::Receiver<Option<Landing>>, Instant),
@@ -335,52 +303,6 @@ const ROUNDS: usize = 8;
 const DEFAULT_TIME: Duration = Duration::from_secs(300);
 
 impl Shared {
-    /// This process's state.
-    pub(crate) fn state(&self) -> &State {
-        self.state.get(State::begin)
-    }
-
-    /// How tokens are acquired.
-    pub(crate) fn auth(&self) -> Result<&AuthSettings> {
-        self.settings.auth.as_deref().ok_or_else(|| {
-            Error::config("auth", format!("provider {} has no tokens", self.settings.preset.name))
-        })
-    }
-
-    /// Where tokens are kept: the host program's own place goes before the option.
-    ///
-    /// # Errors
-    /// `closed` or `internal` if a connection to it cannot run.
-    pub(crate) fn store(&self) -> Result<Store<'_>> {
-        let seal = || self.settings.store.key().cloned().map(Seal::new);
-        Ok(match (&self.host.store, &self.settings.store) {
-            (Some(store), _) => Store::Host(&**store),
-            (None, StoreSettings::File(path, _)) => Store::File(FileStore::new(path.clone(), seal())),
-            (None, StoreSettings::Redis(url, _)) => {
-                let link = crate::net::redis::link(url, &self.settings.roots)?;
-                Store::Redis(RedisStore::new(link, seal()))
-            }
-            (None, StoreSettings::Memory) => Store::Memory(&self.state().memory),
-        })
-    }
-
-    /// The token as its caller's own mailbox needs it.
-    fn dress(&self, mut token: AccessToken, adopted: Option<&str>) -> AccessToken {
-        match (&self.username, adopted) {
-            (Some(name), _) => token.username = Some(name.clone()),
-            (None, Some(name)) => token.username = Some(name.into()),
-            (None, None) => {}
-        }
-        token
-    }
-
-    pub(crate) fn open(&self) -> Result<()> {
-        match self.closed.load(Ordering::Relaxed) {
-            true => Err(Error::new(ErrorCode::Closed, "the token source was closed")),
-            false => Ok(()),
-        }
-    }
-
     /// Who is stored, for callers that cannot wait: memory has said no, a host's store must be awaited.
     fn stored_account(&self) -> Option<Account> {
         let auth = self.auth().ok().filter(|auth| auth.grant.is_interactive())?;

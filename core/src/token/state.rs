@@ -5,10 +5,10 @@ use std::time::Instant;
 
 use tokio::sync::watch;
 
+use super::entry::Entry;
 use super::freshness::{self, Freshness, Limits, Now, Times};
 use super::pending_writes::PendingWrites;
-use super::store::MemoryStore;
-use super::write_behind::Unsaved;
+use super::store::{Key, MemoryStore};
 use super::{AccessToken, Account};
 use crate::error::Error;
 use crate::input::Secret;
@@ -21,7 +21,7 @@ pub(crate) struct State {
     /// The store, where there is no other.
     pub(crate) memory: MemoryStore,
     /// Its refresh tokens on their way.
-    pub(crate) custody: PendingWrites,
+    pub(crate) pending_writes: PendingWrites,
 }
 
 /// What the lock guards.
@@ -38,9 +38,9 @@ pub(crate) struct Inner {
     /// The last failure, while it counts.
     pub(crate) failure: Option<Failure>,
     /// The refresh under way.
-    pub(crate) flight: Option<Flight>,
+    pub(crate) refresh: Option<InFlight>,
     /// How many refreshes were started: each has a number of its own.
-    pub(crate) flights: u64,
+    pub(crate) refreshes: u64,
     /// What the store did not take.
     pub(crate) unsaved: Option<Box<Unsaved>>,
     /// The refresh token that the service refused last: not posted again for a while.
@@ -56,6 +56,28 @@ pub(crate) struct Held {
     pub(crate) refused: bool,
 }
 
+/// What the store lacks.
+#[derive(Clone)]
+pub(crate) struct Unsaved {
+    pub(crate) key: Key,
+    pub(crate) entry: Entry,
+    /// The refresh token that it was given for; none after a sign-in.
+    pub(crate) replaces: Option<Secret>,
+}
+
+impl Unsaved {
+    /// Whether it goes before what the store has.
+    pub(crate) fn supersedes(&self, stored: Option<&Entry>) -> bool {
+        match (&self.replaces, stored) {
+            (Some(old), Some(stored)) => stored.refresh_token.as_ref() == Some(old),
+            // Somebody signed out.
+            (Some(_), None) => false,
+            (None, Some(stored)) => stored.is_older_than(&self.entry),
+            (None, None) => true,
+        }
+    }
+}
+
 /// A failure, and until when it is repeated without asking again.
 #[derive(Clone)]
 pub(crate) struct Failure {
@@ -64,7 +86,7 @@ pub(crate) struct Failure {
 }
 
 /// A refresh under way.
-pub(crate) struct Flight {
+pub(crate) struct InFlight {
     pub(crate) id: u64,
     pub(crate) landing: watch::Receiver<Option<Landing>>,
     /// After that its runtime is taken for dead.
@@ -85,7 +107,11 @@ impl State {
     pub(crate) fn begin(parent: Option<&Self>) -> Self {
         let Some(parent) = parent else { return Self::default() };
         let inner = parent.inner.try_lock().map(|inner| inner.fork()).unwrap_or_default();
-        Self { inner: Mutex::new(inner), memory: parent.memory.fork(), custody: PendingWrites::default() }
+        Self {
+            inner: Mutex::new(inner),
+            memory: parent.memory.fork(),
+            pending_writes: PendingWrites::default(),
+        }
     }
 
     pub(crate) fn lock(&self) -> MutexGuard<'_, Inner> {
@@ -102,8 +128,8 @@ impl Inner {
             account: self.account.clone(),
             adopted: self.adopted.clone(),
             failure: self.failure.clone(),
-            flight: None,
-            flights: self.flights,
+            refresh: None,
+            refreshes: self.refreshes,
             unsaved: self.unsaved.clone(),
             dead: self.dead.clone(),
         }
@@ -124,8 +150,8 @@ impl Inner {
     }
 
     /// The refresh under way, if somebody still drives it.
-    pub(crate) fn live_flight(&self, now: Instant) -> Option<&Flight> {
-        self.flight.as_ref().filter(|flight| now < flight.until && flight.landing.has_changed().is_ok())
+    pub(crate) fn live_refresh(&self, now: Instant) -> Option<&InFlight> {
+        self.refresh.as_ref().filter(|refresh| now < refresh.until && refresh.landing.has_changed().is_ok())
     }
 
     /// The failure that still counts, with what is left to wait.
@@ -138,13 +164,17 @@ impl Inner {
 
     /// Forgets who was signed in; answers on their way are dropped.
     pub(crate) fn forget(&mut self) {
-        *self = Self { generation: self.generation + 1, flights: self.flights, ..Self::default() };
+        *self = Self { generation: self.generation + 1, refreshes: self.refreshes, ..Self::default() };
     }
 }
 
 #[cfg(test)]
 mod tests {
+    use std::time::{Duration, SystemTime};
+
     use super::*;
+    use crate::oauth::endpoint::TokenAnswer;
+    use crate::token::entry::millis;
     use crate::token::entry::{acquired_token, lifetime_until};
 
     fn parent() -> State {
@@ -154,7 +184,7 @@ mod tests {
         let (_, landing) = watch::channel(None);
         let mut inner = state.lock();
         inner.held = Some(Held { token, times: lifetime_until(None, now), refused: false });
-        inner.flight = Some(Flight { id: 1, landing, until: now.mono });
+        inner.refresh = Some(InFlight { id: 1, landing, until: now.mono });
         drop(inner);
         state
     }
@@ -165,7 +195,7 @@ mod tests {
         let child = State::begin(Some(&parent));
         let inner = child.lock();
         assert_eq!(inner.held.as_ref().map(|held| held.token.secret()), Some("at"));
-        assert!(inner.flight.is_none());
+        assert!(inner.refresh.is_none());
     }
 
     #[test]
@@ -174,5 +204,37 @@ mod tests {
         let held = parent.lock();
         assert!(State::begin(Some(&parent)).lock().held.is_none());
         drop(held);
+    }
+
+    #[test]
+    fn a_late_refresh_of_the_sign_in_before_is_no_later_sign_in() {
+        let now = SystemTime::now();
+        let at = |seconds: u64| now + Duration::from_secs(seconds);
+        let signed_in = |token: &str, when: SystemTime| {
+            let mut entry = Entry::from_seed(Secret::new(token), String::new());
+            entry.signed_in_at = millis(when);
+            entry
+        };
+        let before = signed_in("one", at(0));
+        let answer = TokenAnswer {
+            access_token: Secret::new("a"),
+            expires_in: Duration::from_secs(60),
+            refresh_in: None,
+            scopes: None,
+            refresh_token: None,
+            refresh_expires_in: None,
+            id_token: None,
+            request_id: None,
+        };
+        let refreshed = before.renewed(&answer, &[], at(200));
+        let key = Key::default();
+        let unsaved = |entry: Entry, replaces| Unsaved { key: key.clone(), entry, replaces };
+        let new = unsaved(signed_in("two", at(100)), None);
+        assert!(new.supersedes(Some(&before)) && new.supersedes(Some(&refreshed)) && new.supersedes(None));
+        assert!(!unsaved(signed_in("two", at(0)), None).supersedes(Some(&signed_in("three", at(100)))));
+        // A rotation follows the token that it replaced, and nothing else.
+        let rotated = unsaved(signed_in("two", at(0)), Some(Secret::new("one")));
+        assert!(rotated.supersedes(Some(&before)) && !rotated.supersedes(None));
+        assert!(!rotated.supersedes(Some(&signed_in("three", at(100)))));
     }
 }

@@ -4,17 +4,45 @@ use std::time::{Duration, SystemTime};
 
 use serde_json::Value;
 
-use super::endpoint::seconds;
+use super::Attempt;
+use crate::config::AuthSettings;
+use crate::error::{Error, ErrorCode, Result};
 use crate::host::ProvidedToken;
-use crate::input::Secret;
+use crate::input::{self, Secret};
 use crate::instant;
+use crate::oauth::endpoint::seconds;
+use crate::token::state::Held;
+
+impl Attempt<'_> {
+    /// A token that a program prints.
+    pub(super) async fn printed(&mut self, auth: &AuthSettings) -> Result<Held> {
+        let Some((words, limit)) = &auth.command else {
+            return Err(Error::config("auth.command", "`auth.command` is missing"));
+        };
+        let field = self.shared.settings.spelling.path("auth.command");
+        let failed = |error: Error| {
+            let said = Error::new(ErrorCode::TokenProviderFailed, error.message());
+            match error.hint() {
+                Some(hint) => said.with_hint(hint),
+                None => said,
+            }
+        };
+        let said = input::run(words, &field, *limit).await.map_err(failed)?;
+        let token = read(&said, SystemTime::now()).map_err(|what| {
+            let text = format!("`{field}`: what the program printed {what}");
+            Error::new(ErrorCode::TokenProviderFailed, text)
+                .with_hint("It prints a token alone, or JSON with access_token and expires_in or expires_at.")
+        })?;
+        self.accept(auth, token, "the program")
+    }
+}
 
 /// Reads it. JSON has `access_token` (or `accessToken`, `token`) and `expires_in` (seconds), or `expires_at`,
 /// `expires_on` or `expiresOn` (epoch seconds, RFC 3339, or as the Azure CLI writes it with `expires_on`).
 ///
 /// # Errors
 /// The end of a sentence, without what was printed.
-pub(crate) fn read(printed: &Secret, now: SystemTime) -> Result<ProvidedToken, &'static str> {
+fn read(printed: &Secret, now: SystemTime) -> Result<ProvidedToken, &'static str> {
     let text = printed.expose().trim();
     if !text.starts_with('{') {
         return Ok(ProvidedToken { secret: Secret::new(text), expires_at: None });

@@ -1,0 +1,61 @@
+//! The application's own token: client credentials, a service account's word, the machine's identity.
+
+use super::{Attempt, held};
+use crate::config::{AuthSettings, GrantKind};
+use crate::error::Result;
+use crate::oauth::hints::Asked;
+use crate::oauth::{endpoint_gate, grants, managed};
+use crate::token::entry::Entry;
+use crate::token::freshness::{Freshness, Now};
+use crate::token::state::Held;
+use crate::token::store::Key;
+
+impl Attempt<'_> {
+    /// Nothing rotates, so the store is but a cache that may fail.
+    pub(super) async fn application(&mut self, auth: &AuthSettings) -> Result<Held> {
+        let shared = self.shared;
+        let key = Key::of_application(auth);
+        // A machine's identity is nobody else's, and its service is at hand.
+        let persistent = shared.is_persistent() && auth.grant != GrantKind::ManagedIdentity;
+        let mut version = None;
+        if persistent {
+            match shared.store()?.load(&key).await {
+                Ok(Some(stored)) => {
+                    let now = Now::read();
+                    version = Some(stored.version);
+                    self.avoid_stored(&stored.entry, now);
+                    if let Some(held) = self.acceptable(auth, &stored.entry, Freshness::Fresh, now) {
+                        return Ok(held);
+                    }
+                }
+                Ok(None) => {}
+                Err(error) => shared.warn(error.code().as_str(), error.message()),
+            }
+        }
+        let mut tries = 0;
+        let answer = loop {
+            let asked = match auth.grant {
+                GrantKind::JwtBearer => {
+                    let _turn = endpoint_gate::gates().take(auth).await;
+                    grants::jwt_bearer(&shared.settings, auth).await
+                }
+                GrantKind::ManagedIdentity => managed::token(&shared.settings, auth).await,
+                _ => {
+                    let form = grants::client_credentials(auth);
+                    let _turn = endpoint_gate::gates().take(auth).await;
+                    grants::submit(&shared.settings, auth, Asked::App, form).await
+                }
+            };
+            match asked {
+                Ok(answer) => break answer,
+                Err(error) => self.pause(&mut tries, error).await?,
+            }
+        };
+        let now = Now::read();
+        let entry = self.renew(&Entry::default(), auth, &answer, now.wall);
+        if persistent && let Err(error) = shared.store()?.save(&key, Some(&entry), version).await {
+            shared.warn(error.code().as_str(), error.message());
+        }
+        held(&entry, now)
+    }
+}
