@@ -85,7 +85,7 @@ install:  ## the C library for other programs: PREFIX, DESTDIR
 test-rust: need  ## core, emulator, command line, and the C library
 	$(CARGO) test -q $(ALL)
 
-test-python: python $(VENV)/dev  ## the Python package
+test-python: python $(VENV)/dev $(BUILD)/runtimes/done  ## the Python package
 	$(PYTHON) -m pytest -q bindings-python/tests
 
 test-node: node $(NODE)/node_modules/.done  ## the Node package
@@ -143,6 +143,12 @@ $(VENV)/dev: pyproject.toml | $(PYTHON)
 
 $(VENV)/bin/maturin: pyproject.toml | $(PYTHON)
 	$(PYTHON) -m pip install -q --disable-pip-version-check "maturin>=1.9.4,<2"
+	touch $@
+
+# Programs that patch or replace what Python's standard library does; apart, so that nothing else meets them.
+$(BUILD)/runtimes/done: pyproject.toml
+	test -x $(BUILD)/runtimes/venv/bin/python || python3 -m venv $(BUILD)/runtimes/venv
+	$(BUILD)/runtimes/venv/bin/pip install -q --disable-pip-version-check "gevent>=24" "eventlet>=0.39" "gunicorn>=23" "trio>=0.27" "celery>=5.4"
 	touch $@
 
 # What the recipes in docs/ are written for.

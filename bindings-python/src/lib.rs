@@ -43,7 +43,7 @@ mod _native {
     #[pymodule_export]
     use crate::tokens::{AccessToken, TokenSource};
     #[pymodule_export]
-    use crate::{make_error, prometheus, report_unraisable, run_cli, shutdown};
+    use crate::{make_error, prometheus, report_unraisable, run_cli, seconds, shutdown};
     use pyo3::prelude::*;
 
     #[pymodule_init]
@@ -64,18 +64,33 @@ fn prometheus(py: Python<'_>) -> String {
     py.detach(mailbearer::prometheus)
 }
 
-/// Ends the runtime at the interpreter's exit: whatever would come back to Python later is dropped. What a posted
-/// refresh token brings is kept first; Ctrl-C ends the waiting.
+/// A duration as options write it, in seconds.
 #[pyfunction]
-fn shutdown(py: Python<'_>) -> PyResult<()> {
+fn seconds(py: Python<'_>, text: &str) -> PyResult<f64> {
+    Ok(call::duration(py, Some(text), "duration")?.unwrap_or_default().as_secs_f64())
+}
+
+/// Waits at an interpreter's exit for what a posted refresh token brings; Ctrl-C ends the waiting. With the `main`
+/// interpreter the runtime ends: whatever would come back to Python later is dropped.
+///
+/// If Python is `finalizing` already, a sub-interpreter was left over. A thread that gives the GIL back then never
+/// gets it again, so nothing here may do so; and threads of ours would keep the process alive.
+#[pyfunction]
+fn shutdown(py: Python<'_>, main: bool, finalizing: bool) -> PyResult<()> {
+    if finalizing {
+        blocking::shutdown(LAST_WORDS);
+        return Ok(());
+    }
     let settled = match mailbearer::settled() {
         Some(settled) => py.detach(|| block_on_with(settled, || Python::attach(|py| py.check_signals()))),
         None => Ok(Ok(())),
     };
-    py.detach(|| {
-        job::end_all();
-        blocking::shutdown(LAST_WORDS);
-    });
+    if main {
+        py.detach(|| {
+            job::end_all();
+            blocking::shutdown(LAST_WORDS);
+        });
+    }
     settled.unwrap_or(Ok(()))
 }
 

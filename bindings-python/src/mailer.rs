@@ -88,8 +88,8 @@ impl Mailer {
         })
     }
 
-    fn bulk(&self, py: Python<'_>, timeout: Option<&str>) -> PyResult<Bulk> {
-        let call = call(py, timeout, None)?;
+    fn bulk(&self, py: Python<'_>, timeout: Option<&str>, partial: Option<&str>) -> PyResult<Bulk> {
+        let call = call(py, timeout, partial)?;
         let bulk = blocking::handle().and_then(|runtime| self.core.bulk(call, runtime));
         bulk.map(Bulk::new).map_err(|error| raise(py, &error))
     }

@@ -16,7 +16,7 @@ from mailbearer.testing import Emulator
 
 CODES = re.findall(
     r'^    \w+ "(\w+)" (\d+) (?:true|false)$',
-    (Path(__file__).parents[2] / "core/src/error.rs").read_text(),
+    (Path(__file__).parents[2] / "core/src/error/codes.rs").read_text(),
     re.MULTILINE,
 )
 CLASSES = {
@@ -48,6 +48,9 @@ def test_every_code_has_its_class(code: str, number: str) -> None:
     again = pickle.loads(pickle.dumps(error))
     assert again == error and type(again) is type(error)
     assert json.loads(json.dumps(error.to_dict()))["code"] == code
+    rebuilt = type(error)(*json.loads(json.dumps(error.args)))
+    assert rebuilt == error and str(rebuilt) == str(error) and rebuilt.code == code
+    assert getattr(error, "errno", None) is None
 
 
 def test_the_table_was_read() -> None:
@@ -78,6 +81,7 @@ def test_a_rich_error_survives_pickling(mailbearer_emulator: Emulator) -> None:
     assert error.oauth is not None
     assert (error.code, error.oauth.error, error.oauth.codes) == ("client_rejected", "invalid_client", (7000215,))
     assert error.tag == "mine" and error.message_id
+    assert type(error)(*json.loads(json.dumps(error.args))) == error
     assert pickle.loads(pickle.dumps(error)) == error
 
 

@@ -17,7 +17,7 @@ FLOORS = [
     "errors",
     "access_token attachment receipt",
     "options",
-    "_email _open_file _values",
+    "_email _green _open_file _values",
     "_host message",
     "_call _options",
     "adapters login",

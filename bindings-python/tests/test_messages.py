@@ -5,6 +5,7 @@ from __future__ import annotations
 import datetime as dt
 import io
 import pickle
+from email import policy
 from email.message import EmailMessage
 from pathlib import Path
 from typing import Any
@@ -165,3 +166,60 @@ def test_a_dictionary_says_from() -> None:
         mailer.render({"from": "me@example.com", "to": "a@example.com", "text": "x"})  # type: ignore[typeddict-unknown-key]
         receipt = mailer.send(**{"from": "me@example.com", "to": "a@example.com", "text": "x"})  # type: ignore[misc]
     assert receipt.envelope.mail_from == "me@example.com"
+
+
+LONG = "<" + "x" * 90 + "@example.com>"
+
+
+def email_message(rules: policy.EmailPolicy[Any] = policy.default) -> EmailMessage:
+    message = EmailMessage(policy=rules)
+    message["From"], message["To"], message["Subject"] = "me@example.com", "a@example.com", "Grüße " * 20
+    message["In-Reply-To"] = LONG
+    message["References"] = f"{LONG} <b@example.com> {LONG}"
+    message["List-Unsubscribe"] = "<https://example.com/" + "u" * 100 + ">, <mailto:u@example.com>"
+    message.set_content("hällo\nFrom here on\n")
+    return message
+
+
+@pytest.mark.parametrize("rules", [policy.default, policy.SMTP, policy.SMTPUTF8, policy.SMTP.clone(cte_type="7bit")])
+def test_identifiers_of_an_email_message_stay_whole(rules: policy.EmailPolicy[Any]) -> None:
+    octets = Message.raw(email_message(rules)).to_bytes()
+    head = octets.partition(b"\r\n\r\n")[0].replace(b"\r\n ", b" ").decode().split("\r\n")
+    found = dict(line.split(": ", 1) for line in head)
+    assert found["In-Reply-To"] == LONG
+    assert found["References"] == f"{LONG} <b@example.com> {LONG}"
+    assert found["List-Unsubscribe"] == "<https://example.com/" + "u" * 100 + ">, <mailto:u@example.com>"
+    assert all(len(line) < 150 for line in octets.decode().split("\r\n")), "folded between the words"
+    assert b"\r\nFrom here on" in octets
+
+
+def test_the_policy_of_an_email_message_counts() -> None:
+    wide = email_message(policy.default.clone(max_line_length=400))
+    assert f"References: {LONG} <b@example.com> {LONG}\r\n".encode() in Message.raw(wide).to_bytes()
+    assert b"h=C3=A4llo" in Message.raw(email_message(policy.default.clone(cte_type="7bit"))).to_bytes()
+    assert "hällo".encode() in Message.raw(email_message()).to_bytes()
+
+
+def test_octets_are_octets() -> None:
+    raw = b"From: me@example.com\r\nTo: a@example.com\r\nSubject: x\r\n\r\nGr\xfc\xdfe\r\n"
+    with Mailer(provider="memory") as mailer:
+        for given in (raw, bytearray(raw), memoryview(raw)):
+            mailer.send(raw=given)  # type: ignore[call-overload]
+            assert mailer.outbox[-1].raw.endswith(b"\r\n\r\nGr\xfc\xdfe\r\n")
+            mailer.send({"raw": given, "tag": "t"})  # type: ignore[call-overload]
+            assert mailer.outbox[-1].tag == "t"
+    with pytest.raises(mailbearer.MessageError) as caught:
+        Message(to="a@example.com", text=b"Gr\xfc\xdfe")  # type: ignore[arg-type]
+    assert caught.value.field == "text" and caught.value.__context__ is None
+
+
+@pytest.mark.parametrize("hold", [7200, 7200.0, dt.timedelta(hours=2), "2h", "120m"])
+def test_hold_for_is_a_duration_as_any_other(hold: Any) -> None:
+    assert Message(to="a@example.com", text="x", hold_for=hold).to_dict()["hold_for"] == "7200s"
+
+
+@pytest.mark.parametrize("nobody", [None, [], [None], (), [None, None]])
+@pytest.mark.parametrize("field", ["cc", "bcc", "reply_to"])
+def test_an_empty_list_is_nobody(field: str, nobody: Any) -> None:
+    message = Message(**{"to": "a@example.com", "from": "me@example.com", "text": "x", field: nobody})
+    assert field not in message.to_dict()

@@ -230,3 +230,45 @@ except NetworkError:
         with Mailer(**settings) as mailer:
             mailer.tokens.get(force=True)
             mailer.send(to="ada@example.com", text="x")
+
+
+SUBINTERPRETER = """
+import _xxsubinterpreters as interpreters, sys
+
+inner = '''
+import asyncio, mailbearer
+way = %r
+if way == "async":
+    async def main():
+        async with mailbearer.AsyncMailer.from_env() as mailer:
+            await mailer.send(to="inner@example.com", text="x")
+    asyncio.run(main())
+else:
+    kept = mailbearer.Mailer.from_env()
+    kept.send(to="inner@example.com", text="x")
+''' % sys.argv[1]
+if "main first" in sys.argv:
+    import mailbearer
+made = interpreters.create()
+interpreters.run_string(made, inner)
+if "left over" not in sys.argv:
+    interpreters.destroy(made)
+if "only inner" not in sys.argv:
+    import mailbearer
+    print(mailbearer.Mailer.from_env().send(to="main@example.com", text="x").accepted[0])
+"""
+
+
+@pytest.mark.skipif(sys.version_info >= (3, 12), reason="from 3.12 on, a sub-interpreter cannot import the package")
+@pytest.mark.parametrize("way", ["blocking", "async"])
+@pytest.mark.parametrize("order", ["main first", "inner first", "only inner", "left over"])
+def test_the_end_of_a_sub_interpreter_ends_nothing_else(mailbearer_emulator: Emulator, way: str, order: str) -> None:
+    ended = subprocess.run(
+        [sys.executable, "-c", SUBINTERPRETER, way, order],
+        env={**os.environ, **mailbearer_emulator.environ()},
+        capture_output=True,
+        text=True,
+        timeout=60,
+    )
+    assert ended.returncode == 0, ended.stderr
+    assert ended.stdout.split() == ([] if order == "only inner" else ["main@example.com"])

@@ -8,6 +8,7 @@
 """
 
 import atexit as _atexit
+import sys as _sys
 
 from ._native import __version__ as __version__
 from ._native import prometheus as prometheus
@@ -96,5 +97,20 @@ _TYPES = {
     "TokenStore",
 }
 
-# Nothing of ours may call an interpreter that has ended.
-_atexit.register(_shutdown)
+
+
+def _end() -> None:
+    # Nothing of ours may call an interpreter that has ended. Before Python 3.12 a sub-interpreter can import this
+    # package too; its end is not the end of the process, unless Python itself is ending and ends what was left.
+    if _sys.is_finalizing():
+        return _shutdown(True, True)
+    try:
+        import _xxsubinterpreters as interpreters
+    except ImportError:
+        main = True
+    else:
+        main = interpreters.get_current() == interpreters.get_main()
+    _shutdown(main, False)
+
+
+_atexit.register(_end)

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import sys
 import threading
 
+from . import errors
 from .events import tell
 
 TYPE_CHECKING = False
@@ -29,7 +31,16 @@ class Client:
             tell(events, self._host.on_event)
 
     def _run(self, job: Job) -> Any:
-        """Blocks; other threads run meanwhile, and Ctrl-C ends it."""
+        """Blocks; other threads and greenlets run meanwhile, and Ctrl-C ends it."""
+        if "gevent" in sys.modules or "eventlet" in sys.modules:
+            from . import _green
+
+            cooperative = _green.runner(self._drain)
+            if cooperative is not None:
+                try:
+                    return cooperative(job)
+                finally:
+                    self._drain()
         try:
             return job.run(threading.current_thread() is threading.main_thread())
         finally:
@@ -40,7 +51,10 @@ class Client:
         import asyncio
         import contextvars
 
-        loop = asyncio.get_running_loop()
+        try:
+            loop = asyncio.get_running_loop()
+        except RuntimeError:
+            raise _no_loop() from None
         self._host.loop = loop
         ended = loop.create_future()
         context = contextvars.copy_context()
@@ -64,3 +78,12 @@ class Client:
             job.cancel()
             raise
         return job.result()
+
+
+def _no_loop() -> Exception:
+    other = "trio" if "trio" in sys.modules else "something else"
+    return errors.config(
+        None,
+        f"this call needs asyncio's event loop, and {other} runs the program",
+        "Use the blocking class on a thread, such as trio.to_thread.run_sync(mailer.send, message).",
+    )

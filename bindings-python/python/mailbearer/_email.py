@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import sys
-
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from email.message import EmailMessage
@@ -11,32 +9,50 @@ if TYPE_CHECKING:
     from typing import Any
 
 
-def is_email(value: Any) -> bool:
-    """Whether it is one. A program that never imported them has none."""
-    module = sys.modules.get("email.message")
-    return module is not None and isinstance(value, module.Message)
-
-
-def octets(message: Any) -> bytes:
-    """A standard library message as MIME; with UTF-8 headers only if an address needs them."""
-    if not is_email(message):
-        raise TypeError(f"finished MIME is bytes or an EmailMessage, not {type(message).__name__}")
+def octets(message: EmailMessage | LegacyMessage) -> bytes:
+    """A message as MIME, written as `smtplib.SMTP.send_message` does: the message's own policy counts, and
+    headers are UTF-8 only if an address needs it."""
     import io
-    from email import policy
     from email.generator import BytesGenerator
-    from email.message import EmailMessage
+    from email.policy import EmailPolicy
 
-    names = ("From", "Sender", "Reply-To", "To", "Cc", "Bcc", "Resent-From", "Resent-To", "Resent-Cc", "Resent-Bcc")
-    out = io.BytesIO()
-    if isinstance(message, EmailMessage):
-        headers = [value for name in names for value in message.get_all(name, [])]
+    rules = message.policy
+    if isinstance(rules, EmailPolicy):
+        headers = [value for name in _ADDRESSES for value in message.get_all(name, [])]
         mailboxes = [one for value in headers for one in getattr(value, "addresses", ())]
-        wide = any(not one.addr_spec.isascii() for one in mailboxes)
-        rules = policy.SMTPUTF8 if wide else policy.SMTP
-        BytesGenerator(out, mangle_from_=False, policy=rules).flatten(message)
-    else:
-        BytesGenerator(out, mangle_from_=False).flatten(message, linesep="\r\n")
+        if any(not one.addr_spec.isascii() for one in mailboxes):
+            rules = rules.clone(utf8=True)
+        rules = _unbroken(rules)
+    out = io.BytesIO()
+    BytesGenerator(out, mangle_from_=False, policy=rules).flatten(message, linesep="\r\n")
     return out.getvalue()
+
+
+def _unbroken(rules: Any) -> Any:
+    """The same policy, but that identifiers and URLs in structured headers are never cut or encoded.
+
+    The standard library takes these headers for text, and makes encoded words of whatever is longer than a
+    line. No program reads them there (RFC 2047 §5)."""
+    kind = type(rules)
+
+    def fold_binary(self: Any, name: str, value: Any) -> bytes:
+        text = str(value)
+        lowered = name.lower()
+        if not (lowered in _STRUCTURED or lowered.startswith("list-")) or not text.isascii():
+            folded: bytes = kind.fold_binary(self, name, value)
+            return folded
+        lines, line = [], f"{name}:"
+        for word in text.split():
+            if len(line) + 1 + len(word) > (self.max_line_length or _LONGEST) and line[-1] != ":":
+                lines.append(line)
+                line = ""
+            line = f"{line} {word}"
+        whole: str = self.linesep.join([*lines, line, ""])
+        return whole.encode("ascii")
+
+    kept: Any = object.__new__(type(kind.__name__, (kind,), {"fold_binary": fold_binary}))
+    kept.__dict__.update(rules.__dict__)
+    return kept
 
 
 def addresses_of(message: EmailMessage | LegacyMessage) -> list[str]:
@@ -55,3 +71,24 @@ def sender_of(message: EmailMessage | LegacyMessage) -> str:
     prefix = "Resent-" if message.get("Resent-Date") is not None else ""
     value = message.get(prefix + "Sender") or message.get(prefix + "From") or ""
     return next((address for _, address in getaddresses([str(value)]) if address), "")
+
+
+_ADDRESSES = (
+    "From", "Sender", "Reply-To", "To", "Cc", "Bcc", "Resent-From", "Resent-Sender", "Resent-To", "Resent-Cc", "Resent-Bcc",
+)  # fmt: skip
+#: Headers that hold tokens, identifiers or URLs; those that begin with ``List-`` too.
+_STRUCTURED = {
+    "archived-at",
+    "auto-submitted",
+    "content-id",
+    "content-location",
+    "feedback-id",
+    "in-reply-to",
+    "message-id",
+    "original-message-id",
+    "references",
+    "resent-message-id",
+    "return-path",
+}
+#: RFC 5322 §2.1.1, without the line end.
+_LONGEST = 998

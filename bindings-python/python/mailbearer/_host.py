@@ -5,6 +5,7 @@ it, and an awaitable on the mailer's event loop where one is running."""
 
 from __future__ import annotations
 
+import sys
 import threading
 
 from ._record import instant
@@ -49,7 +50,12 @@ class Host:
             except BaseException as error:
                 reply.fail(f"{type(error).__name__}: {error}")
 
-        threading.Thread(target=work, name="mailbearer-callback", daemon=True).start()
+        if "gevent" in sys.modules or "eventlet" in sys.modules:
+            from . import _green
+
+            _green.start_thread(work)
+        else:
+            threading.Thread(target=work, name="mailbearer-callback", daemon=True).start()
 
     def _wait(self, awaitable: Any) -> Any:
         import asyncio

@@ -34,7 +34,7 @@ class AsyncMailer(MailerBase):
 
     @property
     def tokens(self) -> AsyncTokenSource:
-        """The token half."""
+        """The mailer's token source: it shares tokens and store."""
         return AsyncTokenSource._of_mailer(self._native.tokens(), self._host)
 
     if TYPE_CHECKING:
@@ -77,9 +77,10 @@ class AsyncMailer(MailerBase):
         | AsyncIterable[Message | EmailMessage | MessageFields],
         *,
         timeout: Duration | None = None,
+        partial: Literal["deliver", "refuse"] | None = None,
     ) -> AsyncSendStream:
         """Sends whatever `messages` yields, and gives one result each: see `Mailer.send_many`."""
-        return AsyncSendStream(self, self._native.bulk(duration(timeout)), messages)
+        return AsyncSendStream(self, self._native.bulk(duration(timeout), partial), messages)
 
     async def login(
         self,
@@ -93,24 +94,30 @@ class AsyncMailer(MailerBase):
 
     def resume_login(self, saved: str) -> AsyncLogin:
         """Goes on with a sign-in that another process began and saved."""
-        return self.tokens.resume_login(saved)
+        tokens = self.tokens
+        try:
+            return tokens.resume_login(saved)
+        finally:
+            del saved  # It holds the verifier: no frame that may raise keeps it.
 
     async def logout(self) -> None:
         """Forgets the tokens, here and in the store, and tells the service where it wants to know (RFC 7009)."""
         await self.tokens.logout()
 
-    async def verify(self, *, send_to: str | None = None, raise_on_failure: bool = True) -> Report:
+    async def verify(
+        self, *, send_to: str | None = None, raise_on_failure: bool = True, timeout: Duration | None = None
+    ) -> Report:
         """Walks the chain from DNS to MAIL FROM: see `Mailer.verify`."""
-        return Report.from_core(await self._wait(self._native.verify(send_to, not raise_on_failure, None)))
+        return Report.from_core(await self._wait(self._native.verify(send_to, not raise_on_failure, duration(timeout))))
 
     async def render(self, message: Message | EmailMessage | MessageFields) -> bytes:
         """The octets that would be sent."""
         octets: bytes = await self._wait(self._native.render(as_message(self._native, message)._native))
         return octets
 
-    async def warm(self) -> None:
+    async def warm(self, *, timeout: Duration | None = None) -> None:
         """Fetches the token and opens a connection ahead of need."""
-        await self._wait(self._native.warm(None))
+        await self._wait(self._native.warm(duration(timeout)))
 
     async def export_metrics(self, endpoint: str | None = None, *, timeout: Duration | None = None) -> None:
         """Tells this process's numbers to an OpenTelemetry collector: see `Mailer.export_metrics`."""

@@ -38,7 +38,8 @@ class OAuthDetail(Record):
 class Error(Exception):
     """Why something did not work; the base of all errors of this package. Never holds a secret.
 
-    ``str(error)`` is the message followed by the hint. It compares by value and can be pickled.
+    ``str(error)`` is the message followed by the hint. It compares by value, can be pickled, and can be made
+    again from its ``args``, which are plain data (Celery's JSON results do that).
     """
 
     #: The stable code, such as ``auth_rejected``.
@@ -73,13 +74,16 @@ class Error(Exception):
     #: The findings, on errors of `verify`.
     report: Report | None
 
-    def __init__(self, message: str = "", **details: Any) -> None:
-        super().__init__(message)
+    def __init__(self, message: str = "", details: Mapping[str, Any] | None = None, /, **more: Any) -> None:
         self.message = message
+        given = {**(details or {}), **more}
         for name, default in _FIELDS.items():
-            setattr(self, name, details.pop(name, default))
-        if details:
-            raise TypeError(f"an Error has no {', '.join(details)}")
+            setattr(self, name, _record(name, given.pop(name, default)))
+        if given:
+            raise TypeError(f"an Error has no {', '.join(given)}")
+        told = {name: plain(value) for name in _FIELDS if (value := getattr(self, name)) != _FIELDS[name]}
+        super().__init__(message)
+        self.args = (message, told)
 
     def to_dict(self) -> dict[str, Any]:
         """The same as plain data that `json.dumps` takes."""
@@ -172,15 +176,17 @@ def _class_of(number: int) -> type[Error]:
 
 
 def _restore(cls: type[Error], data: Mapping[str, Any]) -> Error:
-    known = {name: data[name] for name in _FIELDS if name in data}
-    smtp, oauth, report = data.get("smtp"), data.get("oauth"), data.get("report")
-    known["rejected"] = tuple(map(Rejection.from_core, data.get("rejected") or ()))
-    known["smtp"] = Reply.from_core(smtp) if smtp else None
-    known["oauth"] = OAuthDetail.from_core(oauth) if oauth else None
-    known["report"] = Report.from_core(report) if report else None
-    return cls(data["message"], **known)
+    return cls(data["message"], {name: data[name] for name in _FIELDS if name in data})
 
 
+def _record(name: str, value: Any) -> Any:
+    """The value of a field, which may come as plain data."""
+    if name == "rejected":
+        return tuple(Rejection.from_core(one) if isinstance(one, dict) else one for one in value or ())
+    return _RECORDS[name].from_core(value) if name in _RECORDS and isinstance(value, dict) else value
+
+
+_RECORDS: dict[str, type[Record]] = {"smtp": Reply, "oauth": OAuthDetail, "report": Report}
 _FIELDS: dict[str, Any] = {
     "code": "internal",
     "number": 900,

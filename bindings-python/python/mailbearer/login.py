@@ -101,7 +101,9 @@ class Login(_Login):
 
     def finish(self, callback: str | Mapping[str, str]) -> Account:
         """Ends it with what came to your redirect URI: the URL, its query, or the form's fields."""
-        return Account.from_core(self._client._run(self._native.finish(_callback(callback))))
+        job = self._native.finish(_callback(callback))
+        del callback  # It holds the code: no frame that may raise keeps it.
+        return Account.from_core(self._client._run(job))
 
 
 class AsyncLogin(_Login):
@@ -114,7 +116,9 @@ class AsyncLogin(_Login):
 
     async def finish(self, callback: str | Mapping[str, str]) -> Account:
         """Ends it with what came to your redirect URI: the URL, its query, or the form's fields."""
-        return Account.from_core(await self._client._wait(self._native.finish(_callback(callback))))
+        job = self._native.finish(_callback(callback))
+        del callback  # It holds the code: no frame that may raise keeps it.
+        return Account.from_core(await self._client._wait(job))
 
 
 def _callback(callback: str | Mapping[str, str]) -> str | dict[str, str]:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from ._email import addresses_of, sender_of
 from ._mailer import MailerBase
 from ._values import duration
 from .bulk import SendStream
@@ -34,7 +33,7 @@ class Mailer(MailerBase):
 
     @property
     def tokens(self) -> TokenSource:
-        """The token half."""
+        """The mailer's token source: it shares tokens and store."""
         return TokenSource._of_mailer(self._native.tokens(), self._host)
 
     if TYPE_CHECKING:
@@ -77,11 +76,15 @@ class Mailer(MailerBase):
         return Receipt.from_core(self._run(self._native.send(chosen._native, duration(timeout), partial)))
 
     def send_many(
-        self, messages: Iterable[Message | EmailMessage | MessageFields], *, timeout: Duration | None = None
+        self,
+        messages: Iterable[Message | EmailMessage | MessageFields],
+        *,
+        timeout: Duration | None = None,
+        partial: Literal["deliver", "refuse"] | None = None,
     ) -> SendStream:
         """Sends whatever `messages` yields, as many side by side as there may be connections, and gives
-        one result each. `timeout` is for each message. Memory stays flat."""
-        return SendStream(self, self._native.bulk(duration(timeout)), messages)
+        one result each. `timeout` and `partial` are for each message. Memory stays flat."""
+        return SendStream(self, self._native.bulk(duration(timeout), partial), messages)
 
     def login(
         self,
@@ -98,19 +101,25 @@ class Mailer(MailerBase):
 
     def resume_login(self, saved: str) -> Login:
         """Goes on with a sign-in that another process began and saved."""
-        return self.tokens.resume_login(saved)
+        tokens = self.tokens
+        try:
+            return tokens.resume_login(saved)
+        finally:
+            del saved  # It holds the verifier: no frame that may raise keeps it.
 
     def logout(self) -> None:
         """Forgets the tokens, here and in the store, and tells the service where it wants to know (RFC 7009)."""
         self.tokens.logout()
 
-    def verify(self, *, send_to: str | None = None, raise_on_failure: bool = True) -> Report:
+    def verify(
+        self, *, send_to: str | None = None, raise_on_failure: bool = True, timeout: Duration | None = None
+    ) -> Report:
         """Walks the chain from DNS to MAIL FROM without sending, and says for each link what was seen
         and what to do. `send_to` sends one real message there: the only proof of SendAs and quota.
 
         Raises the first failing link's error, the report on it, unless `raise_on_failure` is false.
         """
-        return Report.from_core(self._run(self._native.verify(send_to, not raise_on_failure, None)))
+        return Report.from_core(self._run(self._native.verify(send_to, not raise_on_failure, duration(timeout))))
 
     def render(self, message: Message | EmailMessage | MessageFields) -> bytes:
         """The octets that would be sent."""
@@ -132,15 +141,17 @@ class Mailer(MailerBase):
     ) -> dict[str, tuple[int, bytes]]:
         """In `smtplib`'s shape: the headers say who sends and who receives, unless you do. Returns the
         refused recipients."""
+        from ._email import addresses_of, sender_of
+
         envelope = None
         if from_addr is not None or to_addrs is not None:
             sender = sender_of(msg) if from_addr is None else from_addr
             envelope = Envelope(sender, addresses_of(msg) if to_addrs is None else to_addrs)
         return _refused(self.send(msg, envelope=envelope))
 
-    def warm(self) -> None:
+    def warm(self, *, timeout: Duration | None = None) -> None:
         """Fetches the token and opens a connection ahead of need."""
-        self._run(self._native.warm(None))
+        self._run(self._native.warm(duration(timeout)))
 
     def export_metrics(self, endpoint: str | None = None, *, timeout: Duration | None = None) -> None:
         """Tells this process's numbers, those of other mailers too, to an OpenTelemetry collector (OTLP/HTTP,

@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 import os
+import sys
 
 from . import errors
-from ._email import is_email, octets
 from ._native import Message as NativeMessage
-from ._open_file import ReadOnce
-from ._values import is_mapping, is_pair, mailbox, plain
+from ._values import duration, is_mapping, is_pair, mailbox, plain
 from .attachment import Attachment
 from .receipt import Envelope
 
@@ -49,7 +48,7 @@ class Message:
         """Finished MIME. Bcc is removed, Message-ID and Date are added if absent, line ends repaired;
         nothing else changes. Without `envelope` the headers say who sends and who receives. `dsn`,
         `require_tls`, `hold_for` and `hold_until` are those of `MessageFields`."""
-        content = mime if isinstance(mime, (bytes, bytearray, memoryview)) else octets(mime)
+        content = mime if isinstance(mime, (bytes, bytearray, memoryview)) else _octets(mime)
         fields: dict[str, Any] = {**_parts(requests)[0], "raw": {"blob": 0}}
         if envelope is not None:
             fields["envelope"] = _envelope(envelope)
@@ -111,7 +110,7 @@ def as_message(mailer: NativeMailer, value: Any, envelope: Envelope | None = Non
         if envelope is None:
             return value
         return _wrap(value._native.with_envelope(envelope.mail_from, list(envelope.rcpt_to)))
-    if isinstance(value, (bytes, bytearray, memoryview)) or is_email(value):
+    if isinstance(value, (bytes, bytearray, memoryview)) or _is_email(value):
         return Message.raw(value, envelope=envelope)
     if is_mapping(value):
         fields = dict(value) if envelope is None else {**value, "envelope": envelope}
@@ -140,6 +139,12 @@ def _parts(fields: Mapping[str, Any]) -> tuple[dict[str, Any], list[Any]]:
             continue
         if name in _MAILBOXES:
             out[name] = _mailboxes(value, name)
+        elif name == "raw" and not isinstance(value, str) and not is_mapping(value):
+            # Octets are octets: no charset is assumed.
+            content = value if isinstance(value, (bytes, bytearray, memoryview)) else _octets(value)
+            out[name] = {"blob": _blob(content, blobs)}
+        elif name == "hold_for":
+            out[name] = duration(value)
         elif name == "attachments":
             many = value if isinstance(value, (list, tuple)) else [value]
             out[name] = [_attachment(item, blobs) for item in many]
@@ -158,7 +163,7 @@ def _mailboxes(value: Any, field: str) -> Any:
         items = list(value)
     except TypeError:
         return mailbox(value, field, errors.invalid_message)
-    return [mailbox(item, field, errors.invalid_message) for item in items]
+    return [mailbox(item, field, errors.invalid_message) for item in items if item is not None]
 
 
 def _attachment(item: Any, blobs: list[Any]) -> Any:
@@ -187,13 +192,20 @@ def _attachment(item: Any, blobs: list[Any]) -> Any:
     if hasattr(content, "read"):
         if hasattr(content, "encoding"):
             raise errors.invalid_message("attachments", "an attachment's file is opened as text", 'Open it with "rb".')
+        from ._open_file import ReadOnce
+
         blobs.append(ReadOnce(content))
     elif isinstance(content, (bytes, bytearray, memoryview)):
-        blobs.append(bytes(content))
+        _blob(content, blobs)
     else:
         kind = type(content).__name__
         raise errors.invalid_message("attachments", f"an attachment's content is bytes or an open file, not a {kind}")
     return {**out, "blob": len(blobs) - 1}
+
+
+def _blob(octets: bytes | bytearray | memoryview, blobs: list[Any]) -> int:
+    blobs.append(bytes(octets))
+    return len(blobs) - 1
 
 
 def _envelope(value: Any) -> dict[str, Any]:
@@ -202,6 +214,20 @@ def _envelope(value: Any) -> dict[str, Any]:
     if is_mapping(value):
         return {name: plain(item, "envelope", errors.invalid_message) for name, item in value.items()}
     raise errors.invalid_message("envelope", f"`envelope`: a {type(value).__name__} is no Envelope")
+
+
+def _is_email(value: Any) -> bool:
+    # A program that never imported the standard library's messages has none.
+    module = sys.modules.get("email.message")
+    return module is not None and isinstance(value, module.Message)
+
+
+def _octets(message: Any) -> bytes:
+    if not _is_email(message):
+        raise TypeError(f"finished MIME is bytes or an EmailMessage, not {type(message).__name__}")
+    from ._email import octets
+
+    return octets(message)
 
 
 def _wrap(native: NativeMessage) -> Message:

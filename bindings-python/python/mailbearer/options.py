@@ -217,8 +217,8 @@ class Requests(TypedDict, total=False):
     dsn: Mapping[str, Any]
     #: Nobody on the way may pass it on without TLS (RFC 8689).
     require_tls: bool
-    #: How long the server keeps it first (RFC 4865), with its unit, such as ``"2h"``; or until when.
-    hold_for: str
+    #: How long the server keeps it first (RFC 4865); or until when.
+    hold_for: Duration
     hold_until: dt.datetime
 
 
@@ -244,4 +244,6 @@ class MessageFields(Requests, total=False):
     calendar: Union[str, bytes]
     priority: Literal["high", "normal", "low"]
     envelope: Envelope
+    #: Finished MIME in place of all of these but `envelope` and `tag`: see `Message.raw`.
+    raw: Union[bytes, str]
     tag: str

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from . import _native
 from ._record import Record
+from ._values import duration
 from .receipt import parse
 
 TYPE_CHECKING = False
@@ -14,7 +15,7 @@ if TYPE_CHECKING:
 
     from typing_extensions import Self
 
-    from .options import Options
+    from .options import Duration, Options
     from .access_token import TokenRequest
 
 #: The mailbox that is meant where none is named.
@@ -85,12 +86,12 @@ class Emulator:
         """The same as environment variables, for `Mailer.from_env` and the command line."""
         return dict(self._native.environ(grant, DEFAULT_USERNAME))
 
-    def wait_for(self, count: int = 1, timeout: float = 5) -> tuple[Received, ...]:
+    def wait_for(self, count: int = 1, timeout: Duration = 5) -> tuple[Received, ...]:
         """Blocks until `count` messages have arrived since the start or the last `clear`.
 
         Raises `TimeoutError`, saying how many there were.
         """
-        return _received(self._native.wait_for(count, timeout))
+        return _received(self._native.wait_for(count, _seconds(timeout)))
 
     def clear(self) -> None:
         """Forgets messages and faults. Tokens stay good."""
@@ -104,18 +105,18 @@ class Emulator:
         status: int | None = None,
         body: str | None = None,
         drop: bool = False,
-        delay: float = 0,
+        delay: Duration = 0,
         times: int = 1,
         match: str | None = None,
     ) -> None:
-        """Lets something go wrong.
+        """Simulates a fault.
 
         SMTP points: ``connect greeting ehlo starttls tls auth mail rcpt data body end rset quit idle``; a
         `reply` is sent in place of the right one. HTTP points: ``token authorize devicecode discovery
-        keys``; `status` and `body`. `drop` closes the connection, `delay` waits first (seconds), `times`
+        keys``; `status` and `body`. `drop` closes the connection, `delay` waits first, `times`
         is how often (0 for ever), `match` picks commands or forms that contain it.
         """
-        fault: dict[str, Any] = {"at": at, "drop": drop, "delay": float(delay), "times": times}
+        fault: dict[str, Any] = {"at": at, "drop": drop, "delay": _seconds(delay), "times": times}
         for name, value in (("reply", reply), ("status", status), ("body", body), ("match", match)):
             if value is not None:
                 fault[name] = value
@@ -149,6 +150,10 @@ class Emulator:
 
     def __repr__(self) -> str:
         return f"<Emulator {self.url} smtp {self.smtp_host}:{self.smtp_port}>"
+
+
+def _seconds(value: Duration) -> float:
+    return _native.seconds(duration(value) or "0s")
 
 
 def _path(text: Any) -> Path:

@@ -5,7 +5,6 @@ from __future__ import annotations
 import os
 
 from . import _native as native_module
-from . import adapters
 from ._call import Client
 from ._options import Given
 from ._values import duration
@@ -124,13 +123,18 @@ class TokenSource(_TokenSource):
 
     def resume_login(self, saved: str) -> Login:
         """Goes on with a sign-in that another process began and saved."""
-        return Login(self._native.resume_login(saved), self)
+        try:
+            return Login(self._native.resume_login(saved), self)
+        finally:
+            del saved  # It holds the verifier: no frame that may raise keeps it.
 
     def import_login(self, text: str, *, timeout: Duration | None = None) -> Account:
         """Takes over a sign-in that another program keeps, so that nobody need sign in again: `text` is MSAL's
         serialised cache, or a file of mutt_oauth2.py (decrypted) or sasl-xoauth2. It is tried once before it is
         kept; the other program should not go on with it."""
-        return Account.from_core(self._run(self._native.import_login(text, duration(timeout))))
+        job = self._native.import_login(text, duration(timeout))
+        del text  # A secret: no frame that may raise keeps it.
+        return Account.from_core(self._run(job))
 
     def logout(self) -> None:
         """Forgets the tokens, here and in the store, and tells the service where it wants to know (RFC 7009)."""
@@ -138,10 +142,14 @@ class TokenSource(_TokenSource):
 
     def smtplib_auth(self) -> Callable[..., str]:
         """For ``smtplib.SMTP.auth("XOAUTH2", source.smtplib_auth())``."""
+        from . import adapters
+
         return adapters.smtplib_auth(self)
 
     def imaplib_auth(self) -> Callable[[bytes], bytes]:
         """For ``imaplib.IMAP4.authenticate("XOAUTH2", source.imaplib_auth())``."""
+        from . import adapters
+
         return adapters.imaplib_auth(self)
 
     def close(self) -> None:
@@ -159,12 +167,18 @@ class TokenSource(_TokenSource):
 class AsyncTokenSource(_TokenSource):
     """Gets tokens and keeps them fresh. Takes a `Mailer`'s options. Works from several loops in turn."""
 
-    async def get(self, *, force: bool = False, min_remaining: Duration | None = None) -> AccessToken:
+    async def get(
+        self,
+        *,
+        force: bool = False,
+        min_remaining: Duration | None = None,
+        timeout: Duration | None = None,
+    ) -> AccessToken:
         """A token, from memory where it is fresh. `force` refreshes it all the same; `min_remaining` is
         the least lifetime it must have left."""
         least = duration(min_remaining)
         found = self._cached(force, least)
-        return found or AccessToken(await self._wait(self._native.get(force, least, None)))
+        return found or AccessToken(await self._wait(self._native.get(force, least, duration(timeout))))
 
     async def secret(self) -> str:
         """The token's text alone: for ``aiosmtplib.SMTP(oauth_token_generator=source.secret)``."""
@@ -182,13 +196,18 @@ class AsyncTokenSource(_TokenSource):
 
     def resume_login(self, saved: str) -> AsyncLogin:
         """Goes on with a sign-in that another process began and saved."""
-        return AsyncLogin(self._native.resume_login(saved), self)
+        try:
+            return AsyncLogin(self._native.resume_login(saved), self)
+        finally:
+            del saved  # It holds the verifier: no frame that may raise keeps it.
 
-    async def import_login(self, text: str) -> Account:
+    async def import_login(self, text: str, *, timeout: Duration | None = None) -> Account:
         """Takes over a sign-in that another program keeps, so that nobody need sign in again: `text` is MSAL's
         serialised cache, or a file of mutt_oauth2.py (decrypted) or sasl-xoauth2. It is tried once before it is
         kept; the other program should not go on with it."""
-        return Account.from_core(await self._wait(self._native.import_login(text, None)))
+        job = self._native.import_login(text, duration(timeout))
+        del text  # A secret: no frame that may raise keeps it.
+        return Account.from_core(await self._wait(job))
 
     async def logout(self) -> None:
         """Forgets the tokens, here and in the store, and tells the service where it wants to know (RFC 7009)."""
