@@ -9,7 +9,7 @@ use mailbearer::config::{Partial, parse_duration};
 
 /// Send mail through Microsoft 365, Gmail and others with OAuth2 tokens.
 #[derive(Debug, Parser)]
-#[command(name = "mailbearer", version, disable_help_subcommand = true, after_help = EXIT_CODES)]
+#[command(name = "mailbearer", version, after_help = EXIT_CODES)]
 pub(crate) struct Arguments {
     #[command(flatten)]
     pub(crate) global: Global,
@@ -45,7 +45,7 @@ pub(crate) enum Command {
     /// Send one message, or many from a file
     Send(Box<Send>),
     /// Send a message from standard input, as /usr/sbin/sendmail does
-    #[command(disable_help_flag = true)]
+    #[command(disable_help_flag = true, override_help = SENDMAIL_HELP)]
     Sendmail(Sendmail),
     /// Check the whole way to the mail server, and say what is wrong
     Verify(Verify),
@@ -60,7 +60,7 @@ pub(crate) enum Command {
 /// Options of the mailer on the command line; they win over environment and file.
 #[derive(Args, Clone, Debug, Default)]
 pub(crate) struct Options {
-    /// microsoft365, outlook, gmail, …
+    /// Whose service sends: microsoft365, outlook, gmail, …
     #[arg(long)]
     pub(crate) provider: Option<String>,
     /// The mailbox that authenticates
@@ -143,25 +143,31 @@ pub(crate) struct Send {
     /// When some recipients are refused: deliver to the others, or refuse to send
     #[arg(long, value_enum)]
     pub(crate) partial: Option<PartialArgument>,
+    /// Build the message and print it, but send nothing; with --from-jsonl check every line
+    #[arg(long)]
+    pub(crate) dry_run: bool,
+    /// Print no receipt, no count and no progress; errors are printed all the same
+    #[arg(long, short)]
+    pub(crate) quiet: bool,
 }
 
 /// One message.
 #[derive(Args, Debug)]
 pub(crate) struct MessageArguments {
     /// Recipient; may be repeated
-    #[arg(long, value_name = "MAILBOX")]
+    #[arg(long, short, value_name = "MAILBOX")]
     pub(crate) to: Vec<String>,
     /// Recipient of a copy; may be repeated
-    #[arg(long, value_name = "MAILBOX")]
+    #[arg(long, short, value_name = "MAILBOX")]
     pub(crate) cc: Vec<String>,
     /// Recipient whom the others do not see; may be repeated
-    #[arg(long, value_name = "MAILBOX")]
+    #[arg(long, short, value_name = "MAILBOX")]
     pub(crate) bcc: Vec<String>,
     /// Where answers go; may be repeated
     #[arg(long, value_name = "MAILBOX")]
     pub(crate) reply_to: Vec<String>,
     /// The subject
-    #[arg(long)]
+    #[arg(long, short)]
     pub(crate) subject: Option<String>,
     /// The text
     #[arg(long, conflicts_with = "text_file")]
@@ -176,11 +182,14 @@ pub(crate) struct MessageArguments {
     #[arg(long, value_name = "FILE")]
     pub(crate) html_file: Option<PathBuf>,
     /// File to attach, - for standard input; may be repeated
-    #[arg(long, value_name = "PATH")]
+    #[arg(long, short, value_name = "PATH")]
     pub(crate) attach: Vec<PathBuf>,
     /// What the recipient sees as the name of what came from standard input
     #[arg(long, value_name = "NAME", requires = "attach")]
     pub(crate) attach_name: Option<String>,
+    /// Image that the HTML shows as <img src="cid:NAME"> [default NAME: the file's name]; may be repeated
+    #[arg(long, value_name = "[NAME=]PATH")]
+    pub(crate) inline: Vec<String>,
     /// iCalendar object, such as an invitation, that goes beside the text
     #[arg(long, value_name = "FILE")]
     pub(crate) calendar: Option<PathBuf>,
@@ -210,20 +219,20 @@ pub(crate) struct MessageArguments {
 pub(crate) struct BulkArguments {
     /// One message a line as a JSON object: to, subject, text, html, …; - for standard input
     #[arg(long, value_name = "FILE", conflicts_with_all = [
-        "to", "cc", "bcc", "reply_to", "subject", "text", "text_file", "html", "html_file", "attach", "attach_name", "calendar", "notify",
+        "to", "cc", "bcc", "reply_to", "subject", "text", "text_file", "html", "html_file", "attach", "attach_name", "inline", "calendar", "notify",
         "require_tls", "hold_for", "header",
         "envelope_from", "tag",
     ])]
     pub(crate) from_jsonl: Option<PathBuf>,
-    /// Where the results go, one line a message, as they come [default: -, standard output]
+    /// Where the results go, one line a message, as they come; a file that is there is not overwritten [default: -, standard output]
     #[arg(long, value_name = "FILE", requires = "from_jsonl")]
     pub(crate) results: Option<PathBuf>,
     /// Local files that the messages may attach: deny, allow, or a folder; folders may be repeated [default: deny]
     #[arg(long, value_name = "WHICH", requires = "from_jsonl")]
     pub(crate) files: Vec<String>,
-    /// No progress bar
-    #[arg(long, requires = "from_jsonl")]
-    pub(crate) quiet: bool,
+    /// Go on where the run before ended: skip the messages whose results stand in the file of --results
+    #[arg(long, requires = "results", conflicts_with = "dry_run")]
+    pub(crate) resume: bool,
 }
 
 #[derive(Clone, Copy, Debug, ValueEnum)]
@@ -354,6 +363,21 @@ pub(crate) enum Dialect {
 fn duration(text: &str) -> Result<Duration, String> {
     parse_duration(text)
 }
+
+pub(crate) const SENDMAIL_HELP: &str = "\
+Send a message from standard input, as /usr/sbin/sendmail does
+
+Usage: mailbearer [--config FILE] [--profile NAME] sendmail [OPTIONS] [RECIPIENT]...
+
+  -t              take the recipients from To, Cc and Bcc, beside those named
+  -f, -r ADDRESS  the reverse-path
+  -F NAME         the sender's name, where the message has no From
+  -i, -oi         a line with a single dot does not end the message
+  -v              say what was sent
+  --tempfail-75   exit with 75, not 69, where the same message may be sent later
+  --config FILE, --profile NAME, --json, --trace  as for every command
+
+-o, -N, -R, -B, -V, -h, -L, -X, -p, -C, -e, -O, -bm and others are taken and mean nothing.";
 
 const EXIT_CODES: &str = "\
 Exit codes:

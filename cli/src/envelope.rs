@@ -25,6 +25,11 @@ pub(crate) fn of_headers(mime: Vec<u8>) -> Result<Envelope> {
     })
 }
 
+/// An address as `MAIL FROM` has it, with or without its angle brackets; `<>` is the null reverse-path.
+pub(crate) fn reverse_path(text: &str) -> &str {
+    text.strip_prefix('<').and_then(|text| text.strip_suffix('>')).unwrap_or(text)
+}
+
 /// Stands where only the recipients matter.
 const NOBODY: &str = "nobody@localhost.invalid";
 

@@ -1,6 +1,6 @@
 //! Exit codes: those of `sysexits.h` where one fits, so that mail programs understand them.
 
-use mailbearer::{Delivery, Error, ErrorCode};
+use mailbearer::{Delivery, Error, ErrorCode, Receipt};
 
 /// All accepted.
 pub const OK: i32 = 0;
@@ -40,6 +40,11 @@ pub fn of(error: &Error) -> i32 {
         Delivery::None if error.retryable() => RETRY,
         Delivery::None => row(error.code()).unwrap_or(INTERNAL),
     }
+}
+
+/// The code for a message that somebody got.
+pub fn of_receipt(receipt: &Receipt) -> i32 {
+    if receipt.rejected.is_empty() { OK } else { RECIPIENT }
 }
 
 /// The row of a code, for errors that may not be retried.

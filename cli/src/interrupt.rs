@@ -5,7 +5,7 @@ use std::future::Future;
 use std::task::Poll;
 use std::time::Duration;
 
-use mailbearer::{Cancel, blocking};
+use mailbearer::{Cancel, Mailer, blocking};
 
 use crate::failure::Result;
 use crate::output::Output;
@@ -25,16 +25,21 @@ pub(crate) fn block_on<F: Future>(cancel: &Cancel, work: F) -> Result<F::Output>
     })?)
 }
 
+/// Says QUIT to the servers; a program that is over does not wait long for the answer.
+pub(crate) fn close(mailer: &Mailer, output: &Output) -> Result<()> {
+    run_last(output, mailer.close(Duration::from_secs(2)))
+}
+
 /// Waits for what a refresh token that was posted brings: a process that ends meanwhile may sign its account out.
-pub(crate) fn settle(output: &Output) {
+pub(crate) fn wait_for_posted_tokens(output: &Output) {
     if let Some(settled) = mailbearer::settled() {
         // Without the runtime nothing is on its way.
-        let _ = see_out(output, settled);
+        let _ = run_last(output, settled);
     }
 }
 
 /// Runs the last work, which a signal ends; says what it waits for if that takes long.
-pub(crate) fn see_out(output: &Output, work: impl Future<Output = ()>) -> Result<()> {
+fn run_last(output: &Output, work: impl Future<Output = ()>) -> Result<()> {
     Ok(blocking::block_on(async move {
         let mut signals = Signals::listen();
         let mut work = std::pin::pin!(work);

@@ -84,6 +84,26 @@ impl Lines {
 }
 
 impl Line {
+    /// Its number, from 1.
+    pub(crate) fn number(&self) -> u64 {
+        self.number
+    }
+
+    /// Tells lines apart: FNV-1a of the text, which is the same for every version of this program.
+    pub(crate) fn fingerprint(&self) -> String {
+        let octets = self.text.as_deref().unwrap_or_default().trim_ascii();
+        let hash = octets.iter().fold(0xcbf2_9ce4_8422_2325_u64, |hash, octet| {
+            (hash ^ u64::from(*octet)).wrapping_mul(0x0000_0100_0000_01b3)
+        });
+        format!("{hash:016x}")
+    }
+
+    /// The caller's own string, if the line has one.
+    pub(crate) fn tag(&self) -> Option<String> {
+        let value: Value = serde_json::from_slice(self.text.as_deref()?).ok()?;
+        value["tag"].as_str().map(str::to_owned)
+    }
+
     /// The message that the line describes, for `mailer`.
     ///
     /// # Errors

@@ -15,6 +15,7 @@ mod jsonl;
 mod options;
 mod output;
 mod progress;
+mod results;
 
 use std::ffi::OsString;
 use std::panic::{AssertUnwindSafe, catch_unwind};
@@ -47,6 +48,6 @@ fn dispatch(arguments: Vec<OsString>) -> i32 {
     };
     let output = Output::new(arguments.global.json, arguments.global.trace);
     let exit = commands::run(arguments, &output).unwrap_or_else(|failure| output.failure(&failure));
-    interrupt::settle(&output);
+    interrupt::wait_for_posted_tokens(&output);
     exit
 }

@@ -2,7 +2,7 @@
 
 use std::io::{self, Write};
 
-use mailbearer::{Event, EventSink, Receipt};
+use mailbearer::{Event, EventSink, Kept, Receipt};
 use serde_json::{Value, json};
 
 use crate::failure::{Failure, Result};
@@ -22,12 +22,12 @@ impl Output {
 
     /// A line, or several, of data for people.
     pub(crate) fn data(&self, text: &str) -> Result<()> {
-        forgiving(line(io::stdout().lock(), &printable(text)))
+        unless_nobody_reads(line(io::stdout().lock(), &printable(text)))
     }
 
     /// One line of data for programs.
     pub(crate) fn value(&self, value: &Value) -> Result<()> {
-        forgiving(line(io::stdout().lock(), &value.to_string()))
+        unless_nobody_reads(line(io::stdout().lock(), &value.to_string()))
     }
 
     /// A line for whoever watches. Standard error that cannot be written is nobody's to report.
@@ -78,6 +78,23 @@ impl Output {
         let recipients = if count == 1 { "1 recipient".to_owned() } else { format!("{count} recipients") };
         self.data(&format!("sent {} to {recipients}: {}", receipt.message_id, receipt.reply))?;
         self.refused(receipt);
+        Ok(())
+    }
+
+    /// What a message would be: its octets as data, who would get it where people look.
+    pub(crate) fn preview(&self, message: &Kept, quiet: bool) -> Result<()> {
+        let Kept { message_id, tag, envelope, bytes } = message;
+        if self.json {
+            return self.value(&json!({
+                "message_id": message_id, "tag": tag, "envelope": envelope, "size": bytes.len(),
+                "raw": String::from_utf8_lossy(bytes),
+            }));
+        }
+        unless_nobody_reads(io::stdout().lock().write_all(bytes))?;
+        if !quiet {
+            let (from, to) = (&envelope.mail_from, envelope.rcpt_to.join(", "));
+            self.note(&format!("not sent: from {from} to {to}, {} octets", bytes.len()));
+        }
         Ok(())
     }
 
@@ -137,7 +154,7 @@ fn printable(text: &str) -> String {
     text.chars().map(|c| if c.is_control() && !matches!(c, '\n' | '\t') { '\u{fffd}' } else { c }).collect()
 }
 
-fn forgiving(written: io::Result<()>) -> Result<()> {
+fn unless_nobody_reads(written: io::Result<()>) -> Result<()> {
     match written {
         Err(error) if error.kind() != io::ErrorKind::BrokenPipe => {
             Err(Failure::output("standard output", &error))

@@ -12,13 +12,8 @@ mod token;
 mod verify;
 mod watch;
 
-use std::time::Duration;
-
-use mailbearer::Mailer;
-
 use crate::arguments::{Arguments, Command};
 use crate::failure::Result;
-use crate::interrupt;
 use crate::output::Output;
 
 /// Runs the command.
@@ -36,9 +31,4 @@ pub(crate) fn run(arguments: Arguments, output: &Output) -> Result<i32> {
         Command::Watch(watch) => watch::run(&watch, *output),
         Command::Emulator(emulator) => emulator::run(emulator, *output),
     }
-}
-
-/// Says QUIT to the server; a program that is over does not wait long for the answer.
-fn close(mailer: &Mailer, output: &Output) -> Result<()> {
-    interrupt::see_out(output, mailer.close(Duration::from_secs(2)))
 }

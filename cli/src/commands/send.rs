@@ -3,7 +3,7 @@
 use std::io::{self, Read};
 use std::path::Path;
 
-use mailbearer::{ByteStream, Call, Cancel, Error, Mailer, Message, Receipt};
+use mailbearer::{ByteStream, Call, Cancel, Error, Mailer, Message};
 use serde_json::{Map, Value, json};
 
 use crate::arguments::{self, Global, MessageArguments};
@@ -20,16 +20,20 @@ pub(super) fn run(global: &Global, arguments: &arguments::Send, output: Output) 
         partial: arguments.partial.map(Into::into),
         cancel: cancel.clone(),
     };
+    if arguments.dry_run {
+        let built = interrupt::block_on(&cancel, mailer.preview(&message))??;
+        output.preview(&built, arguments.quiet)?;
+        return Ok(exit::OK);
+    }
     let receipt = interrupt::block_on(&cancel, mailer.send(&message, call))?;
-    super::close(&mailer, &output)?;
+    interrupt::close(&mailer, &output)?;
     let receipt = receipt?;
-    output.receipt(&receipt)?;
-    Ok(of_receipt(&receipt))
-}
-
-/// The exit code of a message that somebody got.
-pub(super) fn of_receipt(receipt: &Receipt) -> i32 {
-    if receipt.rejected.is_empty() { exit::OK } else { exit::RECIPIENT }
+    if arguments.quiet {
+        output.refused(&receipt);
+    } else {
+        output.receipt(&receipt)?;
+    }
+    Ok(exit::of_receipt(&receipt))
 }
 
 fn message(arguments: &MessageArguments, mailer: &Mailer) -> Result<Message> {
@@ -70,7 +74,8 @@ fn message(arguments: &MessageArguments, mailer: &Mailer) -> Result<Message> {
         }
     }
     let mut blobs = Vec::new();
-    if !arguments.attach.is_empty() {
+    if !arguments.attach.is_empty() || !arguments.inline.is_empty() {
+        let inline = arguments.inline.iter().map(|image| inline(image));
         let attached = arguments.attach.iter().map(|path| {
             if is_input(path) {
                 // Read when the server wants it: nothing is kept, however much it is.
@@ -79,7 +84,7 @@ fn message(arguments: &MessageArguments, mailer: &Mailer) -> Result<Message> {
             }
             path_text(path).map(Value::from)
         });
-        fields.insert("attachments".into(), attached.collect::<Result<_>>()?);
+        fields.insert("attachments".into(), inline.chain(attached).collect::<Result<_>>()?);
     }
     if !arguments.notify.is_empty() {
         fields.insert("dsn".into(), json!({ "notify": arguments.notify }));
@@ -94,14 +99,12 @@ fn message(arguments: &MessageArguments, mailer: &Mailer) -> Result<Message> {
         let all: Vec<_> =
             [&arguments.to, &arguments.cc, &arguments.bcc].into_iter().flatten().cloned().collect();
         let rcpt_to = if all.is_empty() { Vec::new() } else { envelope::recipients(&all)? };
-        fields.insert("envelope".into(), json!({ "mail_from": reverse_path(from), "rcpt_to": rcpt_to }));
+        fields.insert(
+            "envelope".into(),
+            json!({ "mail_from": envelope::reverse_path(from), "rcpt_to": rcpt_to }),
+        );
     }
     Ok(mailer.message(Value::Object(fields), blobs)?)
-}
-
-/// An address as `MAIL FROM` has it, with or without its angle brackets; `<>` is the null reverse-path.
-pub(super) fn reverse_path(text: &str) -> &str {
-    text.strip_prefix('<').and_then(|text| text.strip_suffix('>')).unwrap_or(text)
 }
 
 fn body(given: &Option<String>, file: Option<&Path>) -> Result<Option<String>> {
@@ -116,6 +119,22 @@ fn body(given: &Option<String>, file: Option<&Path>) -> Result<Option<String>> {
         let error = Error::invalid_message("text", format!("{} is not UTF-8", path.display()));
         error.with_hint("Convert it, for instance with iconv, or attach it.").into()
     })
+}
+
+/// An image of the HTML's: `PATH`, or `NAME=PATH` to be shown as `cid:NAME`.
+fn inline(image: &str) -> Result<Value> {
+    // A path with `=` in its first part is written `./a=b.png`.
+    let (name, path) = match image.split_once('=').filter(|(name, _)| !name.contains(['/', '\\'])) {
+        Some((name, path)) => (name, path),
+        None => (Path::new(image).file_name().and_then(|name| name.to_str()).unwrap_or_default(), image),
+    };
+    if name.is_empty() || path.is_empty() {
+        return Err(Failure::Usage(
+            format!("`--inline {image}` names no file"),
+            "Write --inline logo.png or --inline NAME=PATH.",
+        ));
+    }
+    Ok(json!({ "path": path, "content_id": name }))
 }
 
 fn path_text(path: &Path) -> Result<&str> {

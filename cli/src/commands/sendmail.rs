@@ -1,7 +1,7 @@
-//! `mailbearer sendmail`: a message from standard input, with the words that `/usr/sbin/sendmail` has
+//! `mailbearer sendmail`: a message from standard input, with the options that `/usr/sbin/sendmail` has
 //! always taken, for programs that know no other way to send.
 
-mod words;
+mod options;
 
 use std::io::{self, Read};
 
@@ -9,60 +9,60 @@ use mailbearer::config::Spelling;
 use mailbearer::{Call, Cancel, Envelope, Mailer, Message};
 use serde_json::{Value, json};
 
-use super::send::{of_receipt, reverse_path};
 use crate::arguments::{self, Global, Options};
+use crate::envelope::{self, reverse_path};
 use crate::failure::{Failure, Result};
 use crate::output::Output;
-use crate::{envelope, exit, interrupt, options};
-use words::{Ask, Words};
+use crate::{exit, interrupt, options as mailer_options};
+use options::{Request, SendmailOptions};
 
 pub(super) fn run(global: &Global, arguments: &arguments::Sendmail, output: Output) -> Result<i32> {
-    let words = match words::read(&arguments.words)? {
-        Ask::Help => {
-            output.data(words::HELP)?;
+    let asked = match options::read(&arguments.words)? {
+        Request::Help => {
+            output.data(arguments::SENDMAIL_HELP)?;
             return Ok(exit::OK);
         }
-        Ask::Send(words) => words,
+        Request::Send(asked) => asked,
     };
     let global = Global {
-        config: words.config.clone().or_else(|| global.config.clone()),
-        profile: words.profile.clone().or_else(|| global.profile.clone()),
-        json: global.json || words.json,
-        trace: global.trace || words.trace,
+        config: asked.config.clone().or_else(|| global.config.clone()),
+        profile: asked.profile.clone().or_else(|| global.profile.clone()),
+        json: global.json || asked.json,
+        trace: global.trace || asked.trace,
     };
     let output = Output::new(global.json, global.trace);
-    let sent = send(&global, &words, output);
+    let sent = send(&global, &asked, output);
     let code = sent.unwrap_or_else(|failure| output.failure(&failure));
     // PHP takes 75 for success, since sendmail would keep the message; we keep no queue.
-    Ok(if code == exit::RETRY && !words.tempfail_75 { exit::UNAVAILABLE } else { code })
+    Ok(if code == exit::RETRY && !asked.tempfail_75 { exit::UNAVAILABLE } else { code })
 }
 
-fn send(global: &Global, words: &Words, output: Output) -> Result<i32> {
-    if words.recipients.is_empty() && !words.from_headers {
+fn send(global: &Global, asked: &SendmailOptions, output: Output) -> Result<i32> {
+    if asked.recipients.is_empty() && !asked.from_headers {
         return Err(Failure::Usage(
             "no recipients".into(),
             "Name them behind the options, or give -t to take them from the message's headers.",
         ));
     }
-    let mailer = options::mailer(global, &Options::default(), output)?;
+    let mailer = mailer_options::mailer(global, &Options::default(), output)?;
     let mut mime = Vec::new();
     let read = io::stdin().lock().read_to_end(&mut mime);
     read.map_err(|e| Failure::input("standard input", &e))?;
-    let mime = with_from(message(mime, words.ignore_dots), words, &mailer)?;
-    let envelope = envelope(&mime, words, &mailer)?;
+    let mime = with_from(message(mime, asked.ignore_dots), asked, &mailer)?;
+    let envelope = envelope(&mime, asked, &mailer)?;
     let message = Message::raw(mime, Some(envelope), None)?;
     let cancel = Cancel::default();
     let call = Call { cancel: cancel.clone(), ..Call::default() };
     let receipt = interrupt::block_on(&cancel, mailer.send(&message, call))?;
-    super::close(&mailer, &output)?;
+    interrupt::close(&mailer, &output)?;
     let receipt = receipt?;
     // Programs that call sendmail take output for trouble: a message that went out is silent.
-    if output.json || words.verbose {
+    if output.json || asked.verbose {
         output.receipt(&receipt)?;
     } else {
         output.refused(&receipt);
     }
-    Ok(of_receipt(&receipt))
+    Ok(exit::of_receipt(&receipt))
 }
 
 /// What was meant to be sent: without a mailbox file's separator in front, and, unless told to ignore
@@ -88,13 +88,13 @@ fn message(mut mime: Vec<u8>, ignore_dots: bool) -> Vec<u8> {
 
 /// Adds the From that a message must have, as sendmail always did: `-F` and `-f`, else the configured
 /// sender. Text without any header gets the empty line before it, too.
-fn with_from(mime: Vec<u8>, words: &Words, mailer: &Mailer) -> Result<Vec<u8>> {
+fn with_from(mime: Vec<u8>, asked: &SendmailOptions, mailer: &Mailer) -> Result<Vec<u8>> {
     let headers = header_names(&mime);
     if headers.iter().any(|name| name == "from") {
         return Ok(mime);
     }
-    let given = words.sender.as_deref().map(reverse_path).filter(|address| !address.is_empty());
-    let from = match (given, &words.full_name, options::sender(mailer)) {
+    let given = asked.sender.as_deref().map(reverse_path).filter(|address| !address.is_empty());
+    let from = match (given, &asked.full_name, mailer_options::sender(mailer)) {
         (Some(address), name, _) => json!({ "name": name, "address": address }),
         (None, Some(name), Some(sender)) => json!({ "name": name, "address": bare(&sender)? }),
         (None, None, Some(sender)) => sender,
@@ -112,12 +112,12 @@ fn with_from(mime: Vec<u8>, words: &Words, mailer: &Mailer) -> Result<Vec<u8>> {
 
 /// The envelope: `-f`, else the message's own sender, else the configured one; the recipients named,
 /// and with `-t` those of the headers.
-fn envelope(mime: &[u8], words: &Words, mailer: &Mailer) -> Result<Envelope> {
-    let named = match words.recipients.is_empty() {
+fn envelope(mime: &[u8], asked: &SendmailOptions, mailer: &Mailer) -> Result<Envelope> {
+    let named = match asked.recipients.is_empty() {
         true => Vec::new(),
-        false => envelope::recipients(&words.recipients)?,
+        false => envelope::recipients(&asked.recipients)?,
     };
-    let given = words.sender.as_deref().map(|sender| reverse_path(sender).to_owned());
+    let given = asked.sender.as_deref().map(|sender| reverse_path(sender).to_owned());
     // The headers are read with the named recipients among them: core wants one at least.
     let mut probe = Vec::new();
     if !named.is_empty() {
@@ -126,14 +126,16 @@ fn envelope(mime: &[u8], words: &Words, mailer: &Mailer) -> Result<Envelope> {
     if let Some(sender) = given.as_deref().filter(|s| !s.is_empty() && !s.contains(char::is_control)) {
         probe.extend_from_slice(format!("Sender: {sender}\r\n").as_bytes());
     }
-    if !words.from_headers {
+    if !asked.from_headers {
         let author = || -> Option<String> {
             probe.extend_from_slice(mime);
             Some(envelope::of_headers(probe).ok()?.mail_from)
         };
         let mail_from = match given.or_else(author) {
             Some(address) => address,
-            None => options::sender(mailer).map(|sender| bare(&sender)).transpose()?.unwrap_or_default(),
+            None => {
+                mailer_options::sender(mailer).map(|sender| bare(&sender)).transpose()?.unwrap_or_default()
+            }
         };
         return Ok(Envelope { mail_from, rcpt_to: named });
     }

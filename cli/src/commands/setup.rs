@@ -164,7 +164,7 @@ fn check(global: &Global, plan: &Plan, output: Output) -> Result<i32> {
     let call = Call { cancel: cancel.clone(), ..Call::default() };
     let request = VerifyRequest { always_report: true, call, ..VerifyRequest::default() };
     let report = interrupt::block_on(&cancel, mailer.verify(request))??;
-    super::close(&mailer, &output)?;
+    interrupt::close(&mailer, &output)?;
     let states: Vec<(&str, &'static str)> =
         plan.steps.iter().map(|step| (step.title.as_str(), state(&report, step.shown_by))).collect();
     if output.json {

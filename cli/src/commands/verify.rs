@@ -22,7 +22,7 @@ pub(super) fn run(global: &Global, arguments: arguments::Verify, output: Output)
             Some(patience) => until_green(&mailer, request, patience, &cancel, output).await,
         }
     })?;
-    super::close(&mailer, &output)?;
+    interrupt::close(&mailer, &output)?;
     match verdict {
         Ok(report) => {
             show(&report, output)?;

@@ -14,6 +14,7 @@ use crate::arguments::Watch;
 use crate::exposition::{self, Sample};
 use crate::failure::{Failure, Result};
 use crate::output::Output;
+use crate::progress::spoken;
 use crate::{exit, interrupt};
 
 pub(super) fn run(arguments: &Watch, output: Output) -> Result<i32> {
@@ -99,10 +100,13 @@ impl View {
     /// `before`: what was seen that long ago.
     fn of(samples: &[Sample], before: Option<(Duration, &[Sample])>) -> Self {
         let mut rows = Vec::new();
-        let mut lines = vec![format!(
-            "{:<32} {:<26} {:>8} {:>7} {:>7} {:>9} {:>6} {:>5} {:>8} {:>8}",
-            "mailbox", "server", "sent", "a min", "failed", "uncertain", "conns", "queue", "95 %", "24 h"
-        )];
+        // Two lines a mailbox: that fits eighty columns.
+        let mut lines = vec![
+            "mailbox  server".to_owned(),
+            columns(
+                ["sent", "a min", "failed", "uncertain", "conns", "queue", "95 %", "24 h"].map(str::to_owned),
+            ),
+        ];
         for (server, mailbox) in keys(samples, "mailbearer_connections_open", ["server", "mailbox"]) {
             let is_its =
                 |sample: &Sample| sample.label("server") == server && sample.label("mailbox") == mailbox;
@@ -126,25 +130,23 @@ impl View {
                 "recipients_last_day": one("mailbearer_recipients_last_day"),
                 "seconds_95": slow,
             });
-            lines.push(format!(
-                "{:<32} {:<26} {:>8} {:>7} {:>7} {:>9} {:>6} {:>5} {:>8} {:>8}",
-                shortened(&mailbox, 32),
-                shortened(&server, 26),
-                sent,
+            lines.push(shortened(&format!("{mailbox}  {server}")));
+            lines.push(columns([
+                sent.to_string(),
                 rate.map_or_else(|| "-".into(), |rate| format!("{rate:.0}")),
-                one("mailbearer_messages_failed_total"),
-                one("mailbearer_messages_uncertain_total"),
+                one("mailbearer_messages_failed_total").to_string(),
+                one("mailbearer_messages_uncertain_total").to_string(),
                 format!("{}/{}", one("mailbearer_connections_idle"), one("mailbearer_connections_open")),
-                one("mailbearer_sends_waiting"),
+                one("mailbearer_sends_waiting").to_string(),
                 slow.map_or_else(|| "-".into(), |seconds| format!("{seconds} s")),
-                one("mailbearer_recipients_last_day"),
-            ));
+                one("mailbearer_recipients_last_day").to_string(),
+            ]));
             let failed = samples.iter().filter(|s| s.name == "mailbearer_messages_failed_total" && is_its(s));
             for sample in failed.filter(|sample| sample.value > 0.0) {
-                lines.push(format!("  {} × {}", sample.value, sample.label("code")));
+                lines.push(shortened(&format!("    {} × {}", sample.value, sample.label("code"))));
             }
             if one("mailbearer_paused_seconds") > 0.0 {
-                lines.push(format!("  paused for {:.0} s", one("mailbearer_paused_seconds")));
+                lines.push(format!("    paused for {:.0} s", one("mailbearer_paused_seconds")));
             }
             rows.push(row);
         }
@@ -164,11 +166,12 @@ impl View {
                 ("sign-in", least("mailbearer_login_expires_in_seconds")),
                 ("certificate", least("mailbearer_credential_expires_in_seconds")),
             ];
-            let mut line = format!("tokens: {grant} {service}: {refreshed} acquired, {failed} failed");
+            lines.push(shortened(&format!("tokens: {grant} {service}")));
+            let mut line = format!("    {refreshed} acquired, {failed} failed");
             for (what, left) in ends.iter().filter_map(|(what, left)| Some((what, (*left)?))) {
                 let _ = write!(line, ", {what} for {}", spoken(left));
             }
-            lines.push(line);
+            lines.push(shortened(&line));
             rows.push(json!({
                 "service": service, "grant": grant, "refreshed": refreshed, "failed": failed,
                 "token_expires_in": ends[0].1, "login_expires_in": ends[1].1, "credential_expires_in": ends[2].1,
@@ -205,22 +208,22 @@ fn percentile(samples: &[Sample], share: f64, is_its: impl Fn(&Sample) -> bool) 
     within.values().find(|(_, count)| all > 0.0 && *count >= share * all).map(|(bound, _)| *bound)
 }
 
-fn shortened(text: &str, width: usize) -> String {
+/// The numbers of a mailbox, below their names.
+fn columns([sent, rate, failed, uncertain, connections, queue, slow, day]: [String; 8]) -> String {
+    format!("{sent:>12} {rate:>7} {failed:>8} {uncertain:>9} {connections:>8} {queue:>7} {slow:>8} {day:>8}")
+}
+
+/// At most as long as a line of the terminal.
+fn shortened(text: &str) -> String {
     let text: String = text.chars().map(|c| if c.is_control() { ' ' } else { c }).collect();
-    match text.chars().count() <= width {
+    match text.chars().count() <= WIDTH {
         true => text,
-        false => text.chars().take(width - 1).chain(['…']).collect(),
+        false => text.chars().take(WIDTH - 1).chain(['…']).collect(),
     }
 }
 
-fn spoken(seconds: f64) -> String {
-    match seconds {
-        s if s >= 172_800.0 => format!("{:.0} days", s / 86_400.0),
-        s if s >= 7_200.0 => format!("{:.0} h", s / 3_600.0),
-        s if s >= 120.0 => format!("{:.0} min", s / 60.0),
-        s => format!("{s:.0} s"),
-    }
-}
+/// The narrowest terminal that people use.
+const WIDTH: usize = 80;
 
 #[cfg(test)]
 mod tests {
@@ -252,9 +255,23 @@ mailbearer_token_expires_in_seconds{service="login",grant="client_credentials"} 
             "x@y",
             "2 × throttled",
             "1/3",
-            "client_credentials login: 4 acquired, 0 failed, token for 50 min",
+            "tokens: client_credentials login\n    4 acquired, 0 failed, token for 50 min",
         ] {
             assert!(text.contains(part), "{part} is not in\n{text}");
         }
+    }
+
+    #[test]
+    fn it_fits_eighty_columns() {
+        let long = format!("{}@{}.example.com", "m".repeat(70), "d".repeat(60));
+        let text = TEXT
+            .replace("x@y", &long)
+            .replace("} 30", "} 1234567890")
+            .replace("code=\"throttled\"", "code=\"temporarily_refused\"");
+        let view = View::of(&exposition::read(&text), None);
+        for line in view.text().lines() {
+            assert!(line.chars().count() <= 80, "{line}");
+        }
+        assert!(view.text().contains("ddd…") && view.text().contains("1234567890"), "{}", view.text());
     }
 }

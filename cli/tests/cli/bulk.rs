@@ -63,6 +63,7 @@ fn files_may_be_allowed_and_results_go_to_a_file() {
     std::fs::write(cli.home.path().join("in.jsonl"), input).unwrap();
     let send = ["--json", "send", "--from-jsonl", "in.jsonl", "--results", "results"];
     for (files, sent) in [(&["allow"][..], 2), (&["out"], 1), (&["deny"], 0), (&["out", "."], 2)] {
+        let _ = std::fs::remove_file(cli.home.path().join("results"));
         let files: Vec<_> = files.iter().flat_map(|word| ["--files", word]).collect();
         let ran = cli.run(&[&send, &files[..]].concat());
         assert_eq!(ran.json()["counts"]["sent"], sent, "{files:?}: {ran:?}");
@@ -120,6 +121,93 @@ fn input_and_output_that_cannot_be_had_are_named() {
         assert_eq!(ran.code, 73, "{ran:?}");
         assert!(ran.stderr.contains("\"outcome\":\"sent\""), "{ran:?}");
     }
+}
+
+#[test]
+fn a_run_that_was_stopped_goes_on_where_it_was_and_no_result_is_overwritten() {
+    let cli = Cli::new();
+    let home = cli.home.path();
+    let line =
+        |name: &str| json!({"to": format!("{name}@example.com"), "text": "x", "tag": name}).to_string();
+    let names = ["a", "bad", "c", "later", "e", "f"];
+    std::fs::write(home.join("in"), names.map(line).join("\n")).unwrap();
+    let refuse = |reply: &str, who: &str| Fault {
+        reply: Some(reply.into()),
+        times: 0,
+        matching: Some(who.into()),
+        ..Fault::at("rcpt")
+    };
+    cli.emulator.fail(refuse("550 5.1.1 no", "bad@")).unwrap();
+    cli.emulator.fail(refuse("451 4.3.0 later", "later@")).unwrap();
+    let send = ["send", "--from-jsonl", "in", "--results", "out"];
+    let mut first = cli.command(&send);
+    first.env("MAILBEARER_RETRY__ATTEMPTS", "1");
+    let ran = crate::run::run(&mut first, "");
+    assert_eq!(ran.stderr, "4 sent, 2 failed\n", "{ran:?}");
+    let before = std::fs::read_to_string(home.join("out")).unwrap();
+    assert!(!home.join("out.begun").exists());
+    let ran = cli.run(&send);
+    assert_eq!((ran.code, ran.stderr.contains("is there already")), (64, true), "{ran:?}");
+    assert_eq!(std::fs::read_to_string(home.join("out")).unwrap(), before);
+    // As after `kill -9`: the result of the first is lost, half of another's is there.
+    let kept: Vec<_> = before.lines().filter(|line| !line.contains("\"tag\":\"a\"")).collect();
+    assert_eq!(kept.len(), 5);
+    std::fs::write(home.join("out"), kept.join("\n") + "\n{\"index\":").unwrap();
+    std::fs::write(home.join("out.begun"), "0\n1\n2\n3\n4\n5\n").unwrap();
+    cli.emulator.clear();
+    cli.emulator.fail(refuse("550 5.1.1 no", "bad@")).unwrap();
+    let ran = cli.run(&[&send, &["--resume"][..]].concat());
+    // What may have gone out is not sent again; what failed for good neither; what may be repeated is.
+    assert_eq!(ran.stderr, "1 sent, 0 failed, 1 uncertain, 4 done before\n", "{ran:?}");
+    assert_eq!(ran.code, 79);
+    let seen = cli.emulator.messages();
+    assert_eq!((seen.len(), &seen[0].rcpt_to[0]), (1, &"later@example.com".to_owned()));
+    let results = lines(&std::fs::read_to_string(home.join("out")).unwrap());
+    let told: Vec<_> = results
+        .iter()
+        .map(|r| (r["index"].as_u64().unwrap(), r["line"].as_u64().unwrap(), r["outcome"].as_str().unwrap()))
+        .collect();
+    assert_eq!(
+        told,
+        [
+            (0, 1, "uncertain"),
+            (1, 2, "failed"),
+            (2, 3, "sent"),
+            (3, 4, "failed"),
+            (3, 4, "sent"),
+            (4, 5, "sent"),
+            (5, 6, "sent")
+        ]
+    );
+    assert_eq!(results[0]["tag"], "a");
+    let ran = cli.run(&[&send, &["--resume"][..]].concat());
+    assert_eq!((ran.code, ran.stderr.as_str()), (0, "0 sent, 0 failed, 6 done before\n"));
+    // Another list than the one that the results are of.
+    std::fs::write(home.join("in"), line("other")).unwrap();
+    let ran = cli.run(&[&send, &["--resume"][..]].concat());
+    assert_eq!((ran.code, ran.stderr.contains("line 1 is not the message")), (64, true), "{ran:?}");
+    let ran = cli.run(&["send", "--from-jsonl", "in", "--resume", "--results", "-"]);
+    assert_eq!((ran.code, ran.stderr.contains("needs a file")), (64, true), "{ran:?}");
+}
+
+#[test]
+fn quiet_is_quiet_and_a_dry_run_sends_nothing() {
+    let cli = Cli::new();
+    let input = [
+        json!({"to": "a@example.com", "text": "x", "tag": "one"}).to_string(),
+        json!({"to": "a@example.com, b@example.com", "text": "x"}).to_string(),
+    ]
+    .join("\n");
+    let ran = cli.pipe(&["send", "--from-jsonl", "-", "--dry-run"], &input);
+    let results = lines(&ran.stdout);
+    assert_eq!((&results[0]["outcome"], &results[0]["tag"]), (&json!("not_sent"), &json!("one")));
+    assert!(results[0]["message_id"].as_str().unwrap().ends_with("@contoso.com>"));
+    assert_eq!(results[1]["error"]["code"], "message_invalid");
+    assert_eq!((ran.code, ran.stderr.as_str()), (65, "1 can be sent, 1 cannot; nothing was sent\n"));
+    assert!(cli.emulator.messages().is_empty());
+    let ran = cli.pipe(&["send", "--from-jsonl", "-", "--quiet"], &input);
+    assert_eq!((ran.code, ran.stderr.as_str()), (65, ""), "{ran:?}");
+    assert_eq!((lines(&ran.stdout).len(), cli.emulator.messages().len()), (2, 1));
 }
 
 /// The most memory that the process has had, in KiB.

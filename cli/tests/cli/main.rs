@@ -11,4 +11,5 @@ mod send;
 mod sendmail;
 mod setup;
 mod sign_in;
+mod source;
 mod verify;

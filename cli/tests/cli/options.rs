@@ -4,7 +4,7 @@ use std::path::Path;
 
 use mailbearer_cli::emulator::{DEFAULT_CLIENT_SECRET, DEFAULT_USERNAME, Emulator, Options};
 
-use crate::run::{Ran, bare, run};
+use crate::run::{Cli, Ran, bare, run};
 
 /// A file with the emulator's options in a profile, the secret in the environment.
 fn configure(home: &Path, emulator: &Emulator) {
@@ -112,4 +112,20 @@ fn help_and_version_are_data() {
         assert_eq!((ran.code, ran.stdout.as_str()), (64, ""), "{arguments:?}");
     }
     assert_eq!(mailbearer_cli::run(["--version".into()]), 0, "in process, too");
+}
+
+#[test]
+fn help_is_there_for_every_command() {
+    let cli = Cli::new();
+    for (words, part) in [
+        (&["help"][..], "Exit codes:"),
+        (&["help", "send"], "--dry-run"),
+        (&["help", "sendmail"], "-F NAME"),
+        (&["sendmail", "--help"], "-F NAME"),
+    ] {
+        let ran = cli.run(words);
+        assert_eq!((ran.code, ran.stdout.contains(part)), (0, true), "{words:?}: {ran:?}");
+    }
+    let ran = cli.run(&["help", "nothing"]);
+    assert_eq!(ran.code, 64, "{ran:?}");
 }

@@ -177,3 +177,48 @@ fn an_untrusted_certificate_is_a_tls_matter_and_errors_are_json_where_asked() {
     assert_eq!(ran.stdout, "");
     assert!(!ran.stderr.contains(DEFAULT_CLIENT_SECRET));
 }
+
+#[test]
+fn a_dry_run_prints_the_message_and_sends_nothing() {
+    let cli = Cli::new();
+    std::fs::write(cli.home.path().join("logo.png"), b"\x89PNG").unwrap();
+    let words = [
+        "send",
+        "-t",
+        "ada@example.com",
+        "-b",
+        "eve@example.com",
+        "-s",
+        "Hi",
+        "--html",
+        "<img src=\"cid:logo.png\"><img src=\"cid:second\">",
+        "--inline",
+        "logo.png",
+        "--inline",
+        "second=./logo.png",
+        "--dry-run",
+    ];
+    let ran = cli.run(&words);
+    assert_eq!(ran.code, 0, "{ran:?}");
+    assert!(ran.stdout.starts_with("Message-ID: <") || ran.stdout.contains("\r\nSubject: Hi\r\n"), "{ran:?}");
+    for part in
+        ["multipart/related", "Content-ID: <logo.png>", "Content-ID: <second>", "Content-Disposition: inline"]
+    {
+        assert!(ran.stdout.contains(part), "{part}: {ran:?}");
+    }
+    assert!(!ran.stdout.contains("eve@"), "{ran:?}");
+    assert!(
+        ran.stderr.starts_with("not sent: from noreply@contoso.com to ada@example.com, eve@example.com, "),
+        "{ran:?}"
+    );
+    let said = cli.run(&[&["--json"], &words[..]].concat()).json();
+    assert_eq!(said["envelope"]["rcpt_to"], serde_json::json!(["ada@example.com", "eve@example.com"]));
+    assert!(cli.emulator.messages().is_empty());
+    let ran = cli.run(&[&words[..words.len() - 1], &["--quiet"]].concat());
+    assert_eq!((ran.code, ran.stdout.as_str(), ran.stderr.as_str()), (0, "", ""));
+    assert_eq!(cli.emulator.messages().len(), 1);
+    for wrong in ["=logo.png", "name=", "absent.png"] {
+        let ran = cli.run(&["send", "-t", "a@example.com", "--html", "x", "--inline", wrong]);
+        assert!([64, 66].contains(&ran.code), "{wrong}: {ran:?}");
+    }
+}

@@ -164,13 +164,28 @@ impl Mailer {
     /// `message_invalid`, also for a message with a stream, which could not be sent afterwards;
     /// `attachment_unreadable`.
     pub async fn render(&self, message: &Message) -> Result<Bytes> {
+        Ok(self.preview(message).await?.bytes)
+    }
+
+    /// What [`send`](Self::send) would send, and to whom; nothing is sent.
+    ///
+    /// # Errors
+    /// Those of [`render`](Self::render).
+    pub async fn preview(&self, message: &Message) -> Result<Kept> {
         let _ticket = self.running().enter()?;
-        let content = self.prepare(message).await?.content;
-        if let Some(octets) = content.in_memory() {
-            return Ok(octets.clone());
-        }
-        let loaded = tokio::task::spawn_blocking(move || content.load()).await;
-        loaded.map_err(|e| Error::new(ErrorCode::Internal, format!("cannot build the message: {e}")))?
+        let rendered = self.prepare(message).await?;
+        let (content, envelope) = (rendered.content, rendered.envelope);
+        let bytes = match content.in_memory() {
+            Some(octets) => octets.clone(),
+            None => {
+                let loaded = tokio::task::spawn_blocking(move || content.load()).await;
+                loaded.map_err(|e| {
+                    Error::new(ErrorCode::Internal, format!("cannot build the message: {e}"))
+                })??
+            }
+        };
+        let tag = message.tag().map(str::to_owned);
+        Ok(Kept { message_id: message.message_id().to_owned(), tag, envelope, bytes })
     }
 
     /// Begins a bulk send: see [`Bulk`].

@@ -1,4 +1,4 @@
-//! The words of `sendmail`: those of getopt, as Sendmail 8 and Postfix read them, and a few of ours.
+//! The options of `sendmail`: those of getopt, as Sendmail 8 and Postfix read them, and a few of ours.
 
 use std::ffi::OsString;
 use std::path::PathBuf;
@@ -7,16 +7,16 @@ use crate::failure::{Failure, Result};
 
 /// What was asked for.
 #[derive(Debug, PartialEq)]
-pub(super) enum Ask {
+pub(super) enum Request {
     /// A message is to be sent.
-    Send(Words),
+    Send(SendmailOptions),
     /// How to call it.
     Help,
 }
 
-/// What the words mean to us; the many that mean nothing here are gone.
+/// What was asked for; the many options that mean nothing here are gone.
 #[derive(Debug, Default, PartialEq)]
-pub(super) struct Words {
+pub(super) struct SendmailOptions {
     /// `-t`: the headers name the recipients.
     pub(super) from_headers: bool,
     /// `-f`, `-r`: the reverse-path.
@@ -45,8 +45,8 @@ pub(super) struct Words {
 ///
 /// # Errors
 /// `Usage` for what is unknown, and for the modes of a mail server, which this is not.
-pub(super) fn read(words: &[OsString]) -> Result<Ask> {
-    let mut out = Words::default();
+pub(super) fn read(words: &[OsString]) -> Result<Request> {
+    let mut out = SendmailOptions::default();
     let mut words = words.iter().map(|word| word.to_string_lossy().into_owned());
     while let Some(word) = words.next() {
         if word == "--" {
@@ -61,7 +61,7 @@ pub(super) fn read(words: &[OsString]) -> Result<Ask> {
             let mut value =
                 || value.clone().or_else(|| words.next()).ok_or_else(|| lacks(&format!("--{name}")));
             match name {
-                "help" => return Ok(Ask::Help),
+                "help" => return Ok(Request::Help),
                 "tempfail-75" => out.tempfail_75 = true,
                 "json" => out.json = true,
                 "trace" => out.trace = true,
@@ -96,10 +96,10 @@ pub(super) fn read(words: &[OsString]) -> Result<Ask> {
             _ => out.recipients.push(word),
         }
     }
-    Ok(Ask::Send(out))
+    Ok(Request::Send(out))
 }
 
-impl Words {
+impl SendmailOptions {
     fn flag(&mut self, letter: char) {
         match letter {
             't' => self.from_headers = true,
@@ -147,29 +147,14 @@ const FLAGS: &str = "tivnmsUGIcx";
 const VALUED: &str = "fFrobqBNORVhLXpCeAdM";
 const ATTACHED_ONLY: &str = "qd";
 
-pub(super) const HELP: &str = "\
-Send a message from standard input, as /usr/sbin/sendmail does
-
-Usage: mailbearer [--config FILE] [--profile NAME] sendmail [OPTIONS] [RECIPIENT]...
-
-  -t              take the recipients from To, Cc and Bcc, beside those named
-  -f, -r ADDRESS  the reverse-path
-  -F NAME         the sender's name, where the message has no From
-  -i, -oi         a line with a single dot does not end the message
-  -v              say what was sent
-  --tempfail-75   exit with 75, not 69, where the same message may be sent later
-  --config FILE, --profile NAME, --json, --trace  as for every command
-
--o, -N, -R, -B, -V, -h, -L, -X, -p, -C, -e, -O, -bm and others are taken and mean nothing.";
-
 #[cfg(test)]
 mod tests {
     use super::*;
 
-    fn words(line: &[&str]) -> Words {
+    fn words(line: &[&str]) -> SendmailOptions {
         match read(&line.iter().map(OsString::from).collect::<Vec<_>>()).unwrap() {
-            Ask::Send(words) => words,
-            Ask::Help => panic!("help"),
+            Request::Send(words) => words,
+            Request::Help => panic!("help"),
         }
     }
 
@@ -190,13 +175,13 @@ mod tests {
         ]);
         assert_eq!(
             read,
-            Words {
+            SendmailOptions {
                 from_headers: true,
                 ignore_dots: true,
                 sender: Some("ada@x.org".into()),
                 full_name: Some("Ada L".into()),
                 recipients: vec!["bob@y.org".into()],
-                ..Words::default()
+                ..SendmailOptions::default()
             }
         );
         assert!(words(&["-oi"]).ignore_dots && words(&["-o", "i"]).ignore_dots);
@@ -209,6 +194,6 @@ mod tests {
         for line in [&["-bs"][..], &["-bd"], &["-bp"], &["-q"], &["-f"], &["-Z"], &["--queue"]] {
             assert!(read(&line.iter().map(OsString::from).collect::<Vec<_>>()).is_err(), "{line:?}");
         }
-        assert_eq!(read(&["--help".into()]).unwrap(), Ask::Help);
+        assert_eq!(read(&["--help".into()]).unwrap(), Request::Help);
     }
 }
