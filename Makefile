@@ -92,7 +92,7 @@ test-node: node $(NODE)/node_modules/.done  ## the Node package
 	cd $(NODE) && npm test --silent
 
 test-c: need  ## the C library alone
-	$(CARGO) test -q $(ALL) --test header --test package --test programs
+	$(CARGO) test -q $(ALL) $(patsubst bindings-c/tests/%.rs,--test %,$(wildcard bindings-c/tests/*.rs))
 
 conformance: cli python node c $(VENV)/dev $(BUILD)/conformance-c  ## one set of cases, in every face
 	$(CARGO) build $(ALL) --examples
