@@ -344,9 +344,30 @@ pub(crate) struct Emulator {
     /// The mailbox that the printed options use
     #[arg(long, value_name = "ADDRESS", default_value = mailbearer_emulator::DEFAULT_USERNAME)]
     pub(crate) username: String,
-    /// Print the options as lines for a shell to evaluate
+    /// Go on in the background, and print the options for a shell: eval "$(mailbearer emulator --env)"
     #[arg(long, conflicts_with = "child")]
     pub(crate) env: bool,
+    /// Listen on this address [default: the loopback interface]; whoever reaches it controls the emulator
+    #[arg(long, value_name = "ADDRESS")]
+    pub(crate) listen: Option<std::net::IpAddr>,
+    /// The name under which clients find it, as in a network of containers [default: localhost]
+    #[arg(long, value_name = "NAME")]
+    pub(crate) hostname: Option<String>,
+    /// The port of the page and of /api [default: a free one, as for the others]
+    #[arg(long, value_name = "PORT", default_value_t = 0, hide_default_value = true)]
+    pub(crate) page_port: u16,
+    /// The port of the sign-in service
+    #[arg(long, value_name = "PORT", default_value_t = 0, hide_default_value = true)]
+    pub(crate) sign_in_port: u16,
+    /// The port of SMTP with STARTTLS
+    #[arg(long, value_name = "PORT", default_value_t = 0, hide_default_value = true)]
+    pub(crate) smtp_port: u16,
+    /// The port of SMTP over TLS
+    #[arg(long, value_name = "PORT", default_value_t = 0, hide_default_value = true)]
+    pub(crate) smtps_port: u16,
+    /// What --env starts
+    #[arg(long, hide = true, requires = "env")]
+    pub(crate) background: bool,
     /// A program to run with the options in its environment; the emulator ends with it
     #[arg(last = true, value_name = "COMMAND")]
     pub(crate) child: Vec<OsString>,

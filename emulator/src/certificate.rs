@@ -33,13 +33,15 @@ impl Authority {
         Ok(Self { issuer: Issuer::new(params, key), pem })
     }
 
-    /// Accepts TLS 1.2 and 1.3 with a certificate of this kind.
-    pub(crate) fn acceptor(&self, kind: Certificate) -> io::Result<TlsAcceptor> {
-        let names: &[&str] = match kind {
-            Certificate::WrongName => &["mail.elsewhere.example"],
-            _ => &["localhost", "127.0.0.1", "::1"],
+    /// Accepts TLS 1.2 and 1.3 with a certificate of this kind, for this host and the loopback interface.
+    pub(crate) fn acceptor(&self, kind: Certificate, host: &str) -> io::Result<TlsAcceptor> {
+        let mut names: Vec<String> = match kind {
+            Certificate::WrongName => vec!["mail.elsewhere.example".into()],
+            _ => ["localhost", "127.0.0.1", "::1"].map(str::to_owned).into(),
         };
-        let names: Vec<String> = names.iter().map(|name| (*name).to_owned()).collect();
+        if kind != Certificate::WrongName && names.iter().all(|name| name != host) {
+            names.push(host.to_owned());
+        }
         let key = KeyPair::generate().map_err(io::Error::other)?;
         let mut params = CertificateParams::new(names.clone()).map_err(io::Error::other)?;
         params.distinguished_name.push(DnType::CommonName, names[0].as_str());

@@ -1,5 +1,7 @@
 //! What the emulator is at its start ([`Options`]) and what may change while it runs ([`Config`]).
 
+use std::net::IpAddr;
+
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
@@ -39,8 +41,30 @@ pub struct Options {
     pub certificate: Certificate,
     /// The certificate of the sign-in service, apart so that a test of SMTP still gets its token.
     pub authority_certificate: Certificate,
+    /// The address to listen on; default the loopback interface, which nobody else can reach. The emulator has
+    /// no passwords: whoever reaches it reads its messages and controls it.
+    pub listen: Option<IpAddr>,
+    /// The name under which clients find it, as in a network of containers; default `localhost`. It is in the
+    /// certificates, the settings and the addresses.
+    pub hostname: Option<String>,
+    /// Fixed ports; default free ones.
+    pub ports: Ports,
     /// What may also be changed later.
     pub config: Config,
+}
+
+/// The ports of the four servers; 0 for a free one.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct Ports {
+    /// The page and `/api`, over HTTP.
+    pub page: u16,
+    /// The sign-in service, over HTTPS.
+    pub sign_in: u16,
+    /// SMTP with STARTTLS.
+    pub smtp: u16,
+    /// SMTP over TLS.
+    pub smtps: u16,
 }
 
 /// What becomes of an old refresh token when it is used.

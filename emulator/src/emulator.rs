@@ -1,14 +1,12 @@
 //! The emulator as an object: a thread with the servers on it, and the state they share.
 
 use std::io;
-use std::net::{Ipv4Addr, Ipv6Addr};
 use std::path::Path;
 use std::sync::{Arc, Mutex, PoisonError, mpsc};
 use std::thread::JoinHandle;
 use std::time::Duration;
 
 use serde_json::Value;
-use tokio::net::TcpListener;
 use tokio::sync::oneshot;
 use tokio_rustls::TlsAcceptor;
 
@@ -18,8 +16,9 @@ use crate::config::{Dialect, Options};
 use crate::control;
 use crate::fault::Fault;
 use crate::files::Files;
-use crate::http::{self, Base};
+use crate::http::{self, Base, Names};
 use crate::keys::Keys;
+use crate::listeners::{HostName, Listeners};
 use crate::memory::{Addresses, Shared};
 use crate::oauth::authorize;
 use crate::oauth::{self, device};
@@ -47,17 +46,19 @@ pub struct Emulator {
 }
 
 impl Emulator {
-    /// Starts the servers on free ports of the loopback interface.
+    /// Starts the servers: on free ports of the loopback interface, unless the options say otherwise.
     ///
     /// # Errors
     /// When no port, thread or temporary file is to be had, or the options contradict themselves.
     pub fn start(options: Options) -> io::Result<Self> {
         let invalid = |text| io::Error::new(io::ErrorKind::InvalidInput, text);
+        let host = HostName::of(&options).map_err(invalid)?;
+        let (listen, ports) = (options.listen, options.ports);
         let config = options.config.checked().map_err(invalid)?;
         let authority = Authority::new()?;
         let servers = Certificates {
-            authority: authority.acceptor(options.authority_certificate)?,
-            smtp: authority.acceptor(options.certificate)?,
+            authority: authority.acceptor(options.authority_certificate, host.plain())?,
+            smtp: authority.acceptor(options.certificate, host.plain())?,
         };
         let keys = Keys::new()?;
         let service_account = ServiceAccount::new()?;
@@ -79,15 +80,12 @@ impl Emulator {
                 }
             };
             runtime.block_on(async move {
-                let result = Ports::bind().await.map(|ports| {
-                    let shared = Arc::new(Shared::new(
-                        dialect,
-                        config,
-                        keys,
-                        service_account,
-                        ports.addresses(ca_file, key_file),
-                    ));
-                    ports.serve(&shared, &servers);
+                let result = Listeners::bind(listen, ports).await.map(|listeners| {
+                    let at = addresses(&listeners, &host, [ca_file, key_file]);
+                    let shared = Arc::new(Shared::new(dialect, config, keys, service_account, at));
+                    let names =
+                        Names::new(host.in_url(), listen.is_some_and(|address| !address.is_loopback()));
+                    serve(listeners, &shared, &servers, names);
                     shared
                 });
                 if started.send(result).is_ok() {
@@ -126,7 +124,7 @@ impl Emulator {
         }
     }
 
-    /// `http://127.0.0.1:PORT`: the page, the control interface, and the sign-in service without TLS.
+    /// `http://127.0.0.1:PORT` or as the options say: the page, the control interface, and the sign-in service without TLS.
     pub fn url(&self) -> &str {
         &self.shared.url
     }
@@ -141,9 +139,9 @@ impl Emulator {
         self.files.authority()
     }
 
-    /// The host to connect to: `localhost`, which the certificate names.
+    /// The host to connect to, which the certificate names: `localhost`, unless the options say otherwise.
     pub fn smtp_host(&self) -> &str {
-        "localhost"
+        &self.shared.host
     }
 
     /// The port for SMTP with STARTTLS.
@@ -283,71 +281,42 @@ struct Certificates {
     smtp: TlsAcceptor,
 }
 
-/// A port on IPv4's loopback, and the same on IPv6's where there is one.
-struct Port(Vec<TcpListener>, u16);
-
-impl Port {
-    async fn bind() -> io::Result<Self> {
-        // `localhost` may mean either address first; a port taken on one of them is tried anew.
-        for _ in 0..32 {
-            let v4 = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).await?;
-            let port = v4.local_addr()?.port();
-            match TcpListener::bind((Ipv6Addr::LOCALHOST, port)).await {
-                Ok(v6) => return Ok(Self(vec![v4, v6], port)),
-                Err(error) if error.kind() == io::ErrorKind::AddrInUse => {}
-                Err(_) => return Ok(Self(vec![v4], port)),
-            }
-        }
-        Err(io::Error::other("no port is free on both loopback addresses"))
+fn addresses(listeners: &Listeners, host: &HostName, files: [String; 2]) -> Addresses {
+    let [ca_file, key_file] = files;
+    let page = match host.plain() {
+        // A browser may try IPv6 first for a name.
+        "localhost" => "127.0.0.1".to_owned(),
+        _ => host.in_url(),
+    };
+    Addresses {
+        url: format!("http://{page}:{}", listeners.page.port),
+        authority: format!("https://{}:{}", host.in_url(), listeners.sign_in.port),
+        host: host.plain().to_owned(),
+        ca_file,
+        key_file,
+        smtp_port: listeners.smtp.port,
+        smtps_port: listeners.smtps.port,
     }
 }
 
-struct Ports {
-    plain: Port,
-    tls: Port,
-    smtp: Port,
-    smtps: Port,
-}
-
-impl Ports {
-    async fn bind() -> io::Result<Self> {
-        Ok(Self {
-            plain: Port::bind().await?,
-            tls: Port::bind().await?,
-            smtp: Port::bind().await?,
-            smtps: Port::bind().await?,
-        })
+fn serve(listeners: Listeners, shared: &Arc<Shared>, certificates: &Certificates, names: Names) {
+    let sign_in = oauth::routes(shared);
+    let whole = control::routes().merge(page::routes()).merge(sign_in.clone());
+    let (sign_in, whole) = (sign_in.with_state(shared.clone()), whole.with_state(shared.clone()));
+    let names = Arc::new(names);
+    for socket in listeners.page.sockets {
+        let base = Base(shared.url.clone());
+        tokio::spawn(http::listen(socket, None, base, names.clone(), whole.clone()));
     }
-
-    fn addresses(&self, ca_file: String, key_file: String) -> Addresses {
-        Addresses {
-            url: format!("http://127.0.0.1:{}", self.plain.1),
-            authority: format!("https://localhost:{}", self.tls.1),
-            ca_file,
-            key_file,
-            smtp_port: self.smtp.1,
-            smtps_port: self.smtps.1,
-        }
+    for socket in listeners.sign_in.sockets {
+        let base = Base(shared.authority.clone());
+        let tls = Some(certificates.authority.clone());
+        tokio::spawn(http::listen(socket, tls, base, names.clone(), sign_in.clone()));
     }
-
-    fn serve(self, shared: &Arc<Shared>, certificates: &Certificates) {
-        let sign_in = oauth::routes(shared);
-        let whole = control::routes().merge(page::routes()).merge(sign_in.clone());
-        let (sign_in, whole) = (sign_in.with_state(shared.clone()), whole.with_state(shared.clone()));
-        for listener in self.plain.0 {
-            let base = Base(shared.url.clone());
-            tokio::spawn(http::listen(listener, None, base, whole.clone()));
-        }
-        for listener in self.tls.0 {
-            let base = Base(shared.authority.clone());
-            let tls = Some(certificates.authority.clone());
-            tokio::spawn(http::listen(listener, tls, base, sign_in.clone()));
-        }
-        for (port, implicit) in [(self.smtp, false), (self.smtps, true)] {
-            for listener in port.0 {
-                let tls = certificates.smtp.clone();
-                tokio::spawn(smtp::listen(listener, tls, implicit, shared.clone()));
-            }
+    for (listener, implicit) in [(listeners.smtp, false), (listeners.smtps, true)] {
+        for socket in listener.sockets {
+            let tls = certificates.smtp.clone();
+            tokio::spawn(smtp::listen(socket, tls, implicit, shared.clone()));
         }
     }
 }

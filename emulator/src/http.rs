@@ -3,6 +3,7 @@
 
 use std::convert::Infallible;
 use std::io;
+use std::net::IpAddr;
 use std::pin::Pin;
 use std::sync::Arc;
 use std::task::{Context, Poll};
@@ -30,12 +31,43 @@ const CONNECTIONS: usize = 512;
 #[derive(Clone, Debug)]
 pub(crate) struct Base(pub(crate) String);
 
+/// The names under which requests are served. A web page cannot reach us under a name of its own (DNS
+/// rebinding): those of this machine are served, and the one that clients were given.
+pub(crate) struct Names {
+    own: String,
+    /// Any address, too, where others than this machine may connect: an address is nobody's name.
+    addresses: bool,
+}
+
+impl Names {
+    pub(crate) fn new(own: String, addresses: bool) -> Self {
+        Self { own, addresses }
+    }
+
+    /// On any port: the way here may lead through a forwarded one.
+    fn contain(&self, host: &str) -> bool {
+        let is_port = |port: &str| !port.is_empty() && port.bytes().all(|b| b.is_ascii_digit());
+        let name = host.rsplit_once(':').filter(|(_, port)| is_port(port)).map_or(host, |(name, _)| name);
+        let name = name.to_ascii_lowercase();
+        let is_address = || name.trim_start_matches('[').trim_end_matches(']').parse::<IpAddr>().is_ok();
+        matches!(name.as_str(), "localhost" | "127.0.0.1" | "[::1]")
+            || name == self.own
+            || self.addresses && is_address()
+    }
+}
+
 /// Put on a response: close the connection instead of sending it.
 #[derive(Clone, Copy)]
 struct Dropped;
 
 /// Accepts for ever.
-pub(crate) async fn listen(listener: TcpListener, tls: Option<TlsAcceptor>, base: Base, router: Router) {
+pub(crate) async fn listen(
+    listener: TcpListener,
+    tls: Option<TlsAcceptor>,
+    base: Base,
+    names: Arc<Names>,
+    router: Router,
+) {
     let slots = Arc::new(Semaphore::new(CONNECTIONS));
     loop {
         let Ok(slot) = slots.clone().acquire_owned().await else {
@@ -46,37 +78,37 @@ pub(crate) async fn listen(listener: TcpListener, tls: Option<TlsAcceptor>, base
             tokio::time::sleep(Duration::from_millis(50)).await;
             continue;
         };
-        let (tls, base, router) = (tls.clone(), base.clone(), router.clone());
+        let (tls, base, names, router) = (tls.clone(), base.clone(), names.clone(), router.clone());
         tokio::spawn(async move {
-            serve(stream, tls, base, router).await;
+            serve(stream, tls, base, names, router).await;
             drop(slot);
         });
     }
 }
 
-async fn serve(stream: TcpStream, tls: Option<TlsAcceptor>, base: Base, router: Router) {
+async fn serve(stream: TcpStream, tls: Option<TlsAcceptor>, base: Base, names: Arc<Names>, router: Router) {
     // Without it answers wait for the client's delayed acknowledgement.
     let _ = stream.set_nodelay(true);
     match tls {
-        None => converse(stream, base, router).await,
+        None => converse(stream, base, names, router).await,
         Some(tls) => {
             let handshake = tokio::time::timeout(Duration::from_secs(30), tls.accept(stream));
             if let Ok(Ok(stream)) = handshake.await {
-                converse(stream, base, router).await;
+                converse(stream, base, names, router).await;
             }
         }
     }
 }
 
-async fn converse<S>(stream: S, base: Base, router: Router)
+async fn converse<S>(stream: S, base: Base, names: Arc<Names>, router: Router)
 where
     S: AsyncRead + AsyncWrite + Unpin + Send + 'static,
 {
     let inner = TowerToHyperService::new(router);
     let service = hyper::service::service_fn(move |mut request: hyper::Request<Incoming>| {
         let inner = inner.clone();
-        let refusal = check_host(request.headers());
-        let reached = reached(request.headers(), &base);
+        let refusal = check_host(request.headers(), &names);
+        let reached = reached(request.headers(), &base, &names);
         request.extensions_mut().insert(reached);
         async move {
             if let Some(refusal) = refusal {
@@ -100,29 +132,25 @@ where
         .await;
 }
 
-/// Only names of this machine are served: a web page cannot reach us under a name of its own (DNS rebinding).
-fn check_host(headers: &HeaderMap) -> Option<Response> {
+fn check_host(headers: &HeaderMap, names: &Names) -> Option<Response> {
     let host = host(headers);
-    if host.is_some_and(is_loopback) {
+    if host.is_some_and(|host| names.contain(host)) {
         return None;
     }
-    Some(text(421, "the emulator answers to localhost, 127.0.0.1 and [::1] only\n"))
+    let own = match names.own.as_str() {
+        "localhost" => String::new(),
+        own => format!(", {own}"),
+    };
+    Some(text(421, format!("the emulator answers to localhost, 127.0.0.1 and [::1]{own} only\n")))
 }
 
 fn host(headers: &HeaderMap) -> Option<&str> {
     headers.get(header::HOST)?.to_str().ok()
 }
 
-/// On any port: the way here may lead through a forwarded one.
-fn is_loopback(host: &str) -> bool {
-    let is_port = |port: &str| !port.is_empty() && port.bytes().all(|b| b.is_ascii_digit());
-    let name = host.rsplit_once(':').filter(|(_, port)| is_port(port)).map_or(host, |(name, _)| name);
-    matches!(name.to_ascii_lowercase().as_str(), "localhost" | "127.0.0.1" | "[::1]")
-}
-
-fn reached(headers: &HeaderMap, base: &Base) -> Base {
+fn reached(headers: &HeaderMap, base: &Base, names: &Names) -> Base {
     match (host(headers), base.0.split_once("://")) {
-        (Some(host), Some((scheme, _))) if is_loopback(host) => {
+        (Some(host), Some((scheme, _))) if names.contain(host) => {
             Base(format!("{scheme}://{}", host.to_ascii_lowercase()))
         }
         _ => base.clone(),

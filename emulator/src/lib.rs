@@ -1,8 +1,8 @@
 //! A sign-in service and an SMTP server to test mail programs against.
 //!
 //! It plays Entra ID with Exchange Online's client submission, or Google's OAuth with `smtp.gmail.com`:
-//! their endpoints, their tokens, their replies, their refusals. Nothing leaves this machine: it binds
-//! the loopback interface only, keeps what it receives, and shows it.
+//! their endpoints, their tokens, their replies, their refusals. Nothing is sent on: it keeps what it
+//! receives, and shows it. It listens on the loopback interface, unless [`Options::listen`] says otherwise.
 //!
 //! ```
 //! use mailbearer_emulator::{Emulator, Options, Fault, DEFAULT_USERNAME};
@@ -33,6 +33,7 @@ mod grant;
 mod html;
 mod http;
 mod keys;
+mod listeners;
 mod memory;
 mod mime;
 mod oauth;
@@ -48,7 +49,7 @@ mod switches;
 mod tenant;
 
 pub use access::Mint;
-pub use config::{AuthRefusal, Certificate, Config, Dialect, Options, Rotation, SendAs};
+pub use config::{AuthRefusal, Certificate, Config, Dialect, Options, Ports, Rotation, SendAs};
 pub use defaults::{
     DEFAULT_CLIENT_ID, DEFAULT_CLIENT_SECRET, DEFAULT_PUBLIC_CLIENT_ID, DEFAULT_REDIRECT_URI,
     DEFAULT_SERVICE_ACCOUNT, DEFAULT_TENANT, DEFAULT_TENANT_ID, DEFAULT_USERNAME,

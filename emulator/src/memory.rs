@@ -27,6 +27,8 @@ pub(crate) struct Shared {
     pub(crate) url: String,
     /// `https://localhost:PORT`
     pub(crate) authority: String,
+    /// The name of the mail server.
+    pub(crate) host: String,
     pub(crate) ca_file: String,
     /// The service account's key file; only Google's dialect has one.
     pub(crate) key_file: String,
@@ -57,6 +59,8 @@ pub(crate) struct Memory {
 pub(crate) struct Addresses {
     pub(crate) url: String,
     pub(crate) authority: String,
+    /// The name of the mail server.
+    pub(crate) host: String,
     pub(crate) ca_file: String,
     /// The service account's key file; only Google's dialect has one.
     pub(crate) key_file: String,
@@ -78,6 +82,7 @@ impl Shared {
             service_account,
             url: at.url,
             authority: at.authority,
+            host: at.host,
             ca_file: at.ca_file,
             key_file: at.key_file,
             smtp_port: at.smtp_port,

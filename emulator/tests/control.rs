@@ -177,3 +177,51 @@ fn web_pages_of_others_reach_nothing() {
     let token = emulator.mint(Mint::default());
     Smtp::secured(&emulator).ask(&format!("AUTH XOAUTH2 {}", xoauth2(DEFAULT_USERNAME, &token)), "235");
 }
+
+#[test]
+fn ports_are_fixed_where_the_options_say_so() {
+    use mailbearer_emulator::Ports;
+    // A port that is free right now.
+    let free = || std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
+    let ports = Ports { page: free(), smtp: free(), ..Ports::default() };
+    let start = || Emulator::start(Options { ports, ..Options::default() });
+    let emulator = start().unwrap();
+    assert_eq!(emulator.smtp_port(), ports.smtp);
+    assert_eq!(emulator.url(), format!("http://127.0.0.1:{}", ports.page));
+    let taken = start().unwrap_err().to_string();
+    assert!(taken.contains(&format!("127.0.0.1:{} (`ports.page`)", ports.page)), "{taken}");
+    drop(emulator);
+    start().unwrap();
+}
+
+#[test]
+fn it_is_found_under_the_name_that_it_was_given() {
+    let options = Options {
+        listen: Some("0.0.0.0".parse().unwrap()),
+        hostname: Some("emulator.test".into()),
+        ..Options::default()
+    };
+    let emulator = Emulator::start(options).unwrap();
+    let settings = emulator.settings("client_credentials", DEFAULT_USERNAME).unwrap();
+    assert_eq!(
+        (&settings["smtp"]["host"], &settings["danger_token_to_host"]),
+        (&json!("emulator.test"), &json!(true))
+    );
+    assert!(emulator.authority().starts_with("https://emulator.test:"));
+    assert!(emulator.url().starts_with("http://emulator.test:"));
+    let web = Web::new(&emulator);
+    let port = emulator.url().rsplit(':').next().unwrap();
+    let seen = format!("http://127.0.0.1:{port}/api/seen");
+    let under = |host: &str| web.send(|client| client.get(&seen).header("host", host)).status;
+    assert_eq!(["emulator.test", "emulator.test:8025", "192.0.2.7:8025", "localhost"].map(under), [200; 4]);
+    assert_eq!(["evil.example", "emulator.test.evil.example"].map(under), [421; 2]);
+    // The certificate names it.
+    let mut smtp = Smtp::plain(emulator.smtp_port());
+    smtp.expect("220");
+    smtp.ask("EHLO tests.example", "250");
+    smtp.ask("STARTTLS", "220");
+    smtp.start_tls_as(&emulator, "emulator.test").unwrap();
+    smtp.ask("EHLO tests.example", "250");
+    let wrong = Options { hostname: Some("a b".into()), ..Options::default() };
+    assert!(Emulator::start(wrong).unwrap_err().to_string().contains("`hostname`"));
+}

@@ -73,20 +73,70 @@ fn it_serves_until_its_input_closes() {
 }
 
 #[test]
-fn a_shell_can_evaluate_the_options() {
+fn a_command_is_told_where_the_page_is() {
     let home = tempfile::tempdir().unwrap();
-    let mut child = bare(home.path(), &["emulator", "--env"]).spawn().unwrap();
-    let mut lines = BufReader::new(child.stdout.take().unwrap()).lines();
-    let mut environ = String::new();
-    while !environ.contains("MAILBEARER_CONFIG") {
-        environ.push_str(&lines.next().unwrap().unwrap());
-        environ.push('\n');
+    let script = "printf %s \"$MAILBEARER_EMULATOR_URL\"";
+    let ran = run(&mut bare(home.path(), &["emulator", "--", "sh", "-c", script]), "");
+    assert!(ran.stdout.starts_with("http://127.0.0.1:"), "{ran:?}");
+    assert_eq!(ran.stderr, format!("mailbearer: the emulator's page is {}\n", ran.stdout));
+}
+
+#[test]
+fn ports_and_names_are_as_asked_for() {
+    let home = tempfile::tempdir().unwrap();
+    let taken = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+    let port = taken.local_addr().unwrap().port().to_string();
+    let ran = run(&mut bare(home.path(), &["emulator", "--smtp-port", &port, "--", "true"]), "");
+    assert_eq!(ran.code, 69, "{ran:?}");
+    assert!(ran.stderr.contains(&format!("127.0.0.1:{port} (`ports.smtp`)")), "{ran:?}");
+    drop(taken);
+    let script = "printf %s:%s \"$MAILBEARER_SMTP__HOST\" \"$MAILBEARER_SMTP__PORT\"";
+    let named = ["emulator", "--listen", "127.0.0.1", "--hostname", "mail.test", "--smtp-port", &port];
+    let ran = run(&mut bare(home.path(), &[&named[..], &["--", "sh", "-c", script]].concat()), "");
+    assert_eq!(ran.stdout, format!("mail.test:{port}"), "{ran:?}");
+    let ran = run(&mut bare(home.path(), &["emulator", "--hostname", "a b", "--", "true"]), "");
+    assert!(ran.code != 0 && ran.stderr.contains("`hostname`"), "{ran:?}");
+}
+
+/// Ends with the shell that started it, even if the test fails.
+const SCRIPT: &str = "set -e
+eval \"$($MAILBEARER emulator --env)\"
+trap 'kill $MAILBEARER_EMULATOR_PID' EXIT
+$MAILBEARER send --to ada@example.com --text x
+printf '%s\\n' \"$MAILBEARER_EMULATOR_URL\" \"$MAILBEARER_TLS__ROOTS\"
+";
+
+#[test]
+fn a_shell_evaluates_the_options_and_the_emulator_goes_on() {
+    let home = tempfile::tempdir().unwrap();
+    let mut command = bare(home.path(), &[]);
+    let environ: Vec<_> =
+        command.get_envs().map(|(name, value)| (name.to_owned(), value.map(ToOwned::to_owned))).collect();
+    command = Command::new("sh");
+    command.args(["-c", SCRIPT]).current_dir(home.path()).env("MAILBEARER", BINARY);
+    for (name, value) in environ {
+        match value {
+            Some(value) => command.env(name, value),
+            None => command.env_remove(name),
+        };
     }
-    assert!(environ.lines().all(|line| line.starts_with("export MAILBEARER_")), "{environ}");
-    std::fs::write(home.path().join("environ"), environ).unwrap();
-    let script = format!("eval \"$(cat environ)\"; exec {BINARY} send --to ada@example.com --text x");
-    let output = Command::new("sh").args(["-c", &script]).current_dir(home.path()).output().unwrap();
+    let output = command.output().unwrap();
     assert!(output.status.success(), "{output:?}");
-    drop(child.stdin.take());
-    assert_eq!(end(child).code, 0);
+    let shown = String::from_utf8(output.stdout).unwrap();
+    let mut lines = shown.lines();
+    assert!(lines.next().unwrap().starts_with("sent <"), "{shown}");
+    assert!(lines.next().unwrap().starts_with("http://127.0.0.1:"), "{shown}");
+    // Ended by the trap: its files go with it, and its address answers no more.
+    let roots = std::path::PathBuf::from(lines.next().unwrap());
+    let ended = std::time::Instant::now() + std::time::Duration::from_secs(30);
+    while roots.exists() {
+        assert!(std::time::Instant::now() < ended, "the emulator goes on after SIGTERM");
+        std::thread::yield_now();
+    }
+
+    let taken = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+    let port = taken.local_addr().unwrap().port().to_string();
+    let ran = run(&mut bare(home.path(), &["emulator", "--env", "--page-port", &port]), "");
+    assert_eq!((ran.code, ran.stdout.as_str()), (69, ""), "{ran:?}");
+    assert!(ran.stderr.contains("`ports.page`"), "{ran:?}");
 }

@@ -77,7 +77,7 @@ pub fn from_file(path: &Path, profile: Option<&str>) -> Result<Value> {
 }
 
 /// Reads the environment: `MAILBEARER_AUTH__CLIENT_ID` is `auth.client_id`; `__` is a dot; lists and
-/// tables are JSON. `MAILBEARER_CONFIG` and `MAILBEARER_PROFILE` are not options.
+/// tables are JSON. `MAILBEARER_CONFIG` and `MAILBEARER_PROFILE` are not options, nor is what the emulator exports.
 pub fn from_env(prefix: &str) -> Value {
     let mut out = Value::Object(Map::new());
     let mut variables: Vec<(String, String)> = std::env::vars_os()
@@ -87,7 +87,7 @@ pub fn from_env(prefix: &str) -> Value {
     variables.sort();
     for (name, text) in variables {
         let path = name[prefix.len()..].to_ascii_lowercase();
-        if ["config", "profile"].contains(&path.as_str()) {
+        if ["config", "profile"].contains(&path.as_str()) || path.starts_with("emulator_") {
             continue;
         }
         let nested = path

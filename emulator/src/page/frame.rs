@@ -40,15 +40,16 @@ pub(super) fn wide(shared: &Shared, section: &Section, shown: String) -> Respons
 pub(super) fn how_to_connect(shared: &Shared) -> String {
     format!(
         "<h1>Send a message here</h1><p>Run your program with these settings. What it sends appears on the left.</p><table>\
-         <tr><th>SMTP with STARTTLS</th><td><code>localhost:{}</code></td></tr>\
-         <tr><th>SMTP over TLS</th><td><code>localhost:{}</code></td></tr>\
-         <tr><th>Sign-in service</th><td><code>{}</code></td></tr>\
-         <tr><th>Certificate authority</th><td><code>{}</code></td></tr>\
+         <tr><th>SMTP with STARTTLS</th><td><code>{0}:{1}</code></td></tr>\
+         <tr><th>SMTP over TLS</th><td><code>{0}:{2}</code></td></tr>\
+         <tr><th>Sign-in service</th><td><code>{3}</code></td></tr>\
+         <tr><th>Certificate authority</th><td><code>{4}</code></td></tr>\
          <tr><th>Settings</th><td><a href=\"/api/settings\">as options</a>, \
          <a href=\"/api/environ\">as environment variables</a></td></tr>\
          <tr><th>For programs</th><td><a href=\"/api\">the interface under /api</a>, \
          <a href=\"/api/seen\">what the servers saw</a></td></tr></table>\
          <p>Or start your program under the emulator: <code>mailbearer emulator -- COMMAND</code></p>",
+        escape(&shared.host),
         shared.smtp_port,
         shared.smtps_port,
         escape(&shared.authority),

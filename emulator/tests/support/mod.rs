@@ -77,10 +77,14 @@ impl Smtp {
     }
 
     pub fn start_tls(&mut self, emulator: &Emulator) -> std::io::Result<()> {
+        self.start_tls_as(emulator, "localhost")
+    }
+
+    pub fn start_tls_as(&mut self, emulator: &Emulator, name: &'static str) -> std::io::Result<()> {
         let Some(Stream::Plain(stream)) = self.stream.take() else {
             panic!("TLS twice");
         };
-        let name = ServerName::try_from("localhost").unwrap();
+        let name = ServerName::try_from(name).unwrap();
         let connection = ClientConnection::new(Arc::new(tls(emulator)), name).unwrap();
         let mut stream = StreamOwned::new(connection, stream);
         while stream.conn.is_handshaking() {
