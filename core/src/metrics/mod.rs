@@ -88,7 +88,7 @@ impl Metrics {
 pub(crate) struct Numbers {
     pub(crate) began: SystemTime,
     sends: Kept<MailboxLabel, Metrics>,
-    tokens: Kept<Service, TokenNumbers>,
+    tokens: Kept<ServiceLabel, TokenNumbers>,
 }
 
 /// This process's numbers.
@@ -112,7 +112,7 @@ pub(crate) struct MailboxLabel {
 
 /// Where tokens come from, and how.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
-pub(crate) struct Service {
+pub(crate) struct ServiceLabel {
     pub(crate) service: String,
     pub(crate) grant: &'static str,
     /// The application's id.
@@ -156,12 +156,12 @@ impl Numbers {
     }
 
     /// Of one source of tokens; none if there are too many.
-    pub(crate) fn of_service(&self, service: &Service) -> Option<Arc<TokenNumbers>> {
+    pub(crate) fn of_service(&self, service: &ServiceLabel) -> Option<Arc<TokenNumbers>> {
         self.tokens.of(service)
     }
 
     /// The same, if anything was counted.
-    pub(crate) fn known_service(&self, service: &Service) -> Option<Arc<TokenNumbers>> {
+    pub(crate) fn known_service(&self, service: &ServiceLabel) -> Option<Arc<TokenNumbers>> {
         self.tokens.known(service)
     }
 

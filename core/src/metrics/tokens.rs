@@ -8,7 +8,7 @@ use serde_json::{Value, json};
 
 use super::family::{Families, Number};
 use super::histogram::Histogram;
-use super::{Service, lock, seconds};
+use super::{ServiceLabel, lock, seconds};
 
 /// What became of refreshes.
 #[derive(Default)]
@@ -80,12 +80,12 @@ pub(crate) struct Ends {
     pub(crate) credential: Option<SystemTime>,
 }
 
-pub(super) fn families(out: &mut Families, all: Vec<(Service, Arc<TokenNumbers>)>) {
+pub(super) fn families(out: &mut Families, all: Vec<(ServiceLabel, Arc<TokenNumbers>)>) {
     let mut all: Vec<_> = all.into_iter().map(|(key, numbers)| (key, lock(&numbers.0).clone())).collect();
     all.sort_by(|(a, _), (b, _)| {
         (&a.service, a.grant, &a.application).cmp(&(&b.service, b.grant, &b.application))
     });
-    let add = |out: &mut Families, key: &Service, more: Option<(&'static str, &str)>, number: Number| {
+    let add = |out: &mut Families, key: &ServiceLabel, more: Option<(&'static str, &str)>, number: Number| {
         let own = [
             ("service", key.service.as_str()),
             ("grant", key.grant),

@@ -76,6 +76,11 @@ pub(crate) fn sign(key: &PrivateKey, algorithm: Algorithm, header: &Value, claim
     Ok(Secret::new(format!("{input}.{}", URL_SAFE_NO_PAD.encode(signature))))
 }
 
+/// The first part of a JWT.
+pub(crate) fn header(token: &Secret) -> &str {
+    token.expose().split('.').next().unwrap_or_default()
+}
+
 /// Seconds since the epoch.
 pub(crate) fn seconds(at: SystemTime) -> u64 {
     at.duration_since(SystemTime::UNIX_EPOCH).map_or(0, |age| age.as_secs())

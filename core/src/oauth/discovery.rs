@@ -8,8 +8,9 @@ use std::time::{Duration, Instant};
 use serde_json::{Map, Value};
 use url::Url;
 
+use super::service::Service;
 use super::unanswered;
-use crate::config::{AuthSettings, Endpoints, Settings, parse_endpoint};
+use crate::config::{Endpoints, Settings, parse_endpoint};
 use crate::error::{Error, ErrorCode, Result};
 use crate::fork::ForkCell;
 use crate::net::http;
@@ -26,40 +27,43 @@ pub(crate) fn discovered() -> &'static Discovered {
     CELL.get(|_| Discovered::default())
 }
 
-/// The endpoints to use: the configured ones, or what the issuer says of itself.
-///
-/// # Errors
-/// `token_endpoint_unavailable` if there is no such document, or it is of somebody else.
-pub(crate) async fn endpoints<'a>(settings: &Settings, auth: &'a AuthSettings) -> Result<Cow<'a, Endpoints>> {
-    let Some(issuer) = &auth.endpoints.discover else { return Ok(Cow::Borrowed(&auth.endpoints)) };
-    let known = {
-        let map = lock(&discovered().0);
-        map.get(issuer.as_str()).filter(|(_, read)| read.elapsed() < KEPT).map(|(found, _)| found.clone())
-    };
-    let found = match known {
-        Some(found) => found,
-        None => {
-            let found = Arc::new(read(settings, issuer).await?);
-            let mut map = lock(&discovered().0);
-            map.retain(|_, (_, read)| read.elapsed() < KEPT);
-            map.insert(issuer.to_string(), (found.clone(), Instant::now()));
-            found
-        }
-    };
-    // What is configured goes first.
-    let given = &auth.endpoints;
-    Ok(Cow::Owned(Endpoints {
-        authority: given.authority.clone(),
-        token: given.token.clone().or_else(|| found.token.clone()),
-        authorization: given.authorization.clone().or_else(|| found.authorization.clone()),
-        device_authorization: given
-            .device_authorization
-            .clone()
-            .or_else(|| found.device_authorization.clone()),
-        revocation: given.revocation.clone().or_else(|| found.revocation.clone()),
-        issuer: found.issuer.clone(),
-        discover: None,
-    }))
+impl<'a> Service<'a> {
+    /// The endpoints: those configured, or what the issuer says of itself.
+    ///
+    /// # Errors
+    /// `token_endpoint_unavailable` if there is no such document, or it is of somebody else.
+    pub(crate) async fn endpoints(self) -> Result<Cow<'a, Endpoints>> {
+        let Self { settings, auth } = self;
+        let Some(issuer) = &auth.endpoints.discover else { return Ok(Cow::Borrowed(&auth.endpoints)) };
+        let known = {
+            let map = lock(&discovered().0);
+            map.get(issuer.as_str()).filter(|(_, read)| read.elapsed() < KEPT).map(|(found, _)| found.clone())
+        };
+        let found = match known {
+            Some(found) => found,
+            None => {
+                let found = Arc::new(read(settings, issuer).await?);
+                let mut map = lock(&discovered().0);
+                map.retain(|_, (_, read)| read.elapsed() < KEPT);
+                map.insert(issuer.to_string(), (found.clone(), Instant::now()));
+                found
+            }
+        };
+        // What is configured goes first.
+        let given = &auth.endpoints;
+        Ok(Cow::Owned(Endpoints {
+            authority: given.authority.clone(),
+            token: given.token.clone().or_else(|| found.token.clone()),
+            authorization: given.authorization.clone().or_else(|| found.authorization.clone()),
+            device_authorization: given
+                .device_authorization
+                .clone()
+                .or_else(|| found.device_authorization.clone()),
+            revocation: given.revocation.clone().or_else(|| found.revocation.clone()),
+            issuer: found.issuer.clone(),
+            discover: None,
+        }))
+    }
 }
 
 async fn read(settings: &Settings, issuer: &Url) -> Result<Endpoints> {

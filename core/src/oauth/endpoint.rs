@@ -7,10 +7,10 @@ use std::time::{Duration, Instant};
 use serde_json::{Map, Value};
 use url::Url;
 
-use super::grants::Form;
+use super::form::Form;
 use super::hints::{self, Asked};
+use super::service::Service;
 use super::{refusals, unanswered};
-use crate::config::{AuthSettings, Settings};
 use crate::crypto::random;
 use crate::error::{Error, ErrorCode, OAuthDetail, Result};
 use crate::input::Secret;
@@ -46,8 +46,7 @@ pub(crate) struct TokenAnswer {
 /// One of the 300s, with the service's own words (from memory, if it said the same too often); network errors as in
 /// [`http::post_form`].
 pub(crate) async fn request_token(
-    settings: &Settings,
-    auth: &AuthSettings,
+    service: Service<'_>,
     asked: Asked,
     url: &Url,
     form: &Form,
@@ -56,13 +55,12 @@ pub(crate) async fn request_token(
     // is a test's, which plays the same refusal many times.
     let local = url.host_str().is_some_and(is_loopback);
     let repeats = matches!(asked, Asked::App | Asked::Refresh) && !local;
-    ask(settings, auth, asked, url, form, repeats).await
+    ask(service, asked, url, form, repeats).await
 }
 
 /// `repeats`: this request is remembered if it is refused.
 async fn ask(
-    settings: &Settings,
-    auth: &AuthSettings,
+    service: Service<'_>,
     asked: Asked,
     url: &Url,
     form: &Form,
@@ -73,12 +71,12 @@ async fn ask(
     if let Some(error) = refusals.recall(&request, Instant::now()).filter(|_| repeats) {
         return Err(error);
     }
-    let (answer, id) = post(settings, auth, url, form).await?;
+    let (answer, id) = post(service, url, form).await?;
     let outcome = match object(&answer) {
         Some(map) if success(&answer) && map.contains_key("access_token") => {
             read_token(&map).map(|answer| TokenAnswer { request_id: id, ..answer })
         }
-        map => Err(refusal(&answer, map, auth, asked, url, form, id.as_deref())),
+        map => Err(refusal(&answer, map, service, asked, url, form, id.as_deref())),
     };
     if repeats {
         refusals.note(request, outcome.as_ref().err(), Instant::now());
@@ -91,16 +89,15 @@ async fn ask(
 /// # Errors
 /// As [`request_token`].
 pub(crate) async fn request_object(
-    settings: &Settings,
-    auth: &AuthSettings,
+    service: Service<'_>,
     asked: Asked,
     url: &Url,
     form: &Form,
 ) -> Result<Map<String, Value>> {
-    let (answer, id) = post(settings, auth, url, form).await?;
+    let (answer, id) = post(service, url, form).await?;
     match object(&answer) {
         Some(map) if success(&answer) && !map.contains_key("error") => Ok(map),
-        map => Err(refusal(&answer, map, auth, asked, url, form, id.as_deref())),
+        map => Err(refusal(&answer, map, service, asked, url, form, id.as_deref())),
     }
 }
 
@@ -115,18 +112,16 @@ pub(crate) fn seconds(value: Option<&Value>) -> Option<Duration> {
 }
 
 /// The answer, and the id that the request had.
-async fn post(
-    settings: &Settings,
-    auth: &AuthSettings,
-    url: &Url,
-    form: &Form,
-) -> Result<(Answer, Option<String>)> {
+async fn post(service: Service<'_>, url: &Url, form: &Form) -> Result<(Answer, Option<String>)> {
     // What Microsoft's support asks for; other services would not know it.
-    let id = match auth.family {
+    let id = match service.auth.family {
         Family::Microsoft => Some(request_id()?),
         _ => None,
     };
-    match http::post_form(settings.reach(), url, form.encode(), id.as_deref()).await.map_err(unanswered) {
+    match http::post_form(service.settings.reach(), url, form.encode(), id.as_deref())
+        .await
+        .map_err(unanswered)
+    {
         Ok(answer) => Ok((answer, id)),
         Err(error) => Err(with_id(error, id.as_deref())),
     }
@@ -197,14 +192,14 @@ const UNTOLD_LIFETIME: Duration = Duration::from_secs(600);
 fn refusal(
     answer: &Answer,
     map: Option<Map<String, Value>>,
-    auth: &AuthSettings,
+    service: Service<'_>,
     asked: Asked,
     url: &Url,
     form: &Form,
     id: Option<&str>,
 ) -> Error {
     if let Some(detail) = map.as_ref().and_then(|map| detail(map, form)) {
-        return hints::error(detail, answer.status, answer.retry_after, asked, auth);
+        return hints::error(detail, answer.status, answer.retry_after, asked, service.auth);
     }
     let host = url.host_str().unwrap_or_default();
     let status = answer.status;
@@ -286,7 +281,7 @@ mod tests {
         let url = auth.endpoints.token.as_ref().unwrap();
         let refused = async |scope: &str, repeats: bool| {
             let form = Form::default().with("client_id", "app").with("scope", scope);
-            ask(settings, auth, Asked::App, url, &form, repeats).await.unwrap_err()
+            ask(Service { settings, auth }, Asked::App, url, &form, repeats).await.unwrap_err()
         };
         for _ in 0..5 {
             let error = refused("one", true).await;

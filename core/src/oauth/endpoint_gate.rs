@@ -1,4 +1,4 @@
-//! EndpointGates at a sign-in service, so that ten thousand accounts that start together are a queue and no storm.
+//! Gates at a sign-in service, so that ten thousand accounts that start together are a queue and no storm.
 
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex};
@@ -6,15 +6,15 @@ use std::time::{Duration, Instant};
 
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
-use crate::config::AuthSettings;
+use super::service::Service;
 use crate::fork::ForkCell;
 use crate::sync::lock;
 
-/// EndpointGates by service: one that does not answer holds up nobody else's.
+/// Gates by service: one that does not answer holds up nobody else's.
 #[derive(Default)]
-pub(crate) struct EndpointGates(Mutex<HashMap<String, Arc<Service>>>);
+pub(crate) struct EndpointGates(Mutex<HashMap<String, Arc<Gate>>>);
 
-struct Service {
+struct Gate {
     turns: Arc<Semaphore>,
     /// When a turn was given back last.
     moved: Mutex<Instant>,
@@ -22,43 +22,49 @@ struct Service {
 
 /// Leave to ask, until it is dropped.
 pub(crate) struct Turn {
-    service: Arc<Service>,
+    gate: Arc<Gate>,
     _permit: Option<OwnedSemaphorePermit>,
 }
 
 /// This process's gates.
-pub(crate) fn gates() -> &'static EndpointGates {
+fn gates() -> &'static EndpointGates {
     static CELL: ForkCell<EndpointGates> = ForkCell::new();
     CELL.get(|_| EndpointGates::default())
 }
 
-impl EndpointGates {
-    /// Waits for leave to ask the service for a token. If no turn comes back for a while it is given anyway: those who
+impl Service<'_> {
+    /// Waits until this service may be asked. If no turn comes back for a while it is given anyway: those who
     /// have them may stand on runtimes that nobody drives any more.
-    pub(crate) async fn take(&self, auth: &AuthSettings) -> Turn {
+    pub(crate) async fn turn(self) -> Turn {
+        gates().take(self).await
+    }
+}
+
+impl EndpointGates {
+    async fn take(&self, Service { auth, .. }: Service<'_>) -> Turn {
         let name = auth.token_host().unwrap_or(&auth.endpoints.authority).to_owned();
-        let service = {
+        let gate = {
             let mut known = lock(&self.0);
             known.entry(name).or_default().clone()
         };
         loop {
-            let permit = tokio::time::timeout(PATIENCE, service.turns.clone().acquire_owned()).await;
+            let permit = tokio::time::timeout(PATIENCE, gate.turns.clone().acquire_owned()).await;
             // It is never closed.
             let permit = permit.ok().and_then(Result::ok);
-            if permit.is_some() || service.stands_still() {
-                return Turn { service, _permit: permit };
+            if permit.is_some() || gate.stands_still() {
+                return Turn { gate, _permit: permit };
             }
         }
     }
 }
 
-impl Default for Service {
+impl Default for Gate {
     fn default() -> Self {
         Self { turns: Arc::new(Semaphore::new(AT_ONCE)), moved: Mutex::new(Instant::now()) }
     }
 }
 
-impl Service {
+impl Gate {
     fn stands_still(&self) -> bool {
         lock(&self.moved).elapsed() > PATIENCE
     }
@@ -66,7 +72,7 @@ impl Service {
 
 impl Drop for Turn {
     fn drop(&mut self) {
-        *lock(&self.service.moved) = Instant::now();
+        *lock(&self.gate.moved) = Instant::now();
     }
 }
 

@@ -14,8 +14,9 @@ use serde_json::{Map, Value};
 use url::Url;
 
 use super::endpoint::{self, TokenAnswer};
+use super::service::Service;
 use super::unanswered;
-use crate::config::{AuthSettings, Identity, IdentityService, Settings};
+use crate::config::{Identity, IdentityService};
 use crate::error::{Error, ErrorCode, Result};
 use crate::input::Secret;
 use crate::net::http::{self, Answer};
@@ -66,30 +67,35 @@ impl IdentityService {
     }
 }
 
-/// Asks for a token.
-///
-/// # Errors
-/// `token_endpoint_unavailable` if nobody answers, or not now; `client_rejected` if there is no such identity.
-pub(crate) async fn token(settings: &Settings, auth: &AuthSettings) -> Result<TokenAnswer> {
-    let Some((service, identity)) = &auth.managed else {
-        return Err(Error::config("auth.grant", "this machine has no identity service"));
-    };
-    let (url, mut headers) = service.question(&auth.scopes, identity);
-    let pinned = match service {
-        IdentityService::ServiceFabric(_, _, thumbprint) => Some(*thumbprint),
-        _ => None,
-    };
-    let mut answer =
-        http::get(settings.reach(), &url, &headers, pinned).await.map_err(unanswered).map_err(|error| {
-            error.with_hint(
+impl Service<'_> {
+    /// A token of the machine's own identity.
+    ///
+    /// # Errors
+    /// `token_endpoint_unavailable` if nobody answers, or not now; `client_rejected` if there is no such identity.
+    pub(crate) async fn managed_identity(self) -> Result<TokenAnswer> {
+        let Self { settings, auth } = self;
+        let Some((service, identity)) = &auth.managed else {
+            return Err(Error::config("auth.grant", "this machine has no identity service"));
+        };
+        let (url, mut headers) = service.question(&auth.scopes, identity);
+        let pinned = match service {
+            IdentityService::ServiceFabric(_, _, thumbprint) => Some(*thumbprint),
+            _ => None,
+        };
+        let mut answer = http::get(settings.reach(), &url, &headers, pinned)
+            .await
+            .map_err(unanswered)
+            .map_err(|error| {
+                error.with_hint(
                 "Only a machine in Azure (or Google Cloud) with an identity can use this grant: is this one?",
             )
-        })?;
-    if let (IdentityService::Arc(_), 401) = (service, answer.status) {
-        headers.push(("Authorization", arc_key(&answer)?));
-        answer = http::get(settings.reach(), &url, &headers, None).await.map_err(unanswered)?;
+            })?;
+        if let (IdentityService::Arc(_), 401) = (service, answer.status) {
+            headers.push(("Authorization", arc_key(&answer)?));
+            answer = http::get(settings.reach(), &url, &headers, None).await.map_err(unanswered)?;
+        }
+        read(&answer, SystemTime::now())
     }
-    read(&answer, SystemTime::now())
 }
 
 fn read(answer: &Answer, now: SystemTime) -> Result<TokenAnswer> {

@@ -4,18 +4,20 @@
 //! Nothing here keeps tokens or decides when to ask for one: that is `token`. Redirects are never
 //! followed, and a JWT's claims are read but never trusted.
 
-pub(crate) mod assertion;
+mod assertion;
 pub(crate) mod claims;
-pub(crate) mod discovery;
+mod discovery;
 pub(crate) mod endpoint;
-pub(crate) mod endpoint_gate;
-pub(crate) mod github;
+mod endpoint_gate;
+mod form;
+mod github;
 pub(crate) mod grants;
 pub(crate) mod hints;
-pub(crate) mod managed;
+mod managed;
 pub(crate) mod pkce;
-pub(crate) mod proof;
-pub(crate) mod refusals;
+mod proof;
+mod refusals;
+pub(crate) mod service;
 
 use crate::error::{Error, ErrorCode};
 use crate::net::http::Failure;

@@ -1,10 +1,14 @@
 //! What proves who the application is, read anew at every request: a secret, a certificate's file, somebody else's word.
 
+use std::time::SystemTime;
+
 use url::Url;
 use zeroize::Zeroizing;
 
-use super::github;
-use crate::config::{AssertionCallback, ClientCredential, Settings};
+use super::form::Form;
+use super::service::Service;
+use super::{assertion, github};
+use crate::config::{AssertionCallback, ClientCredential};
 use crate::error::{Error, ErrorCode, Result};
 use crate::host::TokenRequest;
 use crate::input::{COMMAND_TIME, Secret};
@@ -23,13 +27,9 @@ impl Proof {
     ///
     /// # Errors
     /// `config_invalid` if it cannot be read.
-    pub(crate) async fn read(
-        credential: &ClientCredential,
-        settings: &Settings,
-        audience: &Url,
-    ) -> Result<Option<Self>> {
-        let spelling = settings.spelling;
-        Ok(Some(match credential {
+    pub(crate) async fn read(service: Service<'_>, audience: &Url) -> Result<Option<Self>> {
+        let spelling = service.settings.spelling;
+        Ok(Some(match &service.auth.credential {
             ClientCredential::None => return Ok(None),
             ClientCredential::Secret(source) => {
                 Self::Secret(source.read(&spelling.path("auth.client_secret")).await?)
@@ -42,7 +42,7 @@ impl Proof {
             }
             ClientCredential::Github(audience) => {
                 let field = spelling.path("auth.client_assertion");
-                Self::Assertion(github::token(settings, &field, audience).await?)
+                Self::Assertion(github::token(service.settings, &field, audience).await?)
             }
             ClientCredential::Certificate(options) => {
                 let field = spelling.path("auth.certificate");
@@ -54,6 +54,42 @@ impl Proof {
                 Self::Certificate(octets, password)
             }
         }))
+    }
+
+    /// The form with the proof.
+    ///
+    /// # Errors
+    /// `config_invalid` if the certificate cannot be opened.
+    pub(crate) async fn sign(
+        &self,
+        service: Service<'_>,
+        form: Form,
+        audience: &str,
+        now: SystemTime,
+    ) -> Result<Form> {
+        const KIND: &str = "urn:ietf:params:oauth:client-assertion-type:jwt-bearer";
+        let kind = |form: Form| form.with("client_assertion_type", KIND);
+        match (self, &service.auth.credential) {
+            (Self::Secret(secret), _) => Ok(form.with("client_secret", secret.expose())),
+            (Self::Assertion(token), _) => Ok(kind(form).with("client_assertion", token.expose())),
+            (Self::Certificate(octets, password), ClientCredential::Certificate(options)) => {
+                let send_chain = options.send_chain;
+                let (options, octets, password) = (options.clone(), octets.clone(), password.clone());
+                let field = service.settings.spelling.path("auth.certificate");
+                // A password may be hardened by hundreds of thousands of rounds.
+                let opening =
+                    tokio::task::spawn_blocking(move || options.open(&field, &octets, password.as_ref()));
+                let certificate = opening.await.map_err(|_| {
+                    Error::new(ErrorCode::Internal, "the certificate was not opened: the program is ending")
+                })??;
+                let id = &service.auth.client_id;
+                let assertion = assertion::client(&certificate, id, audience, send_chain, now)?;
+                // Its header names the certificate.
+                let header = assertion::header(&assertion).to_owned();
+                Ok(kind(form).with_fresh("client_assertion", &assertion, header))
+            }
+            (Self::Certificate(..), _) => Ok(form),
+        }
     }
 }
 

@@ -11,7 +11,7 @@ use std::time::{Duration, Instant};
 use ring::digest::{Context, SHA256};
 use url::Url;
 
-use super::grants::Form;
+use super::form::Form;
 use crate::error::{Error, ErrorCode};
 use crate::fork::ForkCell;
 use crate::sync::lock;

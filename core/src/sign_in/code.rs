@@ -7,13 +7,14 @@ use url::Url;
 use super::listener::{Listener, Parameters, parse};
 use super::request::LoginRequest;
 use super::saved::invalid;
-use crate::config::{AuthSettings, Endpoints, Settings, check_redirect_uri, overlay};
+use crate::config::{AuthSettings, Endpoints, check_redirect_uri, overlay};
 use crate::crypto::random;
 use crate::error::{Error, OAuthDetail, Result};
 use crate::input::Secret;
-use crate::oauth::grants::{self, Form};
+use crate::oauth::grants::Redemption;
 use crate::oauth::hints::{self, Asked};
 use crate::oauth::pkce;
+use crate::oauth::service::Service;
 use crate::provider::Family;
 
 /// What ties an answer to its question.
@@ -30,12 +31,12 @@ pub(super) struct CodeFlow {
 /// # Errors
 /// `config_invalid` where the service has no such endpoint or the redirect URI is none.
 pub(super) fn begin(
-    settings: &Settings,
-    auth: &AuthSettings,
+    service: Service<'_>,
     endpoints: &Endpoints,
     request: &LoginRequest,
     challenge: Option<&str>,
 ) -> Result<(CodeFlow, Option<Listener>, String)> {
+    let Service { settings, auth } = service;
     let field = settings.spelling.path("auth.authorization_endpoint");
     let Some(endpoint) = &endpoints.authorization else {
         return Err(Error::config(field.clone(), format!("`{field}` is missing"))
@@ -59,7 +60,7 @@ pub(super) fn begin(
     };
     let (state, verifier) = (random::token::<24>()?, pkce::verifier()?);
     let flow = CodeFlow { state, verifier, redirect_uri, issuer: endpoints.issuer.clone() };
-    let url = authorization_url(settings, auth, request, endpoint, &flow, challenge);
+    let url = authorization_url(service, request, endpoint, &flow, challenge);
     Ok((flow, listener, url.into()))
 }
 
@@ -69,11 +70,11 @@ impl CodeFlow {
         one(parameters, "state").is_some_and(|given| pkce::same(given, &self.state))
     }
 
-    /// The form that redeems the code.
+    /// What redeems the code.
     ///
     /// # Errors
     /// What the page said instead; `login_invalid` for an answer of another service, or of none.
-    pub(super) fn form(&self, auth: &AuthSettings, parameters: &Parameters) -> Result<Form> {
+    pub(super) fn redemption(&self, auth: &AuthSettings, parameters: &Parameters) -> Result<Redemption> {
         if parameters.iter().any(|(name, _)| name == "iss") {
             check_issuer(auth, self.issuer.as_deref(), one(parameters, "iss").unwrap_or_default())?;
         }
@@ -90,26 +91,30 @@ impl CodeFlow {
         }
         let value = one(parameters, "code").filter(|code| !code.is_empty());
         let value = value.ok_or_else(|| invalid("the answer has neither a code nor an error"))?;
-        Ok(grants::authorization_code(auth, &Secret::new(value), &self.redirect_uri, &self.verifier))
+        Ok(Redemption {
+            code: Secret::new(value),
+            redirect_uri: self.redirect_uri.clone(),
+            verifier: self.verifier.clone(),
+        })
     }
 }
 
 /// RFC 6749 §4.1.1 with RFC 7636 §4.3.
 fn authorization_url(
-    settings: &Settings,
-    auth: &AuthSettings,
+    service: Service<'_>,
     request: &LoginRequest,
     endpoint: &Url,
     flow: &CodeFlow,
     challenge: Option<&str>,
 ) -> Url {
+    let Service { settings, auth } = service;
     let mut url = endpoint.clone();
     let mut query = url.query_pairs_mut();
     query
         .append_pair("client_id", &auth.client_id)
         .append_pair("response_type", "code")
         .append_pair("redirect_uri", &flow.redirect_uri)
-        .append_pair("scope", &grants::login_scopes(auth).join(" "))
+        .append_pair("scope", &service.login_scopes().join(" "))
         .append_pair("state", &flow.state)
         .append_pair("code_challenge", &pkce::challenge(&flow.verifier))
         .append_pair("code_challenge_method", "S256");

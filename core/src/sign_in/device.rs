@@ -5,12 +5,10 @@ use std::time::Duration;
 use serde_json::Value;
 use url::Url;
 
-use crate::config::{AuthSettings, Settings};
 use crate::error::{Error, ErrorCode, Result};
 use crate::input::Secret;
-use crate::oauth::grants::{self, Form};
-use crate::oauth::hints::Asked;
-use crate::oauth::{discovery, endpoint};
+use crate::oauth::endpoint;
+use crate::oauth::service::Service;
 use crate::text;
 
 /// What the service answered (RFC 8628 §3.2).
@@ -86,17 +84,8 @@ const SLOW_DOWN: Duration = Duration::from_secs(5);
 ///
 /// # Errors
 /// `config_invalid` where the service has no such endpoint; the 300s.
-pub(crate) async fn begin(settings: &Settings, auth: &AuthSettings) -> Result<Authorization> {
-    let field = settings.spelling.path("auth.device_authorization_endpoint");
-    let endpoints = discovery::endpoints(settings, auth).await?;
-    let Some(url) = &endpoints.device_authorization else {
-        return Err(Error::config(field.clone(), format!("`{field}` is missing"))
-            .with_hint("Name it, or sign in with method `authorization_code`."));
-    };
-    let form = Form::default()
-        .with("client_id", auth.client_id.clone())
-        .with("scope", grants::login_scopes(auth).join(" "));
-    let map = endpoint::request_object(settings, auth, Asked::Device, url, &form).await?;
+pub(crate) async fn begin(service: Service<'_>) -> Result<Authorization> {
+    let map = service.authorize_device().await?;
     let text = |name: &str| map.get(name).and_then(Value::as_str).map(printable).filter(|t| !t.is_empty());
     // Google writes verification_url.
     let url = text("verification_uri").or_else(|| text("verification_url")).filter(|url| is_web(url));

@@ -18,9 +18,7 @@ use crate::call::{Call, Cancel};
 use crate::config::{AuthSettings, Settings};
 use crate::error::{Error, ErrorCode, Result};
 use crate::input::Secret;
-use crate::oauth::discovery;
-use crate::oauth::grants::{self, Form};
-use crate::oauth::hints::Asked;
+use crate::oauth::grants::Redemption;
 use crate::sync::lock;
 use crate::token::{Account, TokenSource, millis};
 
@@ -84,11 +82,12 @@ enum Way {
 impl Login {
     pub(crate) async fn begin(source: TokenSource, request: LoginRequest) -> Result<Self> {
         let settings = source.shared.settings.clone();
-        let auth = source.shared.auth()?;
+        let service = source.shared.service()?;
+        let auth = service.auth;
         let method = method(&settings, auth, request.method.as_deref())?;
         let (login, browse) = match method {
             "device_code" => {
-                let begun = device::begin(&settings, auth);
+                let begun = device::begin(service);
                 let begun = request.call.within(None, LATE, begun).await?;
                 let browse = begun.complete_url.unwrap_or_else(|| begun.url.clone());
                 let way = Way::Device {
@@ -104,12 +103,11 @@ impl Login {
             }
             _ => {
                 let ready = async {
-                    let endpoints = discovery::endpoints(&settings, auth).await?;
+                    let endpoints = service.endpoints().await?;
                     Ok::<_, Error>((endpoints, source.shared.challenge(auth).await))
                 };
                 let (endpoints, challenge) = request.call.within(None, LATE, ready).await?;
-                let (flow, listener, url) =
-                    code::begin(&settings, auth, &endpoints, &request, challenge.as_deref())?;
+                let (flow, listener, url) = code::begin(service, &endpoints, &request, challenge.as_deref())?;
                 let way = match listener {
                     Some(listener) => Way::Loopback { flow, listener: Mutex::new(Some(listener)) },
                     None => Way::Redirect { flow },
@@ -259,12 +257,12 @@ impl Login {
         if SystemTime::now() >= self.inner.expires_at {
             return Err(expired());
         }
-        let form = self.inner.form(flow, &parameters);
+        let redemption = self.inner.redemption(flow, &parameters);
         let account = async {
             tokio::select! {
                 biased;
                 () = self.inner.cancel.cancelled() => Err(Cancel::error()),
-                account = Inner::redeem(&self.inner, form) => account,
+                account = Inner::redeem(&self.inner, redemption) => account,
             }
         };
         call.within(None, LATE, account).await
@@ -386,8 +384,8 @@ impl Work {
                     // From here on it is finished, whoever still waits.
                     Ok((parameters, browser)) => {
                         let _pending = inner.source.shared.pending_write();
-                        let account = match inner.form(flow, &parameters) {
-                            Ok(form) => inner.exchange(form).await,
+                        let account = match inner.redemption(flow, &parameters) {
+                            Ok(redemption) => inner.exchange(&redemption).await,
                             Err(error) => Err(error),
                         };
                         // The program may end as soon as it knows.
@@ -421,20 +419,19 @@ async fn hear(listener: Option<Result<Listener>>, flow: &CodeFlow) -> Result<(Pa
 
 impl Inner {
     /// What redeems the answer.
-    fn form(&self, flow: &CodeFlow, parameters: &Parameters) -> Result<Form> {
-        flow.form(self.source.shared.auth()?, parameters)
+    fn redemption(&self, flow: &CodeFlow, parameters: &Parameters) -> Result<Redemption> {
+        flow.redemption(self.source.shared.auth()?, parameters)
     }
 
     /// One poll (RFC 8628 §3.5); nothing, if it goes on.
     async fn poll(&self, device_code: &Secret, pace: &Mutex<Pace>) -> Option<Result<Account>> {
         let shared = &self.source.shared;
-        let form = grants::device_code(device_code);
-        let auth = match shared.auth() {
-            Ok(auth) => auth,
+        let service = match shared.service() {
+            Ok(service) => service,
             Err(error) => return Some(self.settle(Err(error))),
         };
         let _pending = shared.pending_write();
-        match grants::submit(&shared.settings, auth, Asked::Device, form).await {
+        match service.poll_device(device_code).await {
             Ok(answer) => {
                 let account = shared.adopt(answer).await;
                 let until = millis(self.expires_at);
@@ -456,13 +453,13 @@ impl Inner {
 
     /// Uses the answer up and redeems it, in a task of its own: a caller who gives up now would lose a sign-in that
     /// the person has finished.
-    async fn redeem(inner: &Arc<Self>, form: Result<Form>) -> Result<Account> {
+    async fn redeem(inner: &Arc<Self>, redemption: Result<Redemption>) -> Result<Account> {
         let this = inner.clone();
         let task = tokio::spawn(async move {
             let _pending = this.source.shared.pending_write();
             this.use_up().await?;
-            let account = match form {
-                Ok(form) => this.exchange(form).await,
+            let account = match redemption {
+                Ok(redemption) => this.exchange(&redemption).await,
                 Err(error) => Err(error),
             };
             this.settle(account)
@@ -486,12 +483,12 @@ impl Inner {
         if first { Ok(()) } else { Err(invalid("this sign-in was finished already")) }
     }
 
-    async fn exchange(&self, form: Form) -> Result<Account> {
+    async fn exchange(&self, redemption: &Redemption) -> Result<Account> {
         let shared = &self.source.shared;
         let mut tries = 0;
         loop {
             tries += 1;
-            match grants::submit(&shared.settings, shared.auth()?, Asked::Code, form.clone()).await {
+            match shared.service()?.redeem(redemption).await {
                 Ok(answer) => return shared.adopt(answer).await,
                 // The code may still be good, and the person has done their part.
                 Err(error) if error.retryable() && tries < EXCHANGES => {

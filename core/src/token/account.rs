@@ -11,9 +11,8 @@ use super::store::{Key, Store};
 use super::{Account, import};
 use crate::config::AuthSettings;
 use crate::error::{Error, ErrorCode, Result};
+use crate::oauth::claims;
 use crate::oauth::endpoint::TokenAnswer;
-use crate::oauth::hints::Asked;
-use crate::oauth::{claims, grants};
 use crate::provider::Family;
 
 impl Shared {
@@ -39,8 +38,7 @@ impl Shared {
         }
         let found = import::find(text, auth, self.settings.username.as_deref())?;
         // It is tried before anything is kept.
-        let form = grants::refresh_token(auth, &found.refresh_token, true);
-        let answer = grants::submit(&self.settings, auth, Asked::Refresh, form).await?;
+        let answer = self.service()?.refresh(&found.refresh_token, true).await?;
         self.take(answer, found.username.as_deref(), Entry::imported(found.refresh_token)).await
     }
 
@@ -86,9 +84,7 @@ impl Shared {
 
     /// When this person must sign in again, for the numbers.
     fn note_end(&self, username: &str, at: Option<SystemTime>) {
-        if let Some(numbers) =
-            self.service().and_then(|service| crate::metrics::numbers().of_service(&service))
-        {
+        if let Some(numbers) = self.label().and_then(|label| crate::metrics::numbers().of_service(&label)) {
             numbers.login_expires(username, at);
         }
     }
@@ -124,7 +120,7 @@ impl Shared {
         // After the store: a refresh that began in between belongs to those who have left.
         self.state().lock().forget();
         if let Some(token) = refresh_token
-            && let Err(error) = grants::revoke(&self.settings, auth, &token).await
+            && let Err(error) = self.service()?.revoke(&token).await
         {
             let text = "signed out here; the service was not told, and its grant goes on";
             self.warn("not_revoked", format!("{text}: {}", error.message()));

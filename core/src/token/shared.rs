@@ -15,8 +15,9 @@ use crate::error::{Error, ErrorCode, Result};
 use crate::event::Event;
 use crate::fork::ForkCell;
 use crate::host::Host;
-use crate::metrics::Service;
+use crate::metrics::ServiceLabel;
 use crate::net::redis;
+use crate::oauth::service::Service;
 
 /// What clones share.
 pub(crate) struct Shared {
@@ -64,6 +65,11 @@ impl Shared {
         })
     }
 
+    /// Who gives its tokens.
+    pub(crate) fn service(&self) -> Result<Service<'_>> {
+        Ok(Service { settings: &self.settings, auth: self.auth()? })
+    }
+
     /// Where tokens are kept: the host program's own place goes before the option.
     ///
     /// # Errors
@@ -86,10 +92,10 @@ impl Shared {
     }
 
     /// Where its tokens come from, for counting.
-    pub(crate) fn service(&self) -> Option<Service> {
+    pub(crate) fn label(&self) -> Option<ServiceLabel> {
         let auth = self.auth().ok()?;
         let host = auth.token_host();
-        Some(Service {
+        Some(ServiceLabel {
             service: host.filter(|_| auth.grant.asks_service()).unwrap_or_default().to_owned(),
             grant: auth.grant.as_str(),
             application: auth.client_id.clone(),

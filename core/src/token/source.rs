@@ -161,7 +161,7 @@ impl TokenSource {
 
     /// What became of refreshes of its tokens in this process, as data; nothing before the first.
     pub(crate) fn numbers(&self) -> Option<Value> {
-        let numbers = crate::metrics::numbers().known_service(&self.shared.service()?)?;
+        let numbers = crate::metrics::numbers().known_service(&self.shared.label()?)?;
         let inner = self.shared.state().lock();
         let ends = Ends {
             token: inner.held.as_ref().and_then(|held| held.token.expires_at),

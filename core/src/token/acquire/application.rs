@@ -3,8 +3,6 @@
 use super::{Attempt, held};
 use crate::config::{AuthSettings, GrantKind};
 use crate::error::Result;
-use crate::oauth::hints::Asked;
-use crate::oauth::{endpoint_gate, grants, managed};
 use crate::token::entry::Entry;
 use crate::token::freshness::{Freshness, Now};
 use crate::token::state::Held;
@@ -13,7 +11,7 @@ use crate::token::store::Key;
 impl Attempt<'_> {
     /// Nothing rotates, so the store is but a cache that may fail.
     pub(super) async fn application(&mut self, auth: &AuthSettings) -> Result<Held> {
-        let shared = self.shared;
+        let (shared, service) = (self.shared, self.shared.service()?);
         let key = Key::of_application(auth);
         // A machine's identity is nobody else's, and its service is at hand.
         let persistent = shared.is_persistent() && auth.grant != GrantKind::ManagedIdentity;
@@ -36,14 +34,13 @@ impl Attempt<'_> {
         let answer = loop {
             let asked = match auth.grant {
                 GrantKind::JwtBearer => {
-                    let _turn = endpoint_gate::gates().take(auth).await;
-                    grants::jwt_bearer(&shared.settings, auth).await
+                    let _turn = service.turn().await;
+                    service.jwt_bearer().await
                 }
-                GrantKind::ManagedIdentity => managed::token(&shared.settings, auth).await,
+                GrantKind::ManagedIdentity => service.managed_identity().await,
                 _ => {
-                    let form = grants::client_credentials(auth);
-                    let _turn = endpoint_gate::gates().take(auth).await;
-                    grants::submit(&shared.settings, auth, Asked::App, form).await
+                    let _turn = service.turn().await;
+                    service.client_credentials().await
                 }
             };
             match asked {

@@ -8,8 +8,6 @@ use crate::config::{AuthSettings, GrantKind};
 use crate::crypto::random;
 use crate::error::{Error, ErrorCode, Result};
 use crate::input::Secret;
-use crate::oauth::hints::Asked;
-use crate::oauth::{discovery, endpoint_gate, grants};
 use crate::token::claim::{Claiming, Fault, Last, Refusal, Step};
 use crate::token::entry::Entry;
 use crate::token::freshness::{Freshness, Now};
@@ -20,7 +18,7 @@ use crate::token::store::{Key, Versioned};
 impl Attempt<'_> {
     /// Claim, post, save, use.
     pub(super) async fn person(&mut self, auth: &AuthSettings) -> Result<Held> {
-        let shared = self.shared;
+        let (shared, service) = (self.shared, self.shared.service()?);
         let key = shared.locate(auth).await?;
         let seed = match auth.grant {
             GrantKind::RefreshToken => Some(shared.seed(auth).await?),
@@ -51,9 +49,9 @@ impl Attempt<'_> {
                     step = Step::Load;
                     continue;
                 }
-                Step::Prepare => match discovery::endpoints(&shared.settings, auth).await {
+                Step::Prepare => match service.endpoints().await {
                     Ok(_) => {
-                        turn = Some(endpoint_gate::gates().take(auth).await);
+                        turn = Some(service.turn().await);
                         Last::Prepared
                     }
                     Err(error) => {
@@ -114,8 +112,7 @@ impl Attempt<'_> {
     /// Asks the service for a new token.
     async fn post(&mut self, auth: &AuthSettings, entry: &Entry) -> Result<Entry> {
         let Some(token) = &entry.refresh_token else { return Err(self.shared.nobody(auth)) };
-        let form = grants::refresh_token(auth, token, entry.imported);
-        let answer = grants::submit(&self.shared.settings, auth, Asked::Refresh, form).await?;
+        let answer = self.shared.service()?.refresh(token, entry.imported).await?;
         Ok(self.renew(entry, auth, &answer, SystemTime::now()))
     }
 

@@ -65,8 +65,8 @@ impl Attempt<'_> {
     }
 
     fn count(&self, outcome: &Result<Held>) {
-        let Some(service) = self.shared.service() else { return };
-        let Some(numbers) = metrics::numbers().of_service(&service) else { return };
+        let Some(label) = self.shared.label() else { return };
+        let Some(numbers) = metrics::numbers().of_service(&label) else { return };
         match outcome {
             // From the store it cost nothing.
             Ok(_) if self.renewed.is_none() => {}

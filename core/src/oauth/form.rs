@@ -1,0 +1,83 @@
+//! A form for an endpoint: its fields, what tells one request from another, and what of it nobody may repeat.
+
+use url::form_urlencoded;
+use zeroize::Zeroizing;
+
+use crate::input::Secret;
+
+/// A form; its values may be secrets.
+#[derive(Clone, Default)]
+pub(crate) struct Form(Vec<Field>);
+
+#[derive(Clone)]
+struct Field {
+    name: &'static str,
+    value: Secret,
+    /// What tells requests apart in its place, if the value is new each time.
+    alike: Option<String>,
+}
+
+impl Form {
+    /// Adds a field.
+    pub(crate) fn with(mut self, name: &'static str, value: impl Into<String>) -> Self {
+        self.0.push(Field { name, value: Secret::new(value), alike: None });
+        self
+    }
+
+    /// Adds a field whose value is made anew for each request; `alike` is what makes two of them the same request.
+    pub(crate) fn with_fresh(mut self, name: &'static str, value: &Secret, alike: String) -> Self {
+        self.0.push(Field { name, value: value.clone(), alike: Some(alike) });
+        self
+    }
+
+    /// Names and what tells this request from others.
+    pub(crate) fn likeness(&self) -> impl Iterator<Item = (&'static str, &str)> {
+        self.0
+            .iter()
+            .map(|field| (field.name, field.alike.as_deref().unwrap_or_else(|| field.value.expose())))
+    }
+
+    /// As it goes over the wire: everything is percent-encoded.
+    pub(crate) fn encode(&self) -> Zeroizing<String> {
+        let mut out = form_urlencoded::Serializer::new(String::new());
+        for Field { name, value, .. } in &self.0 {
+            out.append_pair(name, value.expose());
+        }
+        Zeroizing::new(out.finish())
+    }
+
+    /// Takes out of a server's words whatever we sent in confidence.
+    pub(crate) fn redact(&self, text: &str) -> String {
+        let secret = |name: &str| CONFIDENTIAL.contains(&name);
+        self.0.iter().filter(|field| secret(field.name) && field.value.expose().len() >= 4).fold(
+            text.to_owned(),
+            |text, Field { name, value, .. }| match text.contains(value.expose()) {
+                true => text.replace(value.expose(), &format!("[{name}]")),
+                false => text,
+            },
+        )
+    }
+}
+
+const CONFIDENTIAL: &[&str] = &[
+    "client_secret",
+    "client_assertion",
+    "assertion",
+    "code",
+    "code_verifier",
+    "device_code",
+    "refresh_token",
+    "token",
+];
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn forms_encode_everything_and_hide_what_is_confidential() {
+        let form = Form::default().with("client_id", "app").with("client_secret", "p&s=w+rd é");
+        assert_eq!(*form.encode(), "client_id=app&client_secret=p%26s%3Dw%2Brd+%C3%A9");
+        assert_eq!(form.redact("app sent p&s=w+rd é"), "app sent [client_secret]");
+    }
+}
