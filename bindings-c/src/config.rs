@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::{Duration, UNIX_EPOCH};
 
-use mailbearer::config::{self, Secret, Spelling};
+use mailbearer::config::{self, Environment, Secret, Spelling};
 use mailbearer::{BoxFuture, ErrorCode, Host, ProvidedToken, Result, TokenProvider};
 use serde_json::{Map, Value};
 
@@ -153,7 +153,7 @@ pub extern "C" fn mailbearer_config_load_env(
         if !config.persistent && std::env::var_os("MAILBEARER_CONFIG").is_some() {
             config.load(None, None)?;
         }
-        config::overlay(&mut config.env, config::from_env(prefix));
+        config::overlay(&mut config.env, config::from_env(prefix, &Environment::default()));
         Ok(())
     })
 }
@@ -245,14 +245,15 @@ impl Config {
             store: None,
             events: events.sink(),
             persistent: self.persistent,
+            ..Host::default()
         };
         Ok((options, host, events))
     }
 
     /// Reads a file, or the one in the usual place if there is one.
     fn load(&mut self, path: Option<PathBuf>, profile: Option<&str>) -> Result<()> {
-        if let Some(path) = path.or_else(config::search_path) {
-            config::overlay(&mut self.file, config::from_file(&path, profile)?);
+        if let Some(path) = path.or_else(|| config::search_path(&Environment::default())) {
+            config::overlay(&mut self.file, config::from_file(&path, profile, &Environment::default())?);
             self.persistent = true;
         }
         Ok(())

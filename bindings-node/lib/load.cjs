@@ -1,12 +1,15 @@
 'use strict'
 // Options from a file or from the environment: what `fromFile` and `fromEnv` pass to a constructor.
 
-function fromFile(file, { profile, ...overrides } = {}) {
-  return [overrides, { file, search: file === undefined, profile, prefix: 'MAILBEARER_' }]
+const { fileURLToPath } = require('node:url')
+const { text } = require('./call.cjs')
+
+function fromFile(file, { profile, ...options } = {}) {
+  return [options, { file: text('file', file?.href ? fileURLToPath(file) : file), profile: text('profile', profile) }]
 }
 
-function fromEnv({ prefix = 'MAILBEARER_', ...overrides } = {}) {
-  return [overrides, { file: process.env.MAILBEARER_CONFIG, prefix }]
+function fromEnv({ prefix, ...options } = {}) {
+  return [options, { env: true, prefix: text('prefix', prefix) }]
 }
 
 module.exports = { fromEnv, fromFile }

@@ -7,6 +7,7 @@ const native = require('../native.cjs')
 const { SendStream } = require('./bulk.cjs')
 const { callOf, duration, text } = require('./call.cjs')
 const { data } = require('./data.cjs')
+const { environment } = require('./environment.cjs')
 const { report, sync, under } = require('./errors.cjs')
 const { listener } = require('./events.cjs')
 const { fromEnv, fromFile } = require('./load.cjs')
@@ -27,7 +28,7 @@ class Mailer extends EventEmitter {
       return
     }
     const { plain, host, logger } = split(options)
-    this.#mailer = sync(() => native.NativeMailer.open(plain, load, host.token, host.store, listener(this, logger)))
+    this.#mailer = sync(() => native.NativeMailer.open(plain, load, ...environment(), host.token, host.store, listener(this, logger)))
   }
 
   static fromFile(file, options) {

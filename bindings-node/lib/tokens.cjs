@@ -5,6 +5,7 @@ const { EventEmitter } = require('node:events')
 const { inspect } = require('node:util')
 const native = require('../native.cjs')
 const { callOf, duration } = require('./call.cjs')
+const { environment } = require('./environment.cjs')
 const { invalid, sync, under } = require('./errors.cjs')
 const { listener } = require('./events.cjs')
 const { fromEnv, fromFile } = require('./load.cjs')
@@ -26,7 +27,7 @@ class TokenSource extends EventEmitter {
       return
     }
     const { plain, host, logger } = split(options)
-    this.#source = sync(() => native.NativeTokens.open(plain, load, host.token, host.store, listener(this, logger)))
+    this.#source = sync(() => native.NativeTokens.open(plain, load, ...environment(), host.token, host.store, listener(this, logger)))
   }
 
   static fromFile(file, options) {

@@ -8,7 +8,7 @@ use std::time::{Duration, UNIX_EPOCH};
 
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
-use mailbearer::config::{Secret, Spelling};
+use mailbearer::config::{Environment, Secret, Spelling};
 use mailbearer::{
     BoxFuture, Error, ErrorCode, EventSink, Host, ProvidedToken, Result, StoredEntry, TokenProvider,
     TokenRequest, TokenStore,
@@ -26,9 +26,14 @@ pub(crate) type Asked = ThreadsafeFunction<Value, Promise<Value>, Value, Status,
 /// A function that is told events.
 pub(crate) type Told = ThreadsafeFunction<Value, (), Value, Status, false, true>;
 
-/// The host from its functions.
-pub(crate) fn host(token: Option<Asked>, store: Option<Asked>, events: Option<Told>) -> Host {
-    let mut host = Host { spelling: Spelling::Camel, ..Host::default() };
+/// The host from its functions and its environment.
+pub(crate) fn host(
+    environment: Environment,
+    token: Option<Asked>,
+    store: Option<Asked>,
+    events: Option<Told>,
+) -> Host {
+    let mut host = Host { spelling: Spelling::Camel, environment, ..Host::default() };
     host.token_provider = token.map(|f| Arc::new(Callback(f)) as Arc<dyn TokenProvider>);
     host.store = store.map(|f| Arc::new(Store(f)) as Arc<dyn TokenStore>);
     if let Some(events) = events {

@@ -1,11 +1,12 @@
 //! The native half of the Node face: converts, and decides nothing. Private; `lib/` is the public half.
 //!
 //! A file uses those below it in this list, and none above: `process`, `emulator` · `mailer` · `bulk`, `tokens` ·
-//! `login`, `host`, `load`, `message` · `call` · `error` · `json`.
+//! `login`, `host`, `environment`, `load`, `message` · `call` · `error` · `json`.
 
 mod bulk;
 mod call;
 mod emulator;
+mod environment;
 mod error;
 mod host;
 mod json;

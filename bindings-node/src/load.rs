@@ -5,14 +5,12 @@ use std::path::PathBuf;
 use mailbearer::Load;
 use serde_json::Value;
 
-/// What `fromFile` and `fromEnv` ask for; `overrides` are the caller's own options.
-pub(crate) fn load(from: &Value, overrides: Value) -> Load {
+/// What a constructor, `fromFile` or `fromEnv` asks for; `options` are the caller's own.
+pub(crate) fn load(from: Option<&Value>, options: Value) -> Load {
+    let Some(from) = from else { return Load { overrides: options, ..Load::default() } };
     let text = |key: &str| from[key].as_str().map(str::to_owned);
-    Load {
-        file: text("file").map(PathBuf::from),
-        search: from["search"].as_bool().unwrap_or(false),
-        profile: text("profile"),
-        env_prefix: text("prefix"),
-        overrides,
+    match from["env"].as_bool() {
+        Some(true) => Load::from_env(text("prefix"), options),
+        _ => Load::from_file(text("file").map(PathBuf::from), text("profile"), options),
     }
 }

@@ -1,5 +1,6 @@
 //! The mailer.
 
+use std::collections::BTreeMap;
 use std::time::Duration;
 
 use mailbearer::config::{MailboxOption, parse_duration};
@@ -11,6 +12,7 @@ use serde_json::Value;
 
 use crate::bulk::NativeBulk;
 use crate::call::NativeCall;
+use crate::environment::{Lookup, environment};
 use crate::error::fail;
 use crate::host::{Asked, Told, host};
 use crate::json::{to_js, to_json};
@@ -32,15 +34,14 @@ impl NativeMailer {
     pub fn open(
         options: Value,
         from: Option<Value>,
+        variables: BTreeMap<String, String>,
+        lookup: Lookup,
         token: Option<Asked>,
         store: Option<Asked>,
         events: Option<Told>,
     ) -> napi::Result<Self> {
-        let host = host(token, store, events);
-        let mailer = match from {
-            None => Mailer::from_json(options, host),
-            Some(from) => Mailer::load(load(&from, options), host),
-        };
+        let host = host(environment(variables, lookup), token, store, events);
+        let mailer = Mailer::load(load(from.as_ref(), options), host);
         Ok(Self { mailer: mailer.map_err(fail)? })
     }
 

@@ -1,13 +1,16 @@
 //! The token half.
 
+use std::collections::BTreeMap;
+
 use mailbearer::config::parse_duration;
-use mailbearer::{AccessToken, Error, GetToken, Options, TokenSource, to_rfc3339};
+use mailbearer::{AccessToken, Error, GetToken, TokenSource, to_rfc3339};
 use napi::Env;
 use napi::bindgen_prelude::PromiseRaw;
 use napi_derive::napi;
 use serde_json::{Value, json};
 
 use crate::call::NativeCall;
+use crate::environment::{Lookup, environment};
 use crate::error::fail;
 use crate::host::{Asked, Told, host};
 use crate::json::to_js;
@@ -31,19 +34,15 @@ impl NativeTokens {
     pub fn open(
         options: Value,
         from: Option<Value>,
+        variables: BTreeMap<String, String>,
+        lookup: Lookup,
         token: Option<Asked>,
         store: Option<Asked>,
         events: Option<Told>,
     ) -> napi::Result<Self> {
-        let mut host = host(token, store, events);
-        let options = match from {
-            None => Options::from_json(options, host.spelling).map_err(fail)?,
-            Some(from) => {
-                let (options, persistent) = load(&from, options).read(&host).map_err(fail)?;
-                host.persistent |= persistent;
-                options
-            }
-        };
+        let mut host = host(environment(variables, lookup), token, store, events);
+        let (options, persistent) = load(from.as_ref(), options).read(&host).map_err(fail)?;
+        host.persistent |= persistent;
         TokenSource::new(options, host).map(Self::new).map_err(fail)
     }
 

@@ -82,3 +82,14 @@ test('what the program throws is told by its own words', async () => {
   { options })
   assert.match(error.message, /RangeError: none today/)
 })
+
+test('the environment is that realm’s', async () => {
+  const { clientSecret, ...auth } = emulator.settings().auth
+  const options = { ...emulator.settings(), auth: { ...auth, clientSecret: { env: 'REALM_SECRET' } } }
+  const run = realm({ REALM_SECRET: clientSecret, MAILBEARER_PROVIDER: 'memory' })
+  const token = await run(`
+    if (mailbearer.Mailer.fromEnv().outbox.length !== 0) throw new Error('not empty')
+    return (await new mailbearer.TokenSource(options).get()).secret`, { options })
+  assert.ok(token.length > 20)
+  assert.equal(process.env.REALM_SECRET, undefined)
+})

@@ -1,6 +1,6 @@
 //! From the command line to core's options: `--config` and `--profile`, the environment, `--set`.
 
-use mailbearer::config::{overlay, scalar, search_path};
+use mailbearer::config::{Environment, overlay, scalar, search_path};
 use mailbearer::{Error, Host, Load, Mailer, TokenSource};
 use serde_json::{Map, Value, json};
 
@@ -18,7 +18,7 @@ pub(crate) fn load(
     let host = Host { events: output.events(), persistent: true, ..Host::default() };
     if let Some(name) = &global.profile
         && global.config.is_none()
-        && search_path().is_none()
+        && search_path(&Environment::default()).is_none()
     {
         let error = Error::config(
             "profile",

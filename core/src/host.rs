@@ -7,7 +7,7 @@ use std::time::SystemTime;
 
 use crate::error::Result;
 use crate::event::EventSink;
-use crate::input::{Secret, Spelling};
+use crate::input::{Environment, Secret, Spelling};
 
 /// A future without a name.
 pub type BoxFuture<'a, T> = Pin<Box<dyn Future<Output = T> + Send + 'a>>;
@@ -24,6 +24,8 @@ pub struct Host {
     pub store: Option<Arc<dyn TokenStore>>,
     /// Where events go.
     pub events: EventSink,
+    /// Its environment variables, if it has others than the process.
+    pub environment: Environment,
     /// The options came from a file: delegated grants then keep their tokens in one.
     pub persistent: bool,
 }

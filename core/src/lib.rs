@@ -31,14 +31,14 @@ mod text;
 mod token;
 
 pub use crate::call::{Call, Cancel};
-pub use crate::config::Options;
+pub use crate::config::{Load, Options};
 pub use crate::error::{CODES, CodeRow, Delivery, Error, ErrorCode, OAuthDetail, Rejection, Reply, Result};
 pub use crate::event::{EVENTS, Event, EventKind, EventSink};
 #[doc(hidden)]
 pub use crate::fork::ForkCell;
 pub use crate::host::{BoxFuture, Host, ProvidedToken, StoredEntry, TokenProvider, TokenRequest, TokenStore};
 pub use crate::instant::to_rfc3339;
-pub use crate::mailer::{Bulk, Counts, Kept, Load, Mailer, VerifyRequest, prometheus};
+pub use crate::mailer::{Bulk, Counts, Kept, Mailer, VerifyRequest, prometheus};
 pub use crate::message::{Attachment, Blob, ByteStream, Message, MessageBuilder};
 pub use crate::receipt::{Envelope, Outcome, Receipt, SendResult, Timings};
 pub use crate::sign_in::{Login, LoginRequest};

@@ -1,10 +1,65 @@
-//! Options from a TOML file with profiles, and from the environment.
+//! Options from a TOML file with profiles, from the environment and from the caller, laid one on the other.
 
 use std::path::{Path, PathBuf};
 
 use serde_json::{Map, Value};
 
+use super::Options;
 use crate::error::{Error, Result};
+use crate::host::Host;
+use crate::input::Environment;
+
+/// Where options come from; later members win over earlier ones.
+#[derive(Clone, Debug, Default)]
+pub struct Load {
+    /// A TOML file. Without one, and with an `env_prefix`, `$MAILBEARER_CONFIG` names it.
+    pub file: Option<PathBuf>,
+    /// Looks for a file in the usual places if there is no `file`; none found is fine.
+    pub search: bool,
+    /// The profile in the file; `None`: `$MAILBEARER_PROFILE`.
+    pub profile: Option<String>,
+    /// The prefix of environment variables; `None` reads none.
+    pub env_prefix: Option<String>,
+    /// The caller's own options, as JSON in the host's spelling; `Null` for none.
+    pub overrides: Value,
+}
+
+impl Load {
+    /// What stands in a file and, over it, in the environment. Without a `path` the file is looked for in the usual places.
+    pub fn from_file(path: Option<PathBuf>, profile: Option<String>, overrides: Value) -> Self {
+        Self { search: path.is_none(), file: path, profile, env_prefix: Some(PREFIX.to_owned()), overrides }
+    }
+
+    /// What stands in the environment, in variables that begin with `prefix` (default `MAILBEARER_`).
+    pub fn from_env(prefix: Option<String>, overrides: Value) -> Self {
+        let env_prefix = Some(prefix.unwrap_or_else(|| PREFIX.to_owned()));
+        Self { env_prefix, overrides, ..Self::default() }
+    }
+
+    /// The options in one piece, and whether a file was among them.
+    ///
+    /// # Errors
+    /// `config_invalid`.
+    pub fn read(self, host: &Host) -> Result<(Options, bool)> {
+        let environment = &host.environment;
+        let named = || self.env_prefix.as_ref().and_then(|_| environment.get(FILE).map(PathBuf::from));
+        let searched = || if self.search { search_path(environment) } else { None };
+        let file = self.file.clone().or_else(named).or_else(searched);
+        let persistent = file.is_some();
+        let mut all = match file {
+            Some(path) => from_file(&path, self.profile.as_deref(), environment)?,
+            None => Value::Object(Map::new()),
+        };
+        if let Some(prefix) = &self.env_prefix {
+            overlay(&mut all, from_env(prefix, environment));
+        }
+        if !self.overrides.is_null() {
+            overlay(&mut all, host.spelling.to_core(self.overrides));
+        }
+        let options = environment.within(|| Options::from_core_json(all, host.spelling))?;
+        Ok((options, persistent))
+    }
+}
 
 /// Lays `over` on `base`: tables merge, anything else replaces.
 pub fn overlay(base: &mut Value, over: Value) {
@@ -34,8 +89,8 @@ pub fn user_file() -> Option<PathBuf> {
 
 /// Where a configuration file is looked for: `$MAILBEARER_CONFIG`, the user's, the system's; never
 /// the working directory. The first that exists.
-pub fn search_path() -> Option<PathBuf> {
-    if let Some(path) = std::env::var_os("MAILBEARER_CONFIG") {
+pub fn search_path(environment: &Environment) -> Option<PathBuf> {
+    if let Some(path) = environment.get(FILE) {
         return Some(PathBuf::from(path));
     }
     user_file().into_iter().chain([PathBuf::from("/etc/mailbearer/config.toml")]).find(|path| path.is_file())
@@ -46,7 +101,7 @@ pub fn search_path() -> Option<PathBuf> {
 ///
 /// # Errors
 /// `config_invalid` naming the file, and the line where the TOML is wrong.
-pub fn from_file(path: &Path, profile: Option<&str>) -> Result<Value> {
+pub fn from_file(path: &Path, profile: Option<&str>, environment: &Environment) -> Result<Value> {
     let shown = path.display();
     let text = std::fs::read_to_string(path).map_err(|e| {
         Error::config("config", format!("cannot read the configuration file {shown}: {e}"))
@@ -60,7 +115,7 @@ pub fn from_file(path: &Path, profile: Option<&str>) -> Result<Value> {
     let mut base =
         serde_json::to_value(table).map_err(|e| Error::config("config", format!("{shown}: {e}")))?;
     let profiles = base.as_object_mut().and_then(|map| map.remove("profiles"));
-    let named = profile.map(str::to_owned).or_else(|| std::env::var("MAILBEARER_PROFILE").ok());
+    let named = profile.map(str::to_owned).or_else(|| environment.get("MAILBEARER_PROFILE"));
     if let Some(name) = named {
         let mut profiles = match profiles {
             Some(Value::Object(map)) => map,
@@ -78,14 +133,10 @@ pub fn from_file(path: &Path, profile: Option<&str>) -> Result<Value> {
 
 /// Reads the environment: `MAILBEARER_AUTH__CLIENT_ID` is `auth.client_id`; `__` is a dot; lists and
 /// tables are JSON. `MAILBEARER_CONFIG` and `MAILBEARER_PROFILE` are not options, nor is what the emulator exports.
-pub fn from_env(prefix: &str) -> Value {
+pub fn from_env(prefix: &str, environment: &Environment) -> Value {
     let mut out = Value::Object(Map::new());
-    let mut variables: Vec<(String, String)> = std::env::vars_os()
-        .filter_map(|(name, value)| Some((name.into_string().ok()?, value.into_string().ok()?)))
-        .filter(|(name, _)| name.len() > prefix.len() && name.starts_with(prefix))
-        .collect();
-    variables.sort();
-    for (name, text) in variables {
+    let ours = |name: &str| name.len() > prefix.len() && name.starts_with(prefix);
+    for (name, text) in environment.all().into_iter().filter(|(name, _)| ours(name)) {
         let path = name[prefix.len()..].to_ascii_lowercase();
         if ["config", "profile"].contains(&path.as_str()) || path.starts_with("emulator_") {
             continue;
@@ -110,6 +161,12 @@ pub fn scalar(path: &str, text: String) -> Value {
     }
     Value::String(text)
 }
+
+/// The variable that names the configuration file.
+const FILE: &str = "MAILBEARER_CONFIG";
+
+/// What our variables begin with.
+const PREFIX: &str = "MAILBEARER_";
 
 /// Options that are numbers or booleans; all others are text, even where the text is digits.
 const TYPED: &[&str] = &[
@@ -141,10 +198,10 @@ mod tests {
         )
         .unwrap();
         assert_eq!(
-            from_file(&path, Some("work")).unwrap(),
+            from_file(&path, Some("work"), &Environment::default()).unwrap(),
             json!({"provider": "microsoft365", "auth": {"grant": "device_code", "client_id": "b"}})
         );
-        let error = from_file(&path, Some("home")).unwrap_err();
+        let error = from_file(&path, Some("home"), &Environment::default()).unwrap_err();
         assert!(error.hint().unwrap().contains("work"), "{error}");
     }
 
@@ -153,7 +210,7 @@ mod tests {
         let dir = tempfile::tempdir().unwrap();
         let path = dir.path().join("config.toml");
         std::fs::write(&path, "provider = 'gmail'\nclient_secret = 'hunter2\n").unwrap();
-        let error = from_file(&path, None).unwrap_err();
+        let error = from_file(&path, None, &Environment::default()).unwrap_err();
         assert!(error.message().contains("line 2"), "{error}");
         assert!(!error.to_string().contains("hunter2"), "{error}");
     }

@@ -20,7 +20,7 @@ pub use self::credential::{
 pub(crate) use self::credential::{Certificate, JwtKey};
 pub use self::dkim::{DkimKey, DkimOptions, DkimSettings};
 pub use self::identity::{Identity, IdentityService};
-pub use self::load::{from_env, from_file, overlay, scalar, search_path, user_file};
+pub use self::load::{Load, from_env, from_file, overlay, scalar, search_path, user_file};
 pub use self::options::{
     AuthOptions, Chunking, Cloud, FilePolicy, HttpOptions, InitialResponse, LimitOptions, Mechanism, Options,
     Pipelining, RetryOptions, SmtpOptions, StoreOptions, TimeoutOptions, TlsOptions,
@@ -32,7 +32,7 @@ pub use self::settings::{
 pub use crate::address::MailboxOption;
 pub use crate::call::Partial;
 pub use crate::input::duration::parse_duration;
-pub use crate::input::{Secret, SecretSource, Spelling};
+pub use crate::input::{Environment, Secret, SecretSource, Spelling, Variable, Variables};
 pub use crate::net::http_proxy::HttpProxy;
 pub use crate::net::server_url::ServerUrl;
 pub use crate::net::tls::Roots;

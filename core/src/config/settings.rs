@@ -333,7 +333,7 @@ pub(crate) struct Surroundings {
     pub(crate) store: bool,
     /// The options came from a file: delegated grants then default to a file store.
     pub(crate) persistent: bool,
-    /// The process's environment.
+    /// The environment.
     pub(crate) variable: Variable,
 }
 
@@ -343,7 +343,10 @@ impl Surroundings {
             callback: host.token_provider.clone(),
             store: host.store.is_some(),
             persistent: host.persistent,
-            variable: Arc::new(|name| std::env::var(name).ok()),
+            variable: {
+                let environment = host.environment.clone();
+                Arc::new(move |name| environment.get(name))
+            },
         }
     }
 }

@@ -4,12 +4,14 @@
 //! Nothing here knows which options or fields there are: that is `config` and `message`.
 
 pub(crate) mod duration;
+mod environment;
 pub(crate) mod mistake;
 pub(crate) mod reader;
 mod secret;
 mod spelling;
 
 pub(crate) use duration::parse_duration;
+pub use environment::{Environment, Variable, Variables};
 pub(crate) use mistake::nearest;
 pub(crate) use reader::FieldPath;
 pub(crate) use secret::{COMMAND_TIME, run};

@@ -9,6 +9,7 @@ use serde::{Deserialize, Deserializer, de};
 use tokio::io::AsyncReadExt;
 use zeroize::Zeroizing;
 
+use super::environment::Variable;
 use crate::error::{Error, Result};
 
 /// A secret text: wiped when the last of its clones is dropped, which share it; never printed.
@@ -44,7 +45,7 @@ pub enum SecretSource {
     /// The secret itself.
     Value(Secret),
     /// An environment variable, read at every use.
-    Env(String),
+    Env(Variable),
     /// A file, read at every use; one trailing newline is cut.
     File(PathBuf),
     /// A program and its arguments; its standard output is the secret.
@@ -76,6 +77,7 @@ impl SecretSource {
     pub async fn read(&self, field: &str) -> Result<Secret> {
         match self {
             Self::Command(words) => run(words, field, COMMAND_TIME).await,
+            Self::Env(variable) => trimmed(value_of(variable, variable.current().await, field)?, field),
             _ => self.read_now(field),
         }
     }
@@ -83,7 +85,7 @@ impl SecretSource {
     /// As [`read`](Self::read), for what need not be text: a file's octets are taken as they are.
     pub(crate) async fn read_octets(&self, field: &str) -> Result<Zeroizing<Vec<u8>>> {
         match self {
-            Self::Command(words) => run(words, field, COMMAND_TIME).await.map(octets),
+            Self::Command(_) | Self::Env(_) => self.read(field).await.map(octets),
             _ => self.read_octets_now(field),
         }
     }
@@ -100,15 +102,20 @@ impl SecretSource {
     pub(crate) fn read_now(&self, field: &str) -> Result<Secret> {
         let text = match self {
             Self::Value(secret) => return Ok(secret.clone()),
-            Self::Env(name) => std::env::var(name).map_err(|_| {
-                Error::config(field, format!("`{field}`: the environment variable {name} is not set"))
-                    .with_hint(format!("Set {name} for the process that runs this program."))
-            })?,
+            Self::Env(variable) => value_of(variable, variable.get(), field)?,
             Self::File(path) => std::fs::read_to_string(path).map_err(|e| unreadable(field, path, &e))?,
             Self::Command(_) => String::new(),
         };
         trimmed(text, field)
     }
+}
+
+fn value_of(variable: &Variable, value: Option<String>, field: &str) -> Result<String> {
+    let name = variable.name();
+    value.ok_or_else(|| {
+        Error::config(field, format!("`{field}`: the environment variable {name} is not set"))
+            .with_hint(format!("Set {name} for the process that runs this program."))
+    })
 }
 
 fn octets(text: Secret) -> Zeroizing<Vec<u8>> {
@@ -195,7 +202,7 @@ impl<'de> Deserialize<'de> for SecretSource {
         let sentence = "a secret is a string, {env}, {file} or {command}";
         let reference: Reference = serde_json::from_value(value).map_err(|_| de::Error::custom(sentence))?;
         match (reference.env, reference.file, reference.command) {
-            (Some(name), None, None) => Ok(Self::Env(name)),
+            (Some(name), None, None) => Ok(Self::Env(Variable::new(name))),
             (None, Some(path), None) => Ok(Self::File(path)),
             (None, None, Some(words)) => Ok(Self::Command(words)),
             _ => Err(de::Error::custom(sentence)),

@@ -8,7 +8,6 @@ mod running;
 mod verify;
 
 use std::future::Future;
-use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::{Duration, SystemTime};
 
@@ -18,7 +17,7 @@ use tokio::time::Instant;
 
 use crate::address::MailboxOption;
 use crate::call::{Call, Cancel};
-use crate::config::{self, Options, Settings, Surroundings};
+use crate::config::{Load, Options, Settings, Surroundings};
 use crate::crypto::random;
 use crate::error::{Error, ErrorCode, Result};
 use crate::event::Event;
@@ -53,43 +52,6 @@ struct Inner {
     running: ForkCell<Running>,
 }
 
-/// Where [`Mailer::load`] finds its options; later members win over earlier ones.
-#[derive(Clone, Debug, Default)]
-pub struct Load {
-    /// A TOML file; `None` with `search` looks in the usual places.
-    pub file: Option<PathBuf>,
-    /// Looks for a file in the usual places if `file` is `None`; none found is fine.
-    pub search: bool,
-    /// The profile in the file.
-    pub profile: Option<String>,
-    /// The prefix of environment variables; `None` reads none.
-    pub env_prefix: Option<String>,
-    /// The caller's own options, as JSON in the host's spelling; `Null` for none.
-    pub overrides: Value,
-}
-
-impl Load {
-    /// The options in one piece, and whether a file was among them.
-    ///
-    /// # Errors
-    /// `config_invalid`.
-    pub fn read(self, host: &Host) -> Result<(Options, bool)> {
-        let file = self.file.or_else(|| if self.search { config::search_path() } else { None });
-        let persistent = file.is_some();
-        let mut all = match file {
-            Some(path) => config::from_file(&path, self.profile.as_deref())?,
-            None => Value::Object(serde_json::Map::new()),
-        };
-        if let Some(prefix) = &self.env_prefix {
-            config::overlay(&mut all, config::from_env(prefix));
-        }
-        if !self.overrides.is_null() {
-            config::overlay(&mut all, host.spelling.to_core(self.overrides));
-        }
-        Ok((Options::from_core_json(all, host.spelling)?, persistent))
-    }
-}
-
 impl Mailer {
     /// Checks `options`; touches no network.
     ///
@@ -110,7 +72,9 @@ impl Mailer {
     /// # Errors
     /// `config_invalid`, naming the option by its full path.
     pub fn from_json(options: Value, host: Host) -> Result<Self> {
-        Self::new(Options::from_json(options, host.spelling)?, host)
+        let load = Load { overrides: options, ..Load::default() };
+        let (options, _) = load.read(&host)?;
+        Self::new(options, host)
     }
 
     /// From a file, the environment and the caller's own options.
