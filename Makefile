@@ -72,8 +72,9 @@ c: built  ## the C library
 header:  ## writes include/mailbearer.h anew
 	MAILBEARER_WRITE_HEADER=1 $(CARGO) test -q $(ALL) --test header
 
-docs:  ## writes docs/errors.md and docs/events.md anew
+docs:  ## writes docs/errors.md, docs/events.md and docs/reference/emulator.md anew
 	MAILBEARER_WRITE_DOCS=1 $(CARGO) test -q $(ALL) --test generated_docs
+	MAILBEARER_WRITE_DOCS=1 $(CARGO) test -q --locked -p mailbearer-emulator --lib reference
 
 wheel: $(VENV)/bin/maturin  ## a release wheel in build/wheels
 	$(VENV)/bin/maturin build --release --locked --out $(BUILD)/wheels

@@ -11,7 +11,7 @@ use axum::response::Response;
 use axum::routing::{get, post};
 use serde::Deserialize;
 use serde::de::DeserializeOwned;
-use serde_json::{Value, json};
+use serde_json::{Map, Value, json};
 
 use crate::access::Mint;
 use crate::defaults::DEFAULT_USERNAME;
@@ -27,9 +27,10 @@ use crate::settings;
 /// How long `changes` waits for something to change.
 const QUIET: Duration = Duration::from_secs(25);
 
-/// `/api`. Only on the plain listener, which is loopback like the others.
+/// `/api`. Only on the plain listener.
 pub(crate) fn routes() -> Router<Arc<Shared>> {
     Router::new()
+        .route("/api", get(description))
         .route("/api/messages", get(messages).delete(clear))
         .route("/api/messages/{number}/raw", get(raw))
         .route("/api/changes", get(changes))
@@ -47,6 +48,13 @@ pub(crate) fn routes() -> Router<Arc<Shared>> {
 }
 
 type Here = State<Arc<Shared>>;
+
+/// This interface in words; `docs/reference/emulator.md` has the same.
+const DESCRIPTION: &str = include_str!("api.md");
+
+async fn description() -> Response {
+    http::text(200, DESCRIPTION)
+}
 
 async fn messages(State(shared): Here) -> Response {
     http::json(200, &json!(shared.lock().inbox.all().iter().map(|m| json!(**m)).collect::<Vec<_>>()))
@@ -149,7 +157,12 @@ async fn sign_in(State(shared): Here, headers: HeaderMap, body: Bytes) -> Respon
     guarded(&headers, || {
         let asked: SignIn = parsed(&body)?;
         let callback = authorize::sign_in(&shared, &asked.url, &asked.username, asked.decision)?;
-        Ok(json!({"callback": callback}))
+        let mut answer = json!({"callback": callback.url()});
+        if let Some((url, fields)) = callback.posted() {
+            let form: Map<_, _> = fields.iter().map(|(name, value)| ((*name).into(), json!(value))).collect();
+            answer["form"] = json!({"url": url, "fields": form});
+        }
+        Ok(answer)
     })
 }
 
@@ -235,4 +248,41 @@ fn who(query: Option<&str>) -> (String, String) {
 
 fn default_username() -> String {
     DEFAULT_USERNAME.into()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::config::Config;
+
+    #[test]
+    fn the_description_names_every_path_and_every_member() {
+        let source = include_str!("control.rs").split("#[cfg(test)]").next().unwrap();
+        let paths: Vec<_> =
+            source.split(".route(\"").skip(1).map(|rest| rest.split('"').next().unwrap()).collect();
+        assert!(paths.len() > 14, "{paths:?}");
+        for path in paths.iter().filter(|path| **path != "/api") {
+            assert!(DESCRIPTION.contains(&path.replace("{number}", "1")), "{path}");
+        }
+        let members = |value: Value| value.as_object().unwrap().keys().cloned().collect::<Vec<_>>();
+        let all = [
+            members(json!(Config::default())),
+            members(json!(Fault::at(""))),
+            ["app_only", "audience", "scope", "lifetime"].map(str::to_owned).into(),
+            Fault::points(),
+        ];
+        for name in all.concat() {
+            assert!(DESCRIPTION.contains(&format!("`{name}`")), "{name}");
+        }
+    }
+
+    /// `MAILBEARER_WRITE_DOCS=1` writes the page.
+    #[test]
+    fn the_reference_has_the_same_page() {
+        let page = concat!(env!("CARGO_MANIFEST_DIR"), "/../docs/reference/emulator.md");
+        if std::env::var_os("MAILBEARER_WRITE_DOCS").is_some() {
+            std::fs::write(page, DESCRIPTION).unwrap();
+        }
+        assert_eq!(std::fs::read_to_string(page).unwrap(), DESCRIPTION, "run with MAILBEARER_WRITE_DOCS=1");
+    }
 }

@@ -189,11 +189,12 @@ impl Emulator {
     }
 
     /// Signs a user in at an authorize URL without a browser: gives the callback URL, with `code` or `error`.
+    /// With `response_mode=form_post` the fields stand in its query, too; over HTTP they come apart as `form`.
     ///
     /// # Errors
     /// What the page would have said to the person instead of going back to the client.
     pub fn sign_in(&self, url: &str, username: &str, decision: Decision) -> Result<String, String> {
-        authorize::sign_in(&self.shared, url, username, decision)
+        authorize::sign_in(&self.shared, url, username, decision).map(|callback| callback.url())
     }
 
     /// Answers for a device that shows this code.

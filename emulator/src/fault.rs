@@ -145,6 +145,12 @@ impl Fault {
         Self { at: point.into(), ..Self::default() }
     }
 
+    /// The names of all points.
+    #[cfg(test)]
+    pub(crate) fn points() -> Vec<String> {
+        Point::NAMES.iter().map(|(name, _)| (*name).to_owned()).collect()
+    }
+
     /// The point, if the fault makes sense there.
     fn checked(&self) -> Result<Point, String> {
         let point = Point::named(&self.at)?;

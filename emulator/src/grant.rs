@@ -113,6 +113,14 @@ impl Grants {
         }
     }
 
+    /// Devices that wait for an answer, the newest first.
+    pub(crate) fn devices_waiting(&self, now: f64, lifetime: f64) -> Vec<&Device> {
+        let waits = |device: &&Device| device.answer == Answer::Pending && now <= device.issued_at + lifetime;
+        let mut waiting: Vec<_> = self.devices.entries.values().filter(waits).collect();
+        waiting.sort_by(|one, other| other.issued_at.total_cmp(&one.issued_at));
+        waiting
+    }
+
     /// The device that shows this user code; case and dashes do not matter.
     pub(crate) fn device_shown(&mut self, user_code: &str) -> Option<&mut Device> {
         let plain = |code: &str| {

@@ -129,6 +129,8 @@ fn the_same_is_there_over_http() {
     let waited = web.get(&api("wait?count=1&timeout=5")).json();
     assert_eq!(waited[0]["subject"], "<i>hi</i>");
     assert_eq!(web.get(&api("wait?count=9&timeout=0.01")).status, 408);
+    let described = web.get(&format!("{}/api", emulator.url()));
+    assert!(described.body.starts_with("# The emulator's interface"));
     let raw = web.get(&api("messages/1/raw"));
     assert!(raw.body.starts_with("Subject: <i>hi</i>\r\n"));
     assert!(raw.headers["content-type"].to_str().unwrap().starts_with("text/plain"));

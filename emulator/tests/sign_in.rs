@@ -138,6 +138,14 @@ fn a_person_can_click_through_the_page() {
     );
     assert!(page.body.contains("action=\"http://localhost:4711\"") && page.body.contains("name=\"code\""));
     assert_eq!(web.get(&authorize(&emulator, "fabrikam.com", &[])).status, 400);
+    // Without a browser: the URL, and where to post which fields.
+    let asked = |url: &str| web.post(&format!("{}/api/sign_in", emulator.url()), &json!({"url": url})).json();
+    let answer = asked(&posted);
+    assert_eq!(answer["form"]["url"], "http://localhost:4711");
+    let code = answer["form"]["fields"]["code"].as_str().unwrap();
+    assert_eq!(field(answer["callback"].as_str().unwrap(), "code").unwrap(), code);
+    assert_eq!(redeem(&web, &emulator, code, &[]).status, 200);
+    assert!(asked(&authorize(&emulator, "contoso.com", &[])).get("form").is_none());
 }
 
 #[test]
@@ -233,7 +241,8 @@ fn a_device_waits_is_told_to_slow_down_and_gets_its_tokens() {
     assert_eq!(poll(&web, &emulator, code).json()["error"], "authorization_pending");
     assert_eq!(poll(&web, &emulator, code).json()["error"], "slow_down");
     let page = web.get(started["verification_uri"].as_str().unwrap());
-    assert!(page.body.contains("Enter code"));
+    assert!(page.body.contains("Sign in on a device") && page.body.contains(user_code));
+    assert!(!page.body.contains("value=\"noreply@contoso.com\""), "nobody's name is suggested");
     let wrong = web.form(
         started["verification_uri"].as_str().unwrap(),
         &[("user_code", "wrong"), ("username", "ada@contoso.com"), ("decision", "approve")],

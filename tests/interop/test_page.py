@@ -75,12 +75,14 @@ def test_a_code_is_typed_in_on_another_device(emulator: Emulator, face: Face) ->
     answers: list[dict[str, Any]] = []
     waiting = threading.Thread(target=lambda: answers.append(face.call({"op": "wait"})))
     waiting.start()
-    wrong, done = browse(
-        ["go", begun["url"]], ["fill", "Code", "WRONGCODE"], ["press", "Approve"], ["text"],
-        ["fill", "Code", begun["user_code"]], ["press", "Approve"], ["text"],
+    shown, wrong, done, idle = browse(
+        ["go", begun["url"]], ["text"], ["fill", "Code", "WRONGCODE"], ["fill", "Account", ME], ["press", "Approve"], ["text"],
+        ["follow", begun["user_code"]], ["fill", "Account", ME], ["press", "Approve"], ["text"], ["go", begun["url"]], ["text"],
     )  # fmt: skip
     waiting.join(30)
-    assert "signed in on your device" in done and "signed in" not in wrong
+    assert begun["user_code"] in shown and "send mail as you" in shown and ME not in shown, "no account is suggested"
+    assert f"signed in on your device as {ME}" in done and "no device shows the code" in wrong
+    assert "No device waits" in idle
     assert answers[0]["ok"]["username"] == ME
 
 

@@ -63,13 +63,13 @@ pub(crate) async fn google_decision(
     submit(&shared, "organizations", &headers, &body)
 }
 
-/// From an authorize URL to the callback URL, as if a person had been there.
+/// From an authorize URL to the answer for the client, as if a person had been there.
 pub(crate) fn sign_in(
     shared: &Shared,
     url: &str,
     username: &str,
     decision: Decision,
-) -> Result<String, String> {
+) -> Result<Callback, String> {
     let url = Url::parse(url).map_err(|error| format!("the authorize URL is not a URL: {error}"))?;
     let ours = [&shared.url, &shared.authority]
         .iter()
@@ -101,7 +101,7 @@ pub(crate) fn sign_in(
             return Err(error.description(shared.dialect, &memory, &trace));
         }
     };
-    Ok(callback.url())
+    Ok(callback)
 }
 
 async fn show(shared: &Shared, tenant: &str, query: &str, headers: &HeaderMap) -> Response {
@@ -342,7 +342,7 @@ impl Asked {
 }
 
 /// An answer to the client's redirect URI.
-struct Callback {
+pub(crate) struct Callback {
     redirect_uri: String,
     mode: Mode,
     fields: Vec<(&'static str, String)>,
@@ -353,7 +353,8 @@ impl Callback {
         self.fields.push((name, value.to_owned()));
     }
 
-    fn url(&self) -> String {
+    /// The address that a browser is sent to. An answer by `form_post` has its fields in the query here.
+    pub(crate) fn url(&self) -> String {
         // It was parsed when it was compared with the registered ones.
         let Ok(mut url) = Url::parse(&self.redirect_uri) else {
             return self.redirect_uri.clone();
@@ -366,6 +367,11 @@ impl Callback {
             url.query_pairs_mut().extend_pairs(&self.fields);
         }
         url.into()
+    }
+
+    /// Where to post the fields, for an answer by `form_post`.
+    pub(crate) fn posted(&self) -> Option<(&str, &[(&'static str, String)])> {
+        (self.mode == Mode::FormPost).then_some((self.redirect_uri.as_str(), self.fields.as_slice()))
     }
 
     fn answer(&self) -> Response {

@@ -19,7 +19,7 @@ use crate::oauth::answer;
 use crate::oauth::client;
 use crate::oauth::error::{OauthError, Trace};
 use crate::oauth::form::Form;
-use crate::oauth::pages;
+use crate::oauth::pages::{self, Application, Waiting};
 use crate::oauth::scope::Scopes;
 use crate::person::{Decision, address};
 use crate::random;
@@ -47,10 +47,30 @@ pub(crate) async fn google_endpoint(
 }
 
 /// `GET /devicelogin`, `GET /device`
-pub(crate) async fn page(RawQuery(query): RawQuery) -> Response {
+pub(crate) async fn page(State(shared): State<Arc<Shared>>, RawQuery(query): RawQuery) -> Response {
     let form = Form::parse(query.unwrap_or_default().as_bytes());
-    let code = form.text("user_code").unwrap_or_default();
-    http::page(200, pages::device(code, DEFAULT_USERNAME, None))
+    http::page(200, show(&shared, &form, None))
+}
+
+/// The page as it stands, with what was typed in so far. It suggests no account: a device does not say whose
+/// mailbox it is for.
+fn show(shared: &Shared, form: &Form, problem: Option<&str>) -> String {
+    let memory = shared.lock();
+    let waiting = memory.grants.devices_waiting(memory.now(), memory.config.device_lifetime as f64);
+    let waiting: Vec<_> = waiting
+        .iter()
+        .take(10)
+        .map(|device| Waiting {
+            user_code: &device.user_code,
+            application: Application {
+                client_id: &device.consent.client_id,
+                scope: &device.consent.scope,
+                login_hint: None,
+            },
+        })
+        .collect();
+    let text = |name: &str| form.text(name).unwrap_or_default().to_owned();
+    pages::device(shared.dialect, &text("user_code"), &text("username"), &waiting, problem)
 }
 
 /// The form of that page.
@@ -60,14 +80,17 @@ pub(crate) async fn decision(State(shared): State<Arc<Shared>>, headers: HeaderM
     }
     let form = Form::parse(&body);
     let code = form.text("user_code").unwrap_or_default();
-    let username = form.text("username").unwrap_or(DEFAULT_USERNAME);
     let decision = match form.text("decision") {
         Some("approve") => Decision::Approve,
         _ => Decision::Deny,
     };
-    match decide(&mut shared.lock(), code, username, decision) {
-        Ok(()) => http::page(200, pages::device_done(decision)),
-        Err(problem) => http::page(400, pages::device(code, username, Some(&problem))),
+    // Whoever refuses need not say who they are.
+    let nobody = if decision == Decision::Deny { DEFAULT_USERNAME } else { "" };
+    let username = form.text("username").unwrap_or(nobody);
+    let decided = decide(&mut shared.lock(), code, username, decision);
+    match decided {
+        Ok(()) => http::page(200, pages::device_done(decision, username)),
+        Err(problem) => http::page(400, show(&shared, &form, Some(&problem))),
     }
 }
 

@@ -3,6 +3,7 @@
 use axum::http::{HeaderValue, header};
 use axum::response::Response;
 
+use crate::access::GOOGLE_MAIL;
 use crate::config::Dialect;
 use crate::defaults::DEFAULT_USERNAME;
 use crate::html::{escape, layout};
@@ -24,23 +25,16 @@ pub(crate) fn sign_in(
     request: &str,
     problem: Option<&str>,
 ) -> String {
-    let service = match dialect {
-        Dialect::Microsoft => "Microsoft",
-        Dialect::Google => "Google",
-    };
-    let scopes: String = asked
-        .scope
-        .split_whitespace()
-        .map(|scope| format!("<li><code>{}</code></li>", escape(scope)))
-        .collect();
     layout(
         "Sign in",
         &format!(
-            "<h1>Sign in</h1><p class=\"note\">This is the emulator, playing {service}. No password is needed.</p>{}\
-             <form class=\"card\" method=\"post\"><p>The application <code>{}</code> would like to:</p><ul>{scopes}</ul>\
+            "<h1>Sign in</h1><p class=\"note\">This is the emulator, playing {}. Say who you are, and approve or deny. No password is needed.</p>{}\
+             <form class=\"card\" method=\"post\"><p>The application <code>{}</code> would like to:</p>{}\
              <input type=\"hidden\" name=\"request\" value=\"{}\">{}{}</form>",
+            service(dialect),
             trouble(problem),
             escape(asked.client_id),
+            permissions(asked.scope),
             escape(request),
             account(asked.login_hint.unwrap_or(DEFAULT_USERNAME)),
             BUTTONS,
@@ -60,26 +54,62 @@ pub(crate) fn refused(error: &str, text: &str) -> String {
     )
 }
 
+/// A device that shows a code and waits.
+pub(crate) struct Waiting<'a> {
+    pub(crate) user_code: &'a str,
+    pub(crate) application: Application<'a>,
+}
+
 /// The page where a device's code is typed in.
-pub(crate) fn device(code: &str, username: &str, problem: Option<&str>) -> String {
+pub(crate) fn device(
+    dialect: Dialect,
+    code: &str,
+    username: &str,
+    waiting: &[Waiting<'_>],
+    problem: Option<&str>,
+) -> String {
+    let rows: String = waiting
+        .iter()
+        .map(|device| {
+            format!(
+                "<tr><td><a href=\"?user_code={0}\"><code>{0}</code></a></td><td>{1}</td></tr>",
+                escape(device.user_code),
+                permissions(device.application.scope)
+            )
+        })
+        .collect();
+    let rows = match rows.is_empty() {
+        true => {
+            "<p class=\"note\">No device waits for an answer. Start the sign-in of your program first.</p>"
+                .to_owned()
+        }
+        false => format!(
+            "<h2>Devices that wait</h2><table><tr><th>Code</th><th>Would like to</th></tr>{rows}</table>"
+        ),
+    };
     layout(
-        "Enter code",
+        "Sign in on a device",
         &format!(
-            "<h1>Enter code to allow access</h1><p class=\"note\">This is the emulator. Enter the code that your device shows.</p>{}\
-             <form class=\"card\" method=\"post\"><label>Code<input name=\"user_code\" value=\"{}\" required autofocus autocomplete=\"off\"></label>{}{}</form>",
+            "<h1>Sign in on a device</h1><p class=\"note\">This is the emulator, playing {}. Your program shows a code. Type it in here, say \
+             which mailbox the program sends from, and approve. No password is needed.</p>{}\
+             <form class=\"card\" method=\"post\"><label>Code<input name=\"user_code\" value=\"{}\" required autofocus autocomplete=\"off\"></label>\
+             <label>Account<input name=\"username\" type=\"email\" value=\"{}\" required placeholder=\"{DEFAULT_USERNAME}\"></label>{}</form>{rows}",
+            service(dialect),
             trouble(problem),
             escape(code),
-            account(username),
+            escape(username),
             BUTTONS,
         ),
     )
 }
 
 /// What comes after it.
-pub(crate) fn device_done(decision: Decision) -> String {
+pub(crate) fn device_done(decision: Decision, username: &str) -> String {
     let text = match decision {
-        Decision::Approve => "You have signed in on your device. You may now close this window.",
-        Decision::Deny => "You have refused. You may now close this window.",
+        Decision::Approve => {
+            format!("You have signed in on your device as {}. You may close this window.", escape(username))
+        }
+        Decision::Deny => "You have refused. Your program is told. You may close this window.".to_owned(),
     };
     layout("Done", &format!("<h1>{text}</h1>"))
 }
@@ -121,4 +151,29 @@ fn account(username: &str) -> String {
 
 fn trouble(problem: Option<&str>) -> String {
     problem.map_or_else(String::new, |problem| format!("<p class=\"error\">{}</p>", escape(problem)))
+}
+
+fn service(dialect: Dialect) -> &'static str {
+    match dialect {
+        Dialect::Microsoft => "Microsoft",
+        Dialect::Google => "Google",
+    }
+}
+
+/// Scopes in words, each with its name.
+fn permissions(scope: &str) -> String {
+    let rows: String = scope
+        .split_whitespace()
+        .map(|scope| {
+            let words = match scope.rsplit('/').next().unwrap_or_default() {
+                "SMTP.Send" | "Mail.Send" => "send mail as you: ",
+                "" if scope == GOOGLE_MAIL => "read, write, send and delete your mail: ",
+                "offline_access" => "stay signed in: ",
+                "openid" | "profile" | "email" => "see who you are: ",
+                _ => "",
+            };
+            format!("<li>{words}<code>{}</code></li>", escape(scope))
+        })
+        .collect();
+    format!("<ul>{rows}</ul>")
 }
