@@ -22,11 +22,11 @@ const EXCHANGE: [&str; 4] = [
 /// The one scope with which Gmail lets a program send over SMTP.
 pub(crate) const GOOGLE_MAIL: &str = "https://mail.google.com/";
 
-/// A token to be made for a test, good unless it is told otherwise.
+/// What a token made for a test looks like. Without changes it is a good one.
 #[derive(Clone, Debug, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct Mint {
-    /// The user; for an app-only token nobody stands in it.
+    /// The user. An app-only token names no user.
     pub username: String,
     /// App-only, with `roles` instead of `scp`. Default false.
     pub app_only: bool,
@@ -148,7 +148,7 @@ pub(crate) fn check(memory: &Memory, keys: &Keys, token: &str, username: &str) -
     if good { Ok(id) } else { Err(id) }
 }
 
-/// Seconds: Entra dates its tokens back, so that whoever checks them may have a clock that is late. (One that
+/// Seconds. Entra dates its tokens back, so that a checker's clock may be late. (One that
 /// is late by a millisecond refuses a token of this very second.)
 pub(crate) const BACKDATED: i64 = 300;
 

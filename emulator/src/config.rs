@@ -16,7 +16,7 @@ pub enum Dialect {
     Google,
 }
 
-/// What is wrong, if anything, with a server's certificate. The CA file always holds the same CA.
+/// The certificate that a server shows, good or bad. The CA file holds the same CA in every case.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Certificate {
@@ -27,11 +27,11 @@ pub enum Certificate {
     Expired,
     /// Signed by the CA, for `mail.elsewhere.example`.
     WrongName,
-    /// For the right names, but signed by nobody else.
+    /// For the right names, but signed by itself.
     SelfSigned,
 }
 
-/// How the emulator starts. All of it has defaults: `Options::default()` is Microsoft, in good health.
+/// How the emulator starts. `Options::default()` plays Microsoft without any fault.
 #[derive(Clone, Debug, Default, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct Options {
@@ -41,8 +41,8 @@ pub struct Options {
     pub certificate: Certificate,
     /// The certificate of the sign-in service, apart so that a test of SMTP still gets its token.
     pub authority_certificate: Certificate,
-    /// The address to listen on; default the loopback interface, which nobody else can reach. The emulator has
-    /// no passwords: whoever reaches it reads its messages and controls it.
+    /// The address to listen on; default the loopback interface, which only this machine reaches. The emulator
+    /// has no passwords: everybody who reaches it can read its messages and control it.
     pub listen: Option<IpAddr>,
     /// The name under which clients find it, as in a network of containers; default `localhost`. It is in the
     /// certificates, the settings and the addresses.
@@ -67,7 +67,7 @@ pub struct Ports {
     pub smtps: u16,
 }
 
-/// What becomes of an old refresh token when it is used.
+/// What a refresh does to the refresh token.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Rotation {
@@ -79,14 +79,14 @@ pub enum Rotation {
     None,
 }
 
-/// Who may stand in the header From when it is not the authenticated mailbox.
+/// The addresses that may stand in the header From beside the authenticated mailbox.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum SendAs {
     /// Anybody.
     #[default]
     Allow,
-    /// Nobody: `554 5.2.252 SendAsDenied`.
+    /// No others: `554 5.2.252 SendAsDenied`.
     Deny,
     /// These addresses and no others.
     #[serde(untagged)]
@@ -244,7 +244,7 @@ impl Config {
         merged.checked()
     }
 
-    /// The same configuration, if its numbers make sense.
+    /// Gives the configuration back if its numbers make sense.
     pub(crate) fn checked(self) -> Result<Self, String> {
         for (name, seconds) in [("idle_timeout", self.idle_timeout), ("latency", self.latency)] {
             if !(0.0..=86_400.0).contains(&seconds) {

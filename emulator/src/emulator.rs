@@ -49,7 +49,7 @@ impl Emulator {
     /// Starts the servers: on free ports of the loopback interface, unless the options say otherwise.
     ///
     /// # Errors
-    /// When no port, thread or temporary file is to be had, or the options contradict themselves.
+    /// If a port, the thread or a temporary file cannot be had, or if an option makes no sense.
     pub fn start(options: Options) -> io::Result<Self> {
         let invalid = |text| io::Error::new(io::ErrorKind::InvalidInput, text);
         let host = HostName::of(&options).map_err(invalid)?;
@@ -157,7 +157,7 @@ impl Emulator {
     /// Changes the configuration: the members of a JSON object, `null` for a default.
     ///
     /// # Errors
-    /// Names the option that is unknown or wrong; nothing is changed then.
+    /// Names the option that is unknown or wrong. Then nothing has changed.
     pub fn configure(&self, changes: Value) -> Result<(), String> {
         self.shared.configure(&changes)
     }
@@ -180,7 +180,7 @@ impl Emulator {
         self.shared.clear();
     }
 
-    /// Lets something go wrong.
+    /// Simulates a fault.
     ///
     /// # Errors
     /// When the point is unknown (the sentence lists them) or the fault makes no sense there.
@@ -230,7 +230,7 @@ impl Emulator {
         settings::settings(&self.shared, grant, username)
     }
 
-    /// The same as environment variables.
+    /// Gives these options as environment variables.
     ///
     /// # Errors
     /// When the dialect does not know the grant.

@@ -81,7 +81,7 @@ impl Point {
 /// before the last), `body` (some of the body has arrived), `end` (the final reply), `rset`, `noop`,
 /// `quit`, `idle` (between commands). HTTP points: `token`, `authorize`, `devicecode`, `discovery`, `keys`.
 ///
-/// A reply that is put in place of another has its real effect: a recipient answered with 550 is not
+/// A scripted reply has its real effect: a recipient answered with 550 is not
 /// in the envelope, a message answered with 451 is not kept, and 421 closes the connection.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
@@ -95,7 +95,7 @@ pub struct Fault {
     pub raw: Option<String>,
     /// HTTP: the status to answer with instead.
     pub status: Option<u16>,
-    /// HTTP: the body to answer with instead; with `drop`, it is cut off after this.
+    /// HTTP: the body to answer with instead. With `drop`, the connection is cut behind it.
     pub body: Option<String>,
     /// HTTP: headers of that answer.
     pub headers: BTreeMap<String, String>,

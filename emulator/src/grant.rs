@@ -21,7 +21,7 @@ pub(crate) struct Grants {
     pub(crate) families: usize,
 }
 
-/// Who may do what: what all grants carry.
+/// What a person has allowed an application to do; every grant carries it.
 #[derive(Clone, Debug)]
 pub(crate) struct Consent {
     pub(crate) client_id: String,
@@ -41,7 +41,7 @@ pub(crate) struct Code {
     pub(crate) challenge: Option<Challenge>,
     pub(crate) issued_at: f64,
     pub(crate) redeemed: bool,
-    /// The family of refresh tokens that came of it.
+    /// The family of refresh tokens that this code has given.
     pub(crate) family: usize,
 }
 

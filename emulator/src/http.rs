@@ -35,7 +35,7 @@ pub(crate) struct Base(pub(crate) String);
 /// rebinding): those of this machine are served, and the one that clients were given.
 pub(crate) struct Names {
     own: String,
-    /// Any address, too, where others than this machine may connect: an address is nobody's name.
+    /// Other machines may connect, so every IP address is served too: a web page cannot take one for its name.
     addresses: bool,
 }
 
@@ -170,7 +170,7 @@ pub(crate) fn is_cross_origin(headers: &HeaderMap) -> bool {
     })
 }
 
-/// An answer as JSON that nobody may store (RFC 6749 §5.1).
+/// An answer as JSON that must not be stored (RFC 6749 §5.1).
 pub(crate) fn json(status: u16, body: &Value) -> Response {
     let mut response = respond(status, "application/json; charset=utf-8", body.to_string());
     let headers = response.headers_mut();
@@ -184,7 +184,7 @@ pub(crate) fn text(status: u16, body: impl Into<Body>) -> Response {
     respond(status, "text/plain; charset=utf-8", body)
 }
 
-/// A file of a stranger's, whatever it is.
+/// A file of any kind, as plain octets.
 pub(crate) fn octets(body: Vec<u8>) -> Response {
     let mut response = respond(200, "application/octet-stream", body);
     response.headers_mut().insert(header::X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff"));
@@ -203,7 +203,7 @@ pub(crate) fn page(status: u16, body: String) -> Response {
     response
 }
 
-/// A part of the page that is always the same.
+/// A file that belongs to the page.
 pub(crate) fn asset(kind: &'static str, text: &'static str) -> Response {
     respond(200, kind, text)
 }

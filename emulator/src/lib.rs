@@ -11,13 +11,13 @@
 //! let options = emulator.settings("client_credentials", DEFAULT_USERNAME)?;
 //! assert_eq!(options["smtp"]["port"], emulator.smtp_port());
 //!
-//! // The next recipient is refused, whoever it is.
+//! // The next recipient is refused.
 //! emulator.fail(Fault { reply: Some("550 5.1.1 nobody here".into()), ..Fault::at("rcpt") })?;
 //! assert!(emulator.messages().is_empty());
 //! # Ok::<(), Box<dyn std::error::Error>>(())
 //! ```
 //!
-//! The same is there over HTTP, at [`Emulator::url`]: a page for people, `/api` for programs.
+//! [`Emulator::url`] has a page for people, and under `/api` everything for programs in other languages.
 #![forbid(unsafe_code)]
 
 mod access;

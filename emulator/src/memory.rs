@@ -15,7 +15,7 @@ use crate::received::Received;
 use crate::seen::{Auth, Log};
 use crate::service_account::ServiceAccount;
 
-/// The most that is kept of messages, whatever `keep` says.
+/// Messages are kept up to this many octets, also if `keep` allows more.
 const MESSAGE_OCTETS: usize = 512 << 20;
 
 /// The one object behind every listener and the Rust interface.
@@ -107,7 +107,7 @@ impl Shared {
         self.memory.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Keeps a message and wakes whoever waits for one.
+    /// Keeps a message and wakes the calls that wait for one.
     pub(crate) fn deliver(&self, message: Received) {
         {
             let mut memory = self.lock();

@@ -36,7 +36,7 @@ pub(crate) struct Auth {
     /// The credentials were in the AUTH line.
     pub(crate) inline: bool,
     pub(crate) accepted: bool,
-    /// Which of the tokens issued so far it was, from 1; 0 if it is none of ours.
+    /// The token's number among those issued so far, from 1; 0 for a token that was not issued here.
     pub(crate) token_id: usize,
     /// The verdict as it was sent.
     pub(crate) reply: String,
@@ -118,7 +118,7 @@ impl Log {
         }
     }
 
-    /// What was said over a connection, as far as it is kept; secrets are not in it.
+    /// The commands and replies of a connection that are kept; secrets are left out.
     pub(crate) fn talk(&self, connection: usize) -> &[String] {
         let found = self.talk.iter().find(|(number, _)| *number == connection);
         found.map_or(&[], |(_, lines)| lines)

@@ -34,7 +34,7 @@ pub(crate) fn settings(shared: &Shared, grant: &str, username: &str) -> Result<V
     Ok(options)
 }
 
-/// The same as `MAILBEARER_…` variables; a double underscore stands for a dot.
+/// The options as `MAILBEARER_…` variables; a double underscore stands for a dot.
 pub(crate) fn environ(shared: &Shared, grant: &str, username: &str) -> Result<Vec<(String, String)>, String> {
     let mut variables = Vec::new();
     flatten("MAILBEARER", "_", &settings(shared, grant, username)?, &mut variables);

@@ -1,4 +1,4 @@
-//! The tenants that Entra knows here, and who is who in them.
+//! The tenants that this Entra knows, and the ids of their users.
 
 use crate::defaults::{DEFAULT_TENANT, DEFAULT_TENANT_ID};
 use crate::random;

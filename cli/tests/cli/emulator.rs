@@ -41,6 +41,7 @@ fn googles_dialect_and_other_grants_are_there() {
     let send = ["--", BINARY, "send", "--to", "ada@example.com", "--text", "x"];
     for options in [
         &["--dialect", "google"][..],
+        &["--dialect", "google", "--grant", "jwt_bearer", "--username", "ada@contoso.com"],
         &["--grant", "refresh_token"],
         &["--grant", "access_token", "--username", "ada@contoso.com"],
     ] {

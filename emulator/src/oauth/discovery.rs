@@ -77,7 +77,7 @@ pub(crate) async fn keys(State(shared): State<Arc<Shared>>, headers: HeaderMap) 
     answer(&shared, &headers, Point::Keys, "", Ok(body)).await
 }
 
-/// `GET /common/discovery/instance`: which authorities are Microsoft's. This one says that it is.
+/// `GET /common/discovery/instance`: the authorities that are Microsoft's. The emulator says that it is one.
 pub(crate) async fn instance(
     State(shared): State<Arc<Shared>>,
     Extension(Base(base)): Extension<Base>,

@@ -60,7 +60,7 @@ impl OauthError {
         )
     }
 
-    /// The same as the discovery document's endpoint words it.
+    /// An unknown tenant in the words of the discovery document's endpoint.
     pub(crate) fn undiscovered_tenant(tenant: &str) -> Self {
         Self { error: "invalid_tenant", ..Self::unknown_tenant(tenant) }
     }

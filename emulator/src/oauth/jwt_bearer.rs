@@ -22,7 +22,7 @@ pub(crate) struct Delegation {
     pub(crate) scopes: Scopes,
 }
 
-/// Who speaks, and for whom, whether or not that is true.
+/// The account that claims to speak and the mailbox that it claims to speak for; neither is checked.
 pub(crate) fn parties(assertion: &str) -> (Option<String>, Option<String>) {
     let claims = keys::claims(assertion).unwrap_or(Value::Null);
     let text = |name: &str| claims[name].as_str().map(str::to_owned);

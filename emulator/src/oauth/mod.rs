@@ -1,8 +1,8 @@
 //! The sign-in service: Entra ID's endpoints (v2.0), or Google's.
 //!
 //! It answers as the real one does: RFC 6749, 7636 (PKCE), 8628 (device), OpenID Connect Discovery,
-//! with each service's own error texts. It checks what a client sends; it does not check who a
-//! person is: whoever presses Approve is whom they say.
+//! with each service's own error texts. It checks what a client sends. It does not check who a person is:
+//! any name that is typed in is believed.
 
 pub(crate) mod answer;
 pub(crate) mod authorize;

@@ -1,4 +1,4 @@
-//! The token endpoint (RFC 6749 §3.2): which grant it is, and whether it is due.
+//! The token endpoint (RFC 6749 §3.2): finds out the grant and judges the request.
 
 use std::sync::Arc;
 
@@ -306,7 +306,7 @@ impl Request<'_> {
     }
 }
 
-/// A scope that is asked for and was not granted.
+/// The first scope in the request that was not granted.
 fn beyond<'a>(asked: &'a str, granted: &str) -> Option<&'a str> {
     let granted: Vec<&str> = granted.split_ascii_whitespace().collect();
     asked.split_ascii_whitespace().find(|word| !granted.contains(word))

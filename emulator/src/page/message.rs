@@ -12,7 +12,7 @@ use crate::memory::Shared;
 use crate::mime::{self, File, Reading};
 use crate::received::Received;
 
-/// So many octets of a message's source are shown; all of it is under `raw`.
+/// The page shows this many octets of a message's source; Raw has all of them.
 const SOURCE_SHOWN: usize = 200_000;
 
 /// The message with its connection beside it.
@@ -115,7 +115,7 @@ pub(super) fn inline(message: &Received, id: &str) -> Option<Response> {
     Some(response)
 }
 
-/// An attachment, to be kept and not to be shown: it is a stranger's.
+/// An attachment as a download. The browser never shows it: a stranger has written it.
 pub(super) fn file(message: &Received, at: usize) -> Option<Response> {
     let reading = mime::whole(&message.raw);
     let file = reading.files().into_iter().nth(at)?;

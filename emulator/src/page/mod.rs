@@ -2,7 +2,8 @@
 //! the switches for what is to go wrong.
 //!
 //! The server writes the whole page; `page.js` only brings it up to date, and nothing is lost without it.
-//! What stands in a message is a stranger's: it is escaped, or shown in a frame where nothing runs.
+//! A stranger has written the messages: their text is escaped, and their HTML is shown in a frame where
+//! nothing runs.
 
 mod frame;
 mod list;
@@ -24,7 +25,7 @@ use crate::http::{self, Base};
 use crate::memory::Shared;
 use crate::oauth::form::Form;
 
-/// The page's own routes. Only on the plain listener, which is loopback like the others.
+/// The page's own routes. Only on the plain listener.
 pub(crate) fn routes() -> Router<Arc<Shared>> {
     Router::new()
         .route("/", get(start))

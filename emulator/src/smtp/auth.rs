@@ -121,8 +121,8 @@ impl Session {
         self.emit(settled).await
     }
 
-    /// The client's answer to an error challenge, then the refusal. It is noted before: many clients hang up,
-    /// or send their next command in the answer's place.
+    /// The client's answer to an error challenge, then the refusal. The refusal is noted first: many clients
+    /// hang up here, or send their next command instead of an answer.
     async fn after_challenge(&mut self, mut seen: Auth) -> Result<(), Closed> {
         let reply = self.words.not_authenticated(self.now());
         seen.reply = reply.first_line();
@@ -220,7 +220,7 @@ impl Session {
     }
 }
 
-/// `user=…^Aauth=Bearer …^A^A`; anything else is a user and a token of nobody.
+/// `user=…^Aauth=Bearer …^A^A`; anything else gives an empty user and an empty token.
 fn xoauth2(response: &[u8]) -> (String, String) {
     let parsed = std::str::from_utf8(response).ok().and_then(|text| {
         let rest = text.strip_prefix("user=")?;

@@ -7,7 +7,7 @@ use super::reply::Reply;
 #[derive(Debug, Default)]
 pub(super) struct Envelope {
     pub(super) from: Path,
-    /// A refusal of the sender that is told only in answer to RCPT.
+    /// A refusal of the sender that waits for RCPT.
     pub(super) refusal: Option<Reply>,
     pub(super) recipients: Vec<Path>,
     pub(super) chunks: Vec<u8>,

@@ -1,7 +1,7 @@
 //! The submission server: Exchange Online's, or Gmail's (RFC 5321, 6409).
 //!
-//! It keeps what it accepts and relays nothing. It is strict where the real ones are: a line ends with
-//! CRLF, a body with CRLF.CRLF and nothing else, and nobody sends before STARTTLS and AUTH.
+//! It keeps what it accepts and relays nothing. It is as strict as the real servers: a line ends with CRLF,
+//! a body with CRLF.CRLF and nothing else, and MAIL is refused before STARTTLS and AUTH.
 
 mod auth;
 mod command;

@@ -288,7 +288,7 @@ impl Words {
         )
     }
 
-    /// An address that is none, such as one without a domain.
+    /// Refuses what is no address, such as one without a domain.
     pub(crate) fn bad_address(&self, of_sender: bool) -> Reply {
         let (digit, which) = if of_sender { (7, "sender") } else { (3, "recipient") };
         self.pick(

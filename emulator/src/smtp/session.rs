@@ -35,7 +35,7 @@ pub(super) struct Session {
     pub(super) hello: Option<String>,
     pub(super) user: Option<User>,
     pub(super) envelope: Option<Envelope>,
-    /// A refusal of the client that it is told only in answer to RCPT.
+    /// A refusal of the client that waits for RCPT.
     pub(super) client_refusal: Option<Reply>,
     /// A message was accepted on this connection.
     pub(super) delivered: bool,
@@ -94,7 +94,7 @@ impl Session {
         self.settle(fault, normal).await
     }
 
-    /// The normal reply, or what the fault makes of it; its delay is over then.
+    /// Gives the normal reply, or the fault's in its place, after the fault's delay.
     pub(super) async fn settle(&mut self, fault: Option<Fault>, normal: Reply) -> Result<Settled, Closed> {
         let mut settled =
             Settled { effective: normal.is_positive(), reply: normal, bytewise: false, cut: false };

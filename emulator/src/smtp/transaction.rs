@@ -170,7 +170,7 @@ impl Session {
         Ok(Body::Whole(reader.into_body()))
     }
 
-    /// What goes wrong while a body comes in; true if it was refused and nothing more is to be said.
+    /// Plays a fault while a body arrives. True if the fault has refused the body; then no other reply follows.
     async fn body_fault(&mut self, text: &str) -> Result<bool, Closed> {
         let Some(fault) = self.shared.take_fault(Point::Body, text) else {
             return Ok(false);
@@ -249,7 +249,7 @@ impl Session {
         Ok(refused)
     }
 
-    /// The verdict on a message that is all there.
+    /// Decides on a message that has arrived whole.
     async fn end(&mut self, envelope: Envelope, body: Option<Vec<u8>>) -> Result<(), Closed> {
         let now = self.now();
         let username = self.user.as_ref().map_or("", |user| &user.username).to_owned();

@@ -9,7 +9,7 @@ use tokio::time::timeout;
 use tokio_rustls::TlsAcceptor;
 use tokio_rustls::server::TlsStream;
 
-/// The longest line that is looked at, whatever the configuration says.
+/// The longest line that is ever read, also if the configuration allows more.
 const LONGEST: usize = 65_536;
 
 /// How long a peer may take over one write or a handshake.
@@ -155,7 +155,8 @@ impl Wire {
         line_end(self.waiting()).is_some()
     }
 
-    /// The next line, replies sent before it is waited for. Longer than `longest` octets without its CRLF: skipped.
+    /// Sends the replies that wait, then reads the next line. A line longer than `longest` octets, without its
+    /// CRLF, is skipped.
     pub(crate) async fn line(&mut self, longest: Option<usize>, idle: Duration) -> Result<Line, Closed> {
         let longest = longest.unwrap_or(LONGEST).min(LONGEST);
         let mut skipping = false;
