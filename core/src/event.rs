@@ -11,16 +11,16 @@ use serde_json::{Map, Value};
 pub struct Event {
     /// Such as `token.refreshed`; the list stands in `docs/events.md`.
     pub name: &'static str,
-    /// Its data: strings, numbers, booleans.
+    /// The event's data: strings, numbers, booleans.
     pub fields: Map<String, Value>,
 }
 
 /// A kind of event, for the documentation.
 #[derive(Clone, Copy, Debug)]
 pub struct EventKind {
-    /// Its name.
+    /// The event's name.
     pub name: &'static str,
-    /// Its fields; durations are seconds.
+    /// The event's fields; durations are seconds.
     pub fields: &'static [&'static str],
     /// When it happens.
     pub meaning: &'static str,
@@ -31,22 +31,22 @@ pub const EVENTS: &[EventKind] = &[
     EventKind {
         name: "token.refreshed",
         fields: &["grant", "expires_in", "scopes", "request_id"],
-        meaning: "The sign-in service gave a new token; `request_id` is in its own logs too (Entra).",
+        meaning: "The sign-in service gave a new token. Entra's own logs have the same `request_id`.",
     },
     EventKind {
         name: "token.refresh_failed",
         fields: &["grant", "code", "message", "retryable"],
-        meaning: "It gave none. A token that is still valid goes on being used.",
+        meaning: "The sign-in service gave no token. mailbearer goes on with a token that is still valid.",
     },
     EventKind {
         name: "login.expiring",
         fields: &["expires_in", "username", "hint"],
-        meaning: "A person must sign in again within three days, as far as the service says. Told with each new token.",
+        meaning: "The service says that a person must sign in again within three days. Comes with each new token.",
     },
     EventKind {
         name: "credential.expiring",
         fields: &["expires_in", "hint"],
-        meaning: "The application's certificate ends within three weeks. Told with each new token.",
+        meaning: "The application's certificate ends within three weeks. Comes with each new token.",
     },
     EventKind {
         name: "login.required",
@@ -56,7 +56,7 @@ pub const EVENTS: &[EventKind] = &[
     EventKind {
         name: "smtp.connected",
         fields: &["host", "port", "connection", "tls"],
-        meaning: "A connection was opened and signed in. Its number stands in all that is told of it.",
+        meaning: "A connection was opened and signed in. Later events of this connection carry its number.",
     },
     EventKind {
         name: "smtp.closed",
@@ -81,7 +81,7 @@ pub const EVENTS: &[EventKind] = &[
     EventKind {
         name: "send.failed",
         fields: &["message_id", "tag", "code", "delivery", "retryable"],
-        meaning: "A message was not sent, or with `delivery` `uncertain` perhaps.",
+        meaning: "A message was not sent. If `delivery` is `uncertain`, it may have gone out.",
     },
     EventKind {
         name: "send.cancelled",
@@ -91,17 +91,17 @@ pub const EVENTS: &[EventKind] = &[
     EventKind {
         name: "smtp.trace",
         fields: &["connection", "direction", "line"],
-        meaning: "With the option `trace`: a line of a connection, of the `client` or the `server`. Secrets and bodies are hidden.",
+        meaning: "With the option `trace`: one line of a connection, from the `client` or the `server`. Secrets and bodies are hidden.",
     },
     EventKind {
         name: "limit.waiting",
         fields: &["limit", "delay"],
-        meaning: "A message waits for its turn, since only so many may go.",
+        meaning: "A message waits because a limit is reached.",
     },
     EventKind {
         name: "warning",
         fields: &["code", "message", "message_id"],
-        meaning: "Something that works, and should be looked at.",
+        meaning: "Something works, but somebody should look at it.",
     },
 ];
 

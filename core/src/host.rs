@@ -17,10 +17,11 @@ pub type BoxFuture<'a, T> = Pin<Box<dyn Future<Output = T> + Send + 'a>>;
 pub struct Host {
     /// How its language spells names in messages.
     pub spelling: Spelling,
-    /// Its token function, for `auth.grant = "callback"`; with `auth.client_assertion = {callback = true}` it brings
-    /// the application's assertion instead, and `scopes` holds its audience, the token endpoint.
+    /// The program's token function, for `auth.grant = "callback"`. With `auth.client_assertion = {callback =
+    /// true}` the function returns the application's assertion instead, and `scopes` holds the assertion's
+    /// audience, the token endpoint.
     pub token_provider: Option<Arc<dyn TokenProvider>>,
-    /// Its token store.
+    /// The program's token store.
     pub store: Option<Arc<dyn TokenStore>>,
     /// Where events go.
     pub events: EventSink,
@@ -80,6 +81,6 @@ pub trait TokenStore: Send + Sync {
 pub struct StoredEntry {
     /// Opaque octets.
     pub entry: Vec<u8>,
-    /// Its version.
+    /// The entry's version.
     pub version: u64,
 }

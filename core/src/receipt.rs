@@ -8,7 +8,7 @@ use serde::{Deserialize, Serialize, Serializer};
 use crate::error::{Error, Rejection, Reply};
 use crate::instant;
 
-/// Who sends and who receives, apart from the headers (RFC 5321 §2.3.1).
+/// The sender and the recipients as the server gets them, apart from the headers (RFC 5321 §2.3.1).
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Envelope {
@@ -62,11 +62,11 @@ impl Serialize for Timings {
 /// What became of one message of a bulk send.
 #[derive(Clone, Debug)]
 pub struct SendResult {
-    /// Its place in the source, from 0.
+    /// The message's place in the source, from 0.
     pub index: u64,
     /// The caller's own string.
     pub tag: Option<String>,
-    /// Its Message-ID; empty if it could not even be built.
+    /// The message's Message-ID; empty if the message could not be built.
     pub message_id: String,
     /// The receipt or the error; the outcome follows from them.
     pub result: Result<Receipt, Error>,

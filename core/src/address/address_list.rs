@@ -70,7 +70,7 @@ enum Kind {
     Quoted(String, String),
     /// What a comment says.
     Comment(String),
-    /// One of `< > , ; :`.
+    /// A character of `< > , ; :`.
     Special(char),
 }
 

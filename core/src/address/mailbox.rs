@@ -71,13 +71,13 @@ impl Mailbox {
         }
     }
 
-    /// As the caller may give it to [`Mailbox::read`].
+    /// Returns the form that [`Mailbox::read`] takes.
     pub(crate) fn to_json(&self) -> Value {
         json!({ "name": self.name, "address": self.address.to_string() })
     }
 
-    /// As a header has it, the display name encoded (RFC 5322 §3.4, RFC 2047 §5). `used` characters
-    /// of the line are taken.
+    /// Returns the form of a header, with the display name encoded (RFC 5322 §3.4, RFC 2047 §5). The line has
+    /// `used` characters already.
     pub(crate) fn encode(&self, used: usize) -> String {
         match &self.name {
             None => self.address.to_string(),

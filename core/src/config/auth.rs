@@ -105,7 +105,7 @@ impl Resolver<'_> {
                 .config("auth", |p| {
                     format!("`{p}` has several of client_secret, certificate and client_assertion")
                 })
-                .with_hint("An application proves who it is in one way: give one of them."));
+                .with_hint("Keep one of them: an application proves who it is in one way."));
         }
         if let Some(certificate) = &auth.certificate {
             return Ok(ClientCredential::Certificate(certificate.clone()));
@@ -130,7 +130,7 @@ impl Resolver<'_> {
                 let Some(callback) = self.around.callback.clone() else {
                     return Err(self
                         .config("auth.client_assertion", |p| format!("`{p}`: there is no function"))
-                        .with_hint("It needs a function of the program that returns the assertion."));
+                        .with_hint("Pass a function that returns the assertion."));
                 };
                 return Ok(ClientCredential::Callback(AssertionCallback(callback)));
             }
@@ -191,7 +191,7 @@ impl Resolver<'_> {
             (None, None, Some(id)) => Identity::Resource(id.clone()),
             _ => {
                 return Err(self.config("auth.identity_client_id", |_| {
-                    "an identity is named once: by its client id, object id or resource id".to_owned()
+                    "an identity has one name: its client id, its object id or its resource id".to_owned()
                 }));
             }
         };
@@ -200,7 +200,7 @@ impl Resolver<'_> {
         let one = matches!(service, IdentityService::Arc(_) | IdentityService::ServiceFabric(..));
         if one && identity != Identity::System {
             return Err(self.config("auth.identity_client_id", |p| {
-                format!("`{p}`: with Azure Arc and Service Fabric there is one identity, its own")
+                format!("`{p}`: Azure Arc and Service Fabric have one identity only, so none can be named")
             }));
         }
         Ok(Some((service, identity)))
@@ -263,7 +263,7 @@ impl Resolver<'_> {
                     .config(&path, |p| format!("`{p}` is missing"))
                     .with_hint(match key {
                         "client_secret" => {
-                            "The application proves who it is by a secret, a certificate (auth.certificate) or a federated token (auth.client_assertion).".to_owned()
+                            "Set auth.client_secret, auth.certificate or auth.client_assertion (a federated token): the application must prove who it is.".to_owned()
                         }
                         _ => format!("The grant {} needs it.", grant.as_str()),
                     }));
@@ -273,7 +273,7 @@ impl Resolver<'_> {
         if grant == Callback && !callback {
             return Err(self
                 .config("auth.callback", |p| format!("`{p}` is missing"))
-                .with_hint("The grant callback needs a function that returns a token."));
+                .with_hint("Pass a function that returns a token: the grant `callback` needs one."));
         }
         let proves = matches!(credential, ClientCredential::Callback(_));
         if grant != Callback && callback && !proves {
@@ -295,7 +295,7 @@ impl Resolver<'_> {
         if nobody && (grant.is_anonymous() || grant == GrantKind::JwtBearer) {
             return Err(self
                 .config("username", |p| format!("`{p}` is missing"))
-                .with_hint("An application's token does not say whose mailbox to use: name it."));
+                .with_hint("Set username to the mailbox that sends: an application's token names none."));
         }
         Ok(())
     }
@@ -332,7 +332,7 @@ impl Resolver<'_> {
                 .config("auth.tenant", |p| {
                     format!("`{p}` cannot be `{tenant}` for an application's own token")
                 })
-                .with_hint("Name the one organisation whose mailbox is used: its domain or tenant id."));
+                .with_hint("Name the organisation whose mailbox sends: its domain or tenant id."));
         }
         Ok(tenant.to_owned())
     }
@@ -565,12 +565,13 @@ pub(crate) fn check_redirect_uri(field: &str, text: &str) -> Result<()> {
     let loopback = url.scheme() == "http" && url.host_str().is_some_and(is_loopback);
     if url.scheme() == "http" && !loopback {
         return Err(Error::config(field, format!("`{field}` must be https")).with_hint(
-            "The code that opens the mailbox comes back to it; plain http is taken on loopback only.",
+            "Use https: the code that opens the mailbox comes back to this address. Plain http is allowed on loopback only.",
         ));
     }
     if loopback && url.path() != "/" {
-        return Err(Error::config(field, format!("`{field}` on loopback may not have a path"))
-            .with_hint("Register http://localhost and leave redirect_uri out: we listen there ourselves."));
+        return Err(Error::config(field, format!("`{field}` on loopback may not have a path")).with_hint(
+            "Register http://localhost and leave redirect_uri out: mailbearer then listens there itself.",
+        ));
     }
     Ok(())
 }
@@ -580,12 +581,12 @@ pub(crate) fn parse_endpoint(field: &str, text: &str) -> Result<Url> {
     let url = Url::parse(text).map_err(|e| Error::config(field, format!("`{field}` is not a URL: {e}")))?;
     if !url.username().is_empty() || url.password().is_some() {
         return Err(Error::config(field, format!("`{field}` has a user or password in it"))
-            .with_hint("The application's secret goes into auth.client_secret."));
+            .with_hint("Put the application's secret into auth.client_secret."));
     }
     let loopback = url.host_str().is_some_and(is_loopback);
     if url.scheme() == "https" || (url.scheme() == "http" && loopback) {
         return Ok(url);
     }
     Err(Error::config(field, format!("`{field}` must be https"))
-        .with_hint("Secrets travel to it; plain http is taken on loopback only."))
+        .with_hint("Use https: secrets travel to this address. Plain http is allowed on loopback only."))
 }

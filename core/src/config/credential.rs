@@ -21,10 +21,10 @@ use crate::host::TokenProvider;
 use crate::input::{COMMAND_TIME, Secret, SecretSource, Spelling};
 use crate::instant;
 
-/// One of the ways.
+/// The way in which an application proves who it is.
 #[derive(Clone, Debug, Default)]
 pub enum ClientCredential {
-    /// It does not: a public client.
+    /// A public client: it proves nothing.
     #[default]
     None,
     /// By a secret.
@@ -137,7 +137,7 @@ impl CertificateOptions {
             Some(ended) => {
                 let text = format!("`{field}`: the certificate has ended at {}", instant::to_rfc3339(ended));
                 Err(Error::config(field, text)
-                    .with_hint("Make a new one, upload its public half to the application, and put the new file in place."))
+                    .with_hint("Make a new certificate, upload its public half to the application, and put the new file in place."))
             }
             None => Ok(ends),
         }
@@ -148,11 +148,11 @@ impl CertificateOptions {
     pub(crate) fn open(&self, field: &str, octets: &[u8], password: Option<&Secret>) -> Result<Certificate> {
         let wrong = |what: &str| {
             Error::config(field, format!("`{field}` {what}"))
-                .with_hint("It is a PEM or PFX file with the private key and its certificate.")
+                .with_hint("Give a PEM or PFX file with the private key and its certificate.")
         };
         let (keys, mut chain) = contents(octets, password).map_err(|what| match password {
             None if what.contains("password") => {
-                wrong(&what).with_hint(format!("Set `{field}.password` to what opens it."))
+                wrong(&what).with_hint(format!("Set `{field}.password` to the password of the file."))
             }
             _ => wrong(&what),
         })?;
@@ -167,7 +167,7 @@ impl CertificateOptions {
             chain.iter().position(|der| der.windows(public.len()).any(|octets| octets == public))
         };
         let Some((key, own)) = keys.iter().find_map(|key| Some((key.clone(), of(key)?))) else {
-            return Err(wrong("has no certificate of its key: it is one of another key"));
+            return Err(wrong("has a key, and the certificate of another key"));
         };
         // The application's own goes first, whatever the file's order.
         chain[..=own].rotate_right(1);
@@ -311,8 +311,8 @@ impl BearerKey {
             Self::File(_) => {
                 // The parser's own words could quote the key.
                 let file: KeyFile = serde_json::from_str(text.expose()).map_err(|_| {
-                    wrong("is no key file of a service account").with_hint(
-                        "Make a key for the service account in the Google Cloud console, as JSON, and give its file.",
+                    wrong("is not a service account's key file").with_hint(
+                        "Make a JSON key for the service account in the Google Cloud console, and name its file here.",
                     )
                 })?;
                 let key = key(&file.private_key)?;
@@ -386,7 +386,7 @@ mod tests {
         let key = &sec1[..sec1.find("-----BEGIN CERT").unwrap()];
         let last = &sec1[sec1.rfind("-----BEGIN CERT").unwrap()..];
         for (text, said) in [
-            (format!("{key}{last}"), "no certificate of its key"),
+            (format!("{key}{last}"), "the certificate of another key"),
             (key.to_owned(), "has no certificate"),
             (last.to_owned(), "no private key"),
             (sec1.replace("-----BEGIN EC", "-----BEGIN AN"), "no private key"),

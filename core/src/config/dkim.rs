@@ -21,7 +21,7 @@ pub struct DkimOptions {
     pub private_key: SecretSource,
 }
 
-/// Whose signature, checked.
+/// The checked options of a DKIM signature.
 #[derive(Clone, Debug)]
 pub struct DkimSettings {
     /// `d=`.
@@ -46,7 +46,7 @@ impl DkimSettings {
                 });
             match plain {
                 true => Ok(text.to_owned()),
-                false => Err(Error::config(field, format!("`{field}` is no name in DNS"))
+                false => Err(Error::config(field, format!("`{field}` is not a DNS name"))
                     .with_hint("Write it in ASCII, such as contoso.com; international names as xn--….")),
             }
         };

@@ -12,7 +12,7 @@ pub(crate) fn check(field: &str, variable: impl Fn(&str) -> Option<String>) -> R
 }
 
 pub(crate) fn missing(field: &str) -> Error {
-    Error::config(field, format!("`{field}`: this is no GitHub Actions job that may have a token of its own"))
+    Error::config(field, format!("`{field}`: this is not a GitHub Actions job with a token of its own"))
         .with_hint("Give the job `permissions: id-token: write`.")
 }
 

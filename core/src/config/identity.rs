@@ -9,7 +9,7 @@ use crate::input::Secret;
 use crate::net::pinned;
 use crate::provider::Family;
 
-/// Who gives the token here.
+/// The service that gives this machine its token.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum IdentityService {
     /// Azure's virtual machines and scale sets.

@@ -51,7 +51,7 @@ fn find_in_turn(stores: &[&Path]) -> Result<Secret> {
         }
         let text = format!("has no key, and {} is encrypted", store.display());
         return Err(trouble(&text).with_hint(
-            "Unlock the keyring and try again. If the key is lost, move that file away and sign in anew.",
+            "Unlock the keyring and try again. If the key is lost, move that file away and sign in again.",
         ));
     }
     let made = Secret::new(STANDARD.encode(random::bytes::<32>()?));
@@ -59,7 +59,7 @@ fn find_in_turn(stores: &[&Path]) -> Result<Secret> {
     // What it gives is what counts: it may have been told and not have listened.
     match keyring.look()? {
         Some(kept) if kept == made => Ok(kept),
-        _ => Err(trouble("does not keep what it is given")),
+        _ => Err(trouble("does not keep what is written to it")),
     }
 }
 
@@ -197,7 +197,7 @@ fn turn(path: &Path) -> Result<File> {
                 std::thread::sleep(Duration::from_millis(10));
             }
             Err(std::fs::TryLockError::WouldBlock) => {
-                return Err(trouble("is being asked by another process for too long"));
+                return Err(trouble("has been busy with another process for too long"));
             }
             Err(std::fs::TryLockError::Error(e)) => return Err(failed(e)),
         }
@@ -206,10 +206,10 @@ fn turn(path: &Path) -> Result<File> {
 
 fn trouble(what: &str) -> Error {
     Error::config("store", format!("`store`: the system's keyring {what}")).with_hint(
-        "On Linux it needs secret-tool (libsecret-tools) and an unlocked keyring, which servers seldom have: use {kind: \"file\"} with a `key` there.",
+        "On Linux, install secret-tool (package libsecret-tools) and unlock the keyring. A server seldom has a keyring: use {kind: \"file\"} with a `key` there.",
     )
 }
 
-/// Somebody may be asked for a password.
+/// The keyring may ask a person for a password: how long that may take.
 const PATIENCE: Duration = Duration::from_secs(10);
 const LONGEST: u64 = 16 * 1024;

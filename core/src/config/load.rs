@@ -105,7 +105,7 @@ pub fn from_file(path: &Path, profile: Option<&str>, environment: &Environment) 
     let shown = path.display();
     let text = std::fs::read_to_string(path).map_err(|e| {
         Error::config("config", format!("cannot read the configuration file {shown}: {e}"))
-            .with_hint("Check the path and that the user running this program may read the file.")
+            .with_hint("Check the path, and whether the user of this program may read the file.")
     })?;
     let table: toml::Table = toml::from_str(&text).map_err(|e| {
         // The error's own text quotes the line, which may hold a secret.

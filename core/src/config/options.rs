@@ -165,7 +165,7 @@ pub struct AuthOptions {
 pub struct SmtpOptions {
     /// The submission server, instead of the preset's.
     pub host: Option<String>,
-    /// Its port, instead of the preset's.
+    /// The server's port, instead of the preset's.
     pub port: Option<u16>,
     /// `starttls` (required, never opportunistic), `tls`, or `none` (loopback only).
     pub security: Option<Security>,
@@ -412,7 +412,7 @@ pub enum FilePolicy {
     Allow,
     /// None: attachments are given as bytes.
     Deny,
-    /// Those under these folders, links followed.
+    /// Files under these folders, after links are followed.
     Folders(Vec<PathBuf>),
 }
 

@@ -59,7 +59,7 @@ pub struct Settings {
     pub partial: Partial,
     /// Which local files a message may attach.
     pub files: FilePolicy,
-    /// Whose signature goes on every message.
+    /// The signature that every message gets.
     pub dkim: Option<DkimSettings>,
 }
 
@@ -210,9 +210,9 @@ pub struct Endpoints {
     pub device_authorization: Option<Url>,
     /// RFC 7009 §2.
     pub revocation: Option<Url>,
-    /// Who answers (RFC 9207), where that is known.
+    /// The issuer that answers (RFC 9207), where known.
     pub issuer: Option<String>,
-    /// Whose own document names what is missing here.
+    /// The issuer whose discovery document names the missing endpoints.
     pub discover: Option<Url>,
 }
 
@@ -411,10 +411,10 @@ impl Settings {
         Reach { roots: &self.roots, proxy: &self.http_proxy, timeout: self.http_timeout }
     }
 
-    /// The same for another mailbox.
+    /// Returns these settings for another mailbox.
     ///
     /// # Errors
-    /// `config_invalid` if `username` or `from` is no address.
+    /// `config_invalid` if `username` or `from` is not an address.
     pub(crate) fn for_mailbox(&self, username: &str, from: Option<MailboxOption>) -> Result<Self> {
         plain_text("username", username)?;
         a_mailbox_where_that_is_known(username, self.preset)?;
@@ -457,7 +457,7 @@ fn smtp(options: &Options, preset: &Preset) -> Result<SmtpSettings> {
         None => match (preset.smtp_host, options.cloud) {
             ("", _) => {
                 return Err(Error::config("smtp.host", "`smtp.host` is missing")
-                    .with_hint("Provider `custom` has no server of its own: name it."));
+                    .with_hint("Set smtp.host to your mail server: provider `custom` has no preset."));
             }
             ("smtp.office365.com", Cloud::Us) => "smtp.office365.us".to_owned(),
             ("smtp.office365.com", Cloud::Dod) => "outlook-dod.office365.us".to_owned(),
@@ -472,13 +472,11 @@ fn smtp(options: &Options, preset: &Preset) -> Result<SmtpSettings> {
     });
     if security == Security::None && !is_loopback(&host) {
         return Err(Error::config("smtp.security", "`smtp.security` may be `none` on loopback only")
-            .with_hint(
-                "A token sent in the clear can be used by whoever sees it: use `starttls` or `tls`.",
-            ));
+            .with_hint("Use `starttls` or `tls`: anybody who sees the token on its way can use it."));
     }
     if security == Security::None && given.proxy.is_some() {
         return Err(Error::config("smtp.security", "`smtp.security` may not be `none` through a proxy")
-            .with_hint("What goes to the proxy in the clear can be read there: use `starttls` or `tls`."));
+            .with_hint("Use `starttls` or `tls`: the proxy can read the token otherwise."));
     }
     if let Some(name) = &given.hello_name
         && (name.is_empty() || !name.bytes().all(|b| b.is_ascii_alphanumeric() || b"-.:[]".contains(&b)))
@@ -552,7 +550,9 @@ fn shared_limits(url: &SecretSource, options: &Options) -> Result<ServerUrl> {
     const FIELD: &str = "limits.shared";
     if options.username.is_none() {
         return Err(Error::config("username", "`username` is missing, and `limits.shared` is set")
-            .with_hint("Processes know by it that they send from the same mailbox: name it."));
+            .with_hint(
+                "Set username to the mailbox: processes that share its limits recognise each other by it.",
+            ));
     }
     redis_url(FIELD, url)
 }
@@ -593,7 +593,7 @@ fn store(options: &Options, auth: Option<&AuthSettings>, around: &Surroundings) 
 fn store_key(source: &Option<SecretSource>) -> Result<Option<Secret>> {
     const FIELD: &str = "store.key";
     let Some(source) = source else { return Ok(None) };
-    let hint = "Make one with `openssl rand -base64 32`, and keep it where only this program reads it: {file} or {env}.";
+    let hint = "Make a key with `openssl rand -base64 32`, and keep it where only this program can read it: {file} or {env}.";
     if matches!(source, SecretSource::Command(_)) {
         return Err(Error::config(FIELD, format!("`{FIELD}` cannot come from a command")).with_hint(hint));
     }
@@ -627,9 +627,9 @@ fn token_may_go(options: &Options, preset: &Preset, host: &str) -> Result<()> {
     }
     Err(Error::config(
         "smtp.host",
-        format!("a token for {} would be sent to {}, which is not its server", preset.name, shown(&host)),
+        format!("a token for {} would go to {}, which is not its provider's server", preset.name, shown(&host)),
     )
-    .with_hint("Use provider `custom` for another service, or set danger_token_to_host if you mean it."))
+    .with_hint("Use provider `custom` for another service. To send this token there all the same, set danger_token_to_host."))
 }
 
 /// The big providers know mailboxes by their address; a server of one's own may have other names.

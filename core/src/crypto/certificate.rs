@@ -9,7 +9,7 @@ use crate::{instant, text};
 /// What people want to know of it.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Certificate {
-    /// Its common name, or its organisation.
+    /// The subject's common name, or its organisation.
     pub(crate) subject: String,
     /// The signer's.
     pub(crate) issuer: String,

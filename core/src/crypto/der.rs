@@ -1,6 +1,6 @@
 //! Reads ASN.1 as key files have it: DER, and the BER that some programs write (X.690).
 
-/// Its octets were not what they should be.
+/// The octets are not valid DER.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Damaged;
 

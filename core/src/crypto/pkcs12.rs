@@ -16,11 +16,11 @@ use super::der::{Damaged, OBJECT, OCTETS, Reader, SEQUENCE, tagged};
 /// What is wrong.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Trouble {
-    /// It is something else, or part of one.
+    /// The file is something else, or a part of a PFX file.
     Damaged,
     /// The password does not open it.
     Password,
-    /// It is encrypted in a way that is not known here.
+    /// The file is encrypted in a way that is not known here.
     Unsupported,
 }
 

@@ -180,7 +180,7 @@ const P256: &[u8] = &[0x2a, 0x86, 0x48, 0xce, 0x3d, 3, 1, 7];
 const P384: &[u8] = &[0x2b, 0x81, 4, 0, 34];
 
 impl Algorithm {
-    /// As a JWT's header has it.
+    /// The name in a JWT's header.
     pub(crate) fn name(self) -> &'static str {
         match self {
             Self::Rs256 => "RS256",

@@ -94,17 +94,17 @@ pub(crate) fn open(seal: Option<&Seal>, name: &str, kept: &Value) -> Result<Zero
     match (kept.get("sealed"), seal) {
         (None, _) => Ok(Zeroizing::new(kept.to_string().into_bytes())),
         (Some(_), None) => {
-            failed("is encrypted, and there is no key", "Set store.key to the key that it was written with.")
+            failed("is encrypted, and there is no key", "Set store.key to the key with which it was written.")
         }
         (Some(form), Some(seal)) if *form == 1 => match seal.open(name, kept) {
             Some(octets) => Ok(octets),
             None => failed(
                 "cannot be decrypted with store.key",
-                "Set store.key to the key that it was written with; if that is lost, sign in anew with another store.",
+                "Set store.key to the key with which it was written. If that key is lost, sign in again with another store.",
             ),
         },
         (Some(_), Some(_)) => {
-            failed("was encrypted by another version", "Update this program, or sign in anew.")
+            failed("was encrypted by another version", "Update this program, or sign in again.")
         }
     }
 }

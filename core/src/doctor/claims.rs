@@ -34,7 +34,7 @@ impl<'a> Claims<'a> {
         if let Some(until) = self.time("exp").filter(|until| *until <= now) {
             return refused(
                 format!("the token has expired at {}", instant::to_rfc3339(until)),
-                "Get a new one. If it is new, this machine's clock is ahead: set it by NTP.",
+                "Get a new token. If this one is new, this machine's clock is ahead: set the clock by NTP.",
             );
         }
         if self.is_delegated() {
@@ -49,7 +49,7 @@ impl<'a> Claims<'a> {
             {
                 return refused(
                     format!("the token is {user}'s, not {username}'s"),
-                    "Sign in as that user; for a shared mailbox let username be the person and from the mailbox.",
+                    "Sign in as that user. For a shared mailbox, set username to the person and from to the mailbox.",
                 );
             }
         }
@@ -61,13 +61,13 @@ impl<'a> Claims<'a> {
             return Ok(Seen::warning(
                 seen,
                 means,
-                "Set the clock by NTP: signatures and expiries count on it.",
+                "Set the clock by NTP: signatures and expiry times depend on it.",
             ));
         }
         if !self.is_delegated() && self.roles().iter().all(|role| !SENDING.contains(role)) {
             return Ok(Seen::warning(
                 seen,
-                "the token has no role SMTP.SendAsApp: right only if Exchange itself gives the application the role Application SMTP.SendAsApp",
+                "the token has no role SMTP.SendAsApp: this is right only if Exchange itself gives the application the role Application SMTP.SendAsApp",
                 "If AUTH fails, assign that Exchange role (`mailbearer setup microsoft365` prints how), or add the application permission SMTP.SendAsApp of Office 365 Exchange Online and grant admin consent.",
             ));
         }
@@ -91,20 +91,21 @@ impl<'a> Claims<'a> {
                 let principal = self.text("oid").unwrap_or("<object id of the enterprise application>");
                 vec![
                     format!(
-                        "Exchange knows the application: Get-ServicePrincipal | Format-List AppId, ObjectId shows {app} with {principal}. If not: New-ServicePrincipal -AppId {app} -ObjectId {principal} (that is the enterprise application's object id, as it stands in the token, not the registration's)"
+                        "Exchange knows the application: Get-ServicePrincipal | Format-List AppId, ObjectId shows {app} with {principal}. If not: New-ServicePrincipal -AppId {app} -ObjectId {principal} (this is the object id of the enterprise application, as the token has it, and not the registration's)"
                     ),
                     format!(
-                        "It may into the mailbox: Test-ServicePrincipalAuthorization -Identity {principal} -Resource {mailbox} says InScope. If not: `mailbearer setup microsoft365`; or Add-MailboxPermission -Identity {mailbox} -User {principal} -AccessRights FullAccess"
+                        "Exchange lets the application into the mailbox: Test-ServicePrincipalAuthorization -Identity {principal} -Resource {mailbox} says InScope. If not: `mailbearer setup microsoft365`; or Add-MailboxPermission -Identity {mailbox} -User {principal} -AccessRights FullAccess"
                     ),
                     auth_on,
-                    "Two hours have passed since something was changed: `mailbearer verify --wait 2h` watches".to_owned(),
+                    "Two hours have passed since the last change: `mailbearer verify --wait 2h` waits for it"
+                        .to_owned(),
                 ]
             }
         };
         let steps: String =
             steps.iter().enumerate().map(|(at, step)| format!("\n{}. {step}", at + 1)).collect();
         format!(
-            "The token is as it should be, so it is Exchange that does not let it in. In Exchange Online PowerShell, see that{steps}"
+            "The token is right, so Exchange itself refuses it. In Exchange Online PowerShell, check that{steps}"
         )
     }
 
@@ -139,7 +140,7 @@ impl<'a> Claims<'a> {
         roles.map(|roles| roles.iter().filter_map(Value::as_str).collect()).unwrap_or_default()
     }
 
-    /// Its id: tokens of version 1 have `appid`, those of version 2 `azp`.
+    /// The application's id: tokens of version 1 have `appid`, those of version 2 `azp`.
     fn application(self) -> Option<&'a str> {
         self.text("appid").or_else(|| self.text("azp"))
     }

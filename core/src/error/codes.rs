@@ -5,9 +5,9 @@
 pub struct CodeRow {
     /// The code.
     pub code: ErrorCode,
-    /// Its stable string.
+    /// The code's stable name.
     pub name: &'static str,
-    /// Its stable number.
+    /// The code's stable number.
     pub number: u16,
     /// Whether it may be tried again, unless the error says otherwise.
     pub retryable: bool,
@@ -51,14 +51,14 @@ codes! {
         "Send fewer or smaller attachments, or a link to them.";
     AttachmentUnreadable "attachment_unreadable" 202 false
         "an attachment's file could not be read"
-        "Check the path and that the user running this program may read the file.";
+        "Check the path, and whether the user of this program may read the file.";
 
     AccountMismatch "account_mismatch" 300 false
         "another person signed in than the one configured"
         "Sign in as the configured username, or change `username`.";
     LoginInvalid "login_invalid" 301 false
-        "the sign-in's answer does not belong to this sign-in"
-        "Start a new sign-in: a sign-in's answer can be used once, within 15 minutes.";
+        "the answer does not belong to this sign-in"
+        "Start a new sign-in. Its answer can be used once, within 15 minutes.";
     InteractionRequired "interaction_required" 302 false
         "a person must sign in"
         "Run `mailbearer login` as the user that runs this program.";
@@ -72,11 +72,11 @@ codes! {
         "the sign-in service refused this way of getting a token"
         "Check that the application is registered for this grant.";
     ScopeRejected "scope_rejected" 306 false
-        "the requested scope is not one the service gives"
+        "the service does not give the requested scope"
         "Leave auth.scopes out: the provider's preset knows the right one.";
     TokenEndpointUnavailable "token_endpoint_unavailable" 307 true
-        "the sign-in service did not answer usefully"
-        "It is a passing fault or a network problem; try again later.";
+        "the sign-in service gave no usable answer"
+        "Try again later: the service or the network has a passing problem.";
     LoginDeclined "login_declined" 308 false
         "the person declined to sign in" "Start the sign-in again and approve it.";
     LoginExpired "login_expired" 309 false
@@ -89,7 +89,7 @@ codes! {
         "Run `mailbearer verify`: it reads the token and names what is missing.";
     SmtpAuthDisabled "smtp_auth_disabled" 401 false
         "SMTP AUTH is switched off for the mailbox or the organisation"
-        "Set-CASMailbox -Identity <mailbox> -SmtpClientAuthenticationDisabled $false";
+        "An Exchange administrator runs: Set-CASMailbox -Identity <mailbox> -SmtpClientAuthenticationDisabled $false";
     AuthPolicyBlocked "auth_policy_blocked" 402 false
         "a policy of the organisation blocks this sign-in"
         "An administrator must allow it in Conditional Access, the authentication policies or the security defaults.";
@@ -98,46 +98,46 @@ codes! {
         "An administrator must unblock it in the provider's admin centre.";
     SendAsDenied "send_as_denied" 404 false
         "the mailbox may not send as this sender"
-        "Add-RecipientPermission -Identity <from> -Trustee <username> -AccessRights SendAs";
+        "An Exchange administrator runs: Add-RecipientPermission -Identity <from> -Trustee <username> -AccessRights SendAs";
     MailboxUnavailable "mailbox_unavailable" 405 false
         "the authenticated mailbox cannot be used"
         "Check that the mailbox exists and has a licence; new permissions take up to an hour.";
 
     RecipientsRejected "recipients_rejected" 500 false
-        "the server refused the recipients" "Check the addresses; `rejected` has the server's word on each.";
+        "the server refused the recipients" "Check the addresses above.";
     MessageRejected "message_rejected" 501 false
         "the server refused the message" "";
     Throttled "throttled" 502 true
-        "too many messages or connections for now" "Wait and send again; lower limits.max_connections if it recurs.";
+        "too many messages or connections for now" "Wait, then send again. If it happens often, lower limits.max_connections.";
     QuotaExceeded "quota_exceeded" 503 false
-        "a daily limit is used up" "Wait until the limit's period is over, or ask for a higher one.";
+        "a daily limit is used up" "Wait until the limit's period is over, or ask the provider for a higher limit.";
     SenderRejected "sender_rejected" 504 false
         "the server refused the sender's address" "Check `from`: it must be an address that this account may use.";
     MailboxFull "mailbox_full" 505 false
-        "the sender's mailbox is full" "Sent messages are kept in the mailbox: empty it or raise its quota.";
+        "the sender's mailbox is full" "Empty the mailbox or raise its quota: the provider keeps sent messages in it.";
     TemporarilyRefused "temporarily_refused" 506 true
         "the server refused for now" "Send again later.";
     DeliveryUncertain "delivery_uncertain" 507 false
         "the connection broke after the message was handed over and before the server answered"
-        "Do not resend by program: look in the mailbox's sent items, or ask the recipient, first.";
+        "Do not let a program resend it. First look into the mailbox's sent items, or ask the recipient.";
 
     NameNotResolved "name_not_resolved" 600 true
         "a host name has no address" "Check the name and this machine's DNS.";
     ConnectFailed "connect_failed" 601 true
-        "no connection to the server" "Check host and port, and that a firewall lets this port out.";
+        "no connection to the server" "Check the host and the port, and whether a firewall blocks this port.";
     TlsFailed "tls_failed" 602 false
-        "the server and we could not agree on TLS" "Check smtp.security: 587 is `starttls`, 465 is `tls`.";
+        "TLS with the server failed" "Check smtp.security: 587 is `starttls`, 465 is `tls`.";
     CertificateInvalid "certificate_invalid" 603 false
         "the server's certificate is not trusted"
         "If a proxy or a private authority signs it, set tls.roots to that authority's PEM file.";
     TimedOut "timed_out" 604 true
-        "it took too long" "Try again; raise `timeout` if the network is slow.";
+        "the call took too long" "Try again; raise `timeout` if the network is slow.";
     ConnectionLost "connection_lost" 605 true
         "the server closed the connection" "Try again.";
     ProtocolError "protocol_error" 606 false
-        "the server said something that is not SMTP" "Check host and port: is a mail server there?";
+        "the server said something that is not SMTP" "Check the host and the port: no mail server answers there.";
     CapabilityMissing "capability_missing" 607 false
-        "the server lacks something that is needed" "";
+        "the server does not offer what the message needs" "";
 
     StoreFailed "store_failed" 700 false
         "the token store could not be read or written" "";
@@ -146,7 +146,7 @@ codes! {
     Closed "closed" 801 false
         "the mailer was closed" "";
     Internal "internal" 900 false
-        "a fault of this library" "Please report it with this message.";
+        "a fault in mailbearer" "Please report it with this message.";
 }
 
 impl ErrorCode {
@@ -165,7 +165,7 @@ impl ErrorCode {
         CODES.iter().find(|row| row.name == name).map(|row| row.code)
     }
 
-    /// Its row of the table. The enum and the table come from one macro, in one order.
+    /// Returns the code's row of the table. The enum and the table come from one macro, in one order.
     pub fn row(self) -> &'static CodeRow {
         &CODES[self as usize]
     }

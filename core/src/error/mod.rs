@@ -69,7 +69,7 @@ impl Error {
         self
     }
 
-    /// The same, said otherwise.
+    /// Replaces the message.
     #[must_use]
     pub(crate) fn reworded(mut self, message: String) -> Self {
         self.inner.message = message;
@@ -312,7 +312,7 @@ impl Serialize for Error {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Delivery {
-    /// Nobody got it.
+    /// Nobody got the message.
     None,
     /// The server may have taken it: its answer to the end of the message was never read.
     Uncertain,

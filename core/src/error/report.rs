@@ -35,9 +35,9 @@ pub struct Finding {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Status {
-    /// As it should be.
+    /// The link is as it should be.
     Ok,
-    /// It works, and yet.
+    /// The link works, but somebody should look at it.
     Warning,
     /// Nothing after it can work.
     Failed,

@@ -33,7 +33,7 @@ fn sentence(path: &str, text: &str, what: &str, spelling: Spelling) -> Error {
             Some(_) => error,
             None => {
                 let list: Vec<_> = known.iter().map(|n| spelling.path(n)).collect();
-                error.with_hint(format!("Known here: {}.", list.join(", ")))
+                error.with_hint(format!("Allowed here: {}.", list.join(", ")))
             }
         };
     }

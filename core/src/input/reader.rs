@@ -24,7 +24,7 @@ impl FieldPath {
         self.verbatim(&self.spelling.path(name))
     }
 
-    /// The same for names that are never renamed, such as a header's.
+    /// As [`field`](Self::field), for names that are never renamed, such as a header's.
     pub(crate) fn verbatim(&self, name: &str) -> Self {
         let name = name.escape_debug();
         let path = if self.path.is_empty() { name.to_string() } else { format!("{}.{name}", self.path) };
@@ -61,7 +61,7 @@ pub(crate) fn no_controls(text: &str, place: &FieldPath) -> Result<()> {
     match text.chars().find(|c| c.is_control()) {
         None => Ok(()),
         Some(c) => Err(place.error(format!("has a control character (U+{:04X})", u32::from(c))).with_hint(
-            "Take line breaks and control characters out: they could add headers that nobody meant.",
+            "Remove line breaks and control characters: they could add headers that nobody meant.",
         )),
     }
 }
@@ -94,7 +94,7 @@ impl Reader {
                 Some(_) => error,
                 None => {
                     let list: Vec<_> = known.iter().map(|k| place.spell(k)).collect();
-                    error.with_hint(format!("Known here: {}.", list.join(", ")))
+                    error.with_hint(format!("Allowed here: {}.", list.join(", ")))
                 }
             });
         }

@@ -82,7 +82,7 @@ impl SecretSource {
         }
     }
 
-    /// As [`read`](Self::read), for what need not be text: a file's octets are taken as they are.
+    /// Reads a value that need not be text: the octets of a file stay as they are.
     pub(crate) async fn read_octets(&self, field: &str) -> Result<Zeroizing<Vec<u8>>> {
         match self {
             Self::Command(_) | Self::Env(_) => self.read(field).await.map(octets),
@@ -114,7 +114,7 @@ fn value_of(variable: &Variable, value: Option<String>, field: &str) -> Result<S
     let name = variable.name();
     value.ok_or_else(|| {
         Error::config(field, format!("`{field}`: the environment variable {name} is not set"))
-            .with_hint(format!("Set {name} for the process that runs this program."))
+            .with_hint(format!("Set {name} in the environment of this program."))
     })
 }
 
@@ -125,7 +125,7 @@ fn octets(text: Secret) -> Zeroizing<Vec<u8>> {
 fn unreadable(field: &str, path: &Path, error: &std::io::Error) -> Error {
     let path = path.display();
     Error::config(field, format!("`{field}`: cannot read the file {path}: {error}"))
-        .with_hint("Check the path and that the user running this program may read the file.")
+        .with_hint("Check the path, and whether the user of this program may read the file.")
 }
 
 fn trimmed(text: String, field: &str) -> Result<Secret> {
@@ -155,7 +155,7 @@ pub(crate) async fn run(words: &[String], field: &str, limit: Duration) -> Resul
         .kill_on_drop(true)
         .spawn()
         .map_err(|e| {
-            failed(e.to_string()).with_hint("Check the program's path, and that this user may run it.")
+            failed(e.to_string()).with_hint("Check the program's path, and whether this user may run it.")
         })?;
     let said = child.stdout.take();
     let ended = async {
@@ -174,7 +174,9 @@ pub(crate) async fn run(words: &[String], field: &str, limit: Duration) -> Resul
         return Err(failed(format!("its output is longer than {LONGEST_OUTPUT} octets")));
     }
     if !status.success() {
-        return Err(failed(format!("ended with {status}")).with_hint("Run it by hand, as this user."));
+        return Err(
+            failed(format!("ended with {status}")).with_hint("Run the command by hand, as this user.")
+        );
     }
     let text = std::str::from_utf8(&octets).map_err(|_| failed("its output is not UTF-8".into()))?;
     trimmed(text.to_owned(), field)

@@ -42,7 +42,7 @@ pub(crate) async fn export(settings: &Settings, endpoint: Option<&str>) -> Resul
     Err(error
         .with_retryable(passing)
         .with_retry_after(answer.retry_after)
-        .with_hint("It must take OTLP/HTTP with JSON at this path; check OTEL_EXPORTER_OTLP_HEADERS where it wants a key."))
+        .with_hint("Let the collector take OTLP/HTTP with JSON at this path. If it wants a key, check OTEL_EXPORTER_OTLP_HEADERS."))
 }
 
 fn current() -> Families {

@@ -294,8 +294,7 @@ impl Mailer {
         })
     }
 
-    /// Who sends where a message names no author: `from`, else the mailbox, else the account that is
-    /// signed in.
+    /// The sender of messages that name no author: `from`, else the mailbox, else the account that is signed in.
     pub fn sender(&self) -> Option<MailboxOption> {
         let settings = &self.inner.settings;
         let account = || self.inner.tokens.as_ref()?.account().map(|account| account.username);
@@ -321,7 +320,7 @@ impl Mailer {
             () = tokio::time::sleep_until(began + timeout) => {
                 let text = "the call's time was up while the message was built";
                 Err(Error::new(ErrorCode::TimedOut, text)
-                    .with_hint("Are the attached files on a disk that does not answer?"))
+                    .with_hint("Check whether the disk with the attached files answers."))
             }
         }
     }
@@ -337,7 +336,7 @@ impl Mailer {
         if count > most {
             return Err(Error::invalid_message(
                 "to",
-                format!("{count} recipients are more than the {most} that {} takes", settings.preset.name),
+                format!("{count} recipients are too many: {} takes {most}", settings.preset.name),
             )
             .with_hint("Send several messages with fewer recipients each."));
         }
@@ -480,14 +479,14 @@ async fn forward(ending: &Cancel, cancel: &Cancel) {
     std::future::pending::<()>().await;
 }
 
-/// The same call would have nothing to send.
+/// Forbids a retry if the body was a stream that is spent: the same call would have nothing to send.
 fn final_if_spent(error: Error, body: &Content) -> Error {
     if !error.retryable() || !body.is_spent() {
         return error;
     }
     error
         .with_retryable(false)
-        .with_hint("Nothing was delivered, and the stream was read: open it anew, then send again.")
+        .with_hint("Nothing was delivered, but the stream was read. Open the stream again, then send again.")
 }
 
 async fn whole(content: &Content) -> Result<Bytes> {

@@ -15,11 +15,11 @@ use crate::sync::lock;
 /// A message that was kept instead of sent.
 #[derive(Clone, Debug)]
 pub struct Kept {
-    /// Its Message-ID.
+    /// The message's Message-ID.
     pub message_id: String,
     /// The caller's own string.
     pub tag: Option<String>,
-    /// Who sends and who receives.
+    /// The sender and the recipients, as the server gets them.
     pub envelope: Envelope,
     /// The octets that would have been sent.
     pub bytes: Bytes,

@@ -85,9 +85,9 @@ impl Mailer {
                 status: Status::Skipped,
                 seen: "no message was sent".into(),
                 means:
-                    "the right to send as another address, quota and a full mailbox show only with a real one"
+                    "only a real message shows the right to send as another address, the quota, and a full mailbox"
                         .into(),
-                cure: "Pass an address to send to for the full proof.".into(),
+                cure: "For a full test: mailbearer verify --send-to YOU@example.com".into(),
                 code: None,
             }),
         }

@@ -199,8 +199,8 @@ impl Attachment {
         }
     }
 
-    /// Its octets, or the open file, or the stream. A file of at most `room` octets is loaded. Blocks on the
-    /// file system.
+    /// Returns the attachment's octets, the open file, or the stream. Loads a file of at most `room` octets. Blocks
+    /// on the file system.
     pub(crate) fn open(&self, policy: &FilePolicy, room: u64, place: &FieldPath) -> Result<Segment> {
         match &self.source {
             Source::Bytes(bytes) => Ok(Segment::Octets(bytes.clone())),
@@ -213,7 +213,7 @@ impl Attachment {
             }
             Source::Stream(..) if self.is_message() => Err(place
                 .field("content_type")
-                .error("is a message's, which cannot be a stream: its lines are looked at first")
+                .error("is an attached message, which cannot be a stream: its lines must be checked first")
                 .with_hint("Give its octets or its path.")),
             Source::Stream(stream, size) => Ok(Segment::Stream(Streamed {
                 stream: stream.clone(),
@@ -261,7 +261,7 @@ impl Attachment {
         known.map_or("application/octet-stream", |(_, t)| t).to_owned()
     }
 
-    /// As [`Attachment::read`] takes it; octets and streams go into `blobs`.
+    /// Returns the form that [`Attachment::read`] takes. Octets and streams go into `blobs`.
     pub(crate) fn to_json(&self, blobs: &mut Vec<Blob>) -> Value {
         let mut out = Map::new();
         let mut blob = |blob: Blob| {

@@ -26,7 +26,7 @@ impl MessageBuilder {
         self.add("from", mailbox)
     }
 
-    /// Who sends it, where that is not the author, or one of several (RFC 5322 §3.6.2).
+    /// Names the sender, if the author does not send, or if there are several authors (RFC 5322 §3.6.2).
     pub fn sender(self, mailbox: impl Into<String>) -> Self {
         self.set("sender", mailbox)
     }
@@ -133,7 +133,7 @@ impl MessageBuilder {
         self
     }
 
-    /// Nobody on the way may pass it on without TLS (RFC 8689); a server that does not promise it refuses with
+    /// Demands TLS on the whole way (RFC 8689). If the server does not offer this, the error is
     /// `capability_missing`.
     pub fn require_tls(mut self) -> Self {
         self.fields.insert("require_tls".to_owned(), Value::Bool(true));

@@ -64,7 +64,7 @@ impl ByteStream {
         }
     }
 
-    /// Somebody began to read it.
+    /// Whether a reader has begun.
     pub(crate) fn is_taken(&self) -> bool {
         matches!(&*lock(&self.source), Source::Taken)
     }

@@ -54,7 +54,7 @@ impl Content {
         Self { segments: segments.into() }
     }
 
-    /// The same with `front` before it.
+    /// Returns this content with `front` before it.
     pub(super) fn behind(&self, front: Bytes) -> Self {
         if let Some(octets) = self.in_memory() {
             // Small messages stay in one piece, so that they may run ahead.
@@ -82,7 +82,7 @@ impl Content {
         self.segments.iter().try_fold(0_u64, |sum, segment| Some(sum.saturating_add(segment.size()?)))
     }
 
-    /// As many it has at least.
+    /// The least size in octets.
     pub(crate) fn least_size(&self) -> u64 {
         self.segments.iter().fold(0, |sum, segment| sum.saturating_add(segment.size().unwrap_or(0)))
     }
@@ -117,8 +117,8 @@ impl Content {
         if let Some(one) = self.streams().next() {
             return Err(one
                 .place
-                .error("is a stream, which can be read only once: to send it")
-                .with_hint("Give its octets, or a path, to a message whose bytes are wanted."));
+                .error("is a stream, which can be read only once, to send the message")
+                .with_hint("If you want the bytes of the message, attach octets or a path."));
         }
         if let Some(octets) = self.in_memory() {
             return Ok(octets.clone());
@@ -275,8 +275,7 @@ fn encoded_piece(file: &OpenFile, at: u64, buffer: &mut Vec<u8>) -> Result<Vec<u
 
 impl Streamed {
     async fn feed(&self, out: &Out) -> Result<()> {
-        let mut pieces =
-            self.stream.take().ok_or_else(|| self.unreadable("it is a stream that was read before"))?;
+        let mut pieces = self.stream.take().ok_or_else(|| self.unreadable("the stream was read before"))?;
         let (mut rest, mut seen) = (Vec::new(), 0);
         // The server's limit, the caller's time and the limit on standing still bound the turns.
         loop {

@@ -19,8 +19,8 @@ pub(crate) fn sign(content: &Content, dkim: &DkimSettings, now: SystemTime) -> R
         // One message's fault: others go on.
         return Err(one
             .place
-            .error("is a stream, and a message that is signed is read twice")
-            .with_hint("Attach a path or octets, or send it with a mailer without `dkim`."));
+            .error("is a stream, and a signed message must be read twice")
+            .with_hint("Attach a path or octets, or send the message with a mailer without `dkim`."));
     }
     let (mut head, mut rest) = (Vec::new(), RelaxedBody::new());
     let mut in_head = true;

@@ -15,7 +15,7 @@ pub(crate) fn read(value: Value, place: FieldPath) -> Result<Envelope> {
     let mut reader = Reader::new(value, place, &["mail_from", "rcpt_to"])?;
     let at = reader.at("mail_from");
     let mail_from = reader.take("mail_from").ok_or_else(|| {
-        at.error("is missing").with_hint("An empty string is the null reverse-path, for bounces.")
+        at.error("is missing").with_hint("For a bounce, give an empty string: the null reverse-path.")
     })?;
     let mail_from = string(mail_from, &at)?;
     let rcpt_to = reader.many("rcpt_to").into_iter().map(|(v, at)| string(v, &at)).collect::<Result<_>>()?;

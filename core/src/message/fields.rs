@@ -100,7 +100,7 @@ impl Fields {
         if from.len() > 1 && sender.is_none() {
             let error = reader.at("from").error("has several mailboxes, and there is no sender");
             let sender = reader.place().spell("sender");
-            return Err(error.with_hint(format!("RFC 5322 §3.6.2 wants `{sender}` then: who of them sends.")));
+            return Err(error.with_hint(format!("Set `{sender}` to the one who sends (RFC 5322 §3.6.2).")));
         }
         let reply_to = mailboxes(&mut reader, "reply_to")?;
         let to = mailboxes(&mut reader, "to")?;
@@ -127,7 +127,7 @@ impl Fields {
         let rival = Priority::HEADERS.iter().find(|name| header::has(&headers, name));
         if let (Some(_), Some(name)) = (priority, rival) {
             let at = reader.at("headers").verbatim(name);
-            return Err(at.error("stands beside `priority`").with_hint("Set one of the two."));
+            return Err(at.error("and `priority` are both set").with_hint("Set one of the two."));
         }
         let subject = reader.line("subject")?;
         let text = reader.text("text")?;
@@ -166,7 +166,7 @@ impl Fields {
         })
     }
 
-    /// As [`Fields::read`] takes it, in core's spelling; octets go into `blobs`.
+    /// Returns the form that [`Fields::read`] takes, in core's spelling. Octets go into `blobs`.
     pub(crate) fn to_json(&self, blobs: &mut Vec<Blob>) -> Value {
         let mut out = Map::new();
         let lists = [
@@ -331,7 +331,7 @@ fn calendar(reader: &mut Reader) -> Result<Option<String>> {
     if !begins || text.contains('\0') {
         return Err(at
             .error("is no iCalendar object")
-            .with_hint("It begins with BEGIN:VCALENDAR (RFC 5545)."));
+            .with_hint("An iCalendar object begins with BEGIN:VCALENDAR (RFC 5545)."));
     }
     Ok(Some(text))
 }
@@ -365,7 +365,7 @@ fn bracketed(text: &str, place: &FieldPath) -> Result<String> {
     if !fits || !bare.bytes().all(|b| b.is_ascii_graphic() && !b"<>".contains(&b)) {
         return Err(place
             .error("is not a Message-ID")
-            .with_hint("It is ASCII without spaces, with or without one pair of angle brackets."));
+            .with_hint("Write it in ASCII without spaces, with or without one pair of angle brackets."));
     }
     Ok(format!("<{bare}>"))
 }

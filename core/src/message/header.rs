@@ -58,7 +58,7 @@ fn check_name(name: &str, place: &FieldPath) -> Result<()> {
     if MADE.contains(&lower.as_str()) {
         return Err(place
             .error("cannot be set in `headers`")
-            .with_hint("It is made with the message; send raw MIME to make it yourself."));
+            .with_hint("mailbearer makes this header. To make it yourself, send raw MIME."));
     }
     if lower.starts_with("resent-") {
         return Err(place

@@ -4,7 +4,7 @@ use std::borrow::Cow;
 
 use memchr::{memchr_iter, memchr2};
 
-/// The same octets with every bare CR and bare LF made CRLF; borrowed if there is none.
+/// Makes every bare CR and bare LF a CRLF; borrows if there is none.
 pub(crate) fn to_crlf(octets: &[u8]) -> Cow<'_, [u8]> {
     let Some(mut at) = next_bare(octets, 0) else { return Cow::Borrowed(octets) };
     let mut out = Vec::with_capacity(octets.len() + octets.len() / 32 + 2);

@@ -18,7 +18,7 @@ use crate::input::FieldPath;
 pub(crate) enum Part<'a> {
     /// Text or a file.
     Leaf {
-        /// Its headers.
+        /// The part's headers.
         headers: Section,
         /// What is in it.
         body: Body<'a>,

@@ -83,7 +83,7 @@ pub(crate) struct Defaults<'a> {
 /// A message ready for the wire.
 #[derive(Clone, Debug)]
 pub(crate) struct Rendered {
-    /// Who sends and who receives.
+    /// The sender and the recipients, as the server gets them.
     pub envelope: Envelope,
     /// CRLF line ends throughout, the last line ended; not dot-stuffed; Bcc removed.
     pub content: Content,
@@ -119,7 +119,7 @@ impl Message {
         Self::read(fields, blobs, spelling, None)
     }
 
-    /// As [`from_json`](Self::from_json), for a mailer whose sender is `default_sender`.
+    /// Reads as [`from_json`](Self::from_json) does, for a mailer whose sender is `default_sender`.
     pub(crate) fn read(
         fields: Value,
         blobs: Vec<Blob>,
@@ -220,7 +220,7 @@ impl Message {
             .map_err(|e| Error::new(ErrorCode::Internal, format!("cannot build the message: {e}")))?
     }
 
-    /// The same with the mailer's signature.
+    /// Adds the mailer's signature.
     ///
     /// # Errors
     /// `message_invalid` for a stream, `attachment_unreadable`.

@@ -16,7 +16,7 @@ use super::line_ends::{LINE_LIMIT, has_line_over, to_crlf};
 use super::requests::{self, Requests};
 use crate::address::addr_spec::Address;
 use crate::address::address_list;
-use crate::error::Result;
+use crate::error::{Error, Result};
 use crate::input::reader::{Reader, string};
 use crate::input::{FieldPath, Spelling};
 use crate::receipt::Envelope;
@@ -25,7 +25,7 @@ use crate::receipt::Envelope;
 #[derive(Clone, Debug)]
 pub(crate) struct Raw {
     pub(crate) rendered: Rendered,
-    /// Its octets.
+    /// The message's octets.
     pub(crate) bytes: Bytes,
     /// With angle brackets.
     pub(crate) message_id: String,
@@ -194,6 +194,15 @@ fn without_separator(mime: Bytes) -> Bytes {
     mime.slice(end..)
 }
 
+/// A header's name as people write it.
+fn title(name: &str) -> String {
+    let upper = |word: &str| {
+        let (first, rest) = word.split_at(word.len().min(1));
+        first.to_uppercase() + rest
+    };
+    name.split('-').map(upper).collect::<Vec<_>>().join("-")
+}
+
 /// Sender and recipients as the headers have them; those of the latest resending if there is one
 /// (RFC 5322 §3.6.6).
 fn from_headers(fields: &[Field], mime: &[u8], place: &FieldPath) -> Result<Envelope> {
@@ -203,9 +212,8 @@ fn from_headers(fields: &[Field], mime: &[u8], place: &FieldPath) -> Result<Enve
         let mut out = Vec::new();
         for field in fields.iter().filter(|f| names.contains(&f.name.as_str())) {
             let wrong = |what: String| {
-                place
-                    .error(format!("has a header `{}` that {what}", field.name))
-                    .with_hint("Correct the header, or give the envelope beside the message.")
+                Error::invalid_message(place.path(), format!("the header {}: {what}", title(&field.name)))
+                    .with_hint("Correct the header, or give the envelope together with the message.")
             };
             let list = address_list::parse(&field.value(mime)).map_err(wrong)?;
             for entry in list.entries {

@@ -15,7 +15,7 @@ use crate::input::{FieldPath, parse_duration};
 #[derive(Clone, Debug, Default, PartialEq)]
 pub(crate) struct Requests {
     pub(crate) dsn: Option<Dsn>,
-    /// Nobody on the way may pass it on without TLS.
+    /// TLS is required on the whole way.
     pub(crate) require_tls: bool,
     pub(crate) hold: Option<Hold>,
 }
@@ -61,13 +61,15 @@ impl Requests {
             (Some(time), None) => Some(Hold::For(time)),
             (None, Some(at)) => Some(Hold::Until(at)),
             (Some(_), Some(_)) => {
-                return Err(at.error("stands beside the other hold").with_hint("Give one of the two."));
+                return Err(at
+                    .error(format!("and `{}` are both set", at.spell("hold_for")))
+                    .with_hint("Set one of the two."));
             }
         };
         Ok(Self { dsn, require_tls, hold })
     }
 
-    /// As [`Requests::read`] takes them.
+    /// Returns the form that [`Requests::read`] takes.
     pub(super) fn to_json(&self, out: &mut Map<String, Value>) {
         if let Some(dsn) = &self.dsn {
             out.insert("dsn".to_owned(), dsn.to_json());

@@ -5,7 +5,7 @@ use super::histogram::Histogram;
 /// All samples of one name.
 #[derive(Clone, Debug, PartialEq)]
 pub(crate) struct Family {
-    /// As Prometheus writes it, without a counter's `_total`.
+    /// The name in Prometheus, without a counter's `_total`.
     pub(crate) name: &'static str,
     pub(crate) help: &'static str,
     /// UCUM: `s`, `By`, or none.
@@ -23,7 +23,7 @@ pub(crate) struct Sample {
 /// What kind it is.
 #[derive(Clone, Debug, PartialEq)]
 pub(crate) enum Number {
-    /// It only grows.
+    /// A number that only grows.
     Count(u64),
     Level(f64),
     Durations(Histogram),

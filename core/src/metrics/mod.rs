@@ -103,7 +103,7 @@ impl Default for Numbers {
     }
 }
 
-/// Who sends, and where.
+/// The labels of a mailbox's numbers: who sends, and through which server.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub(crate) struct MailboxLabel {
     pub(crate) server: String,
@@ -119,7 +119,7 @@ pub(crate) struct ServiceLabel {
     pub(crate) application: String,
 }
 
-/// As many as are worth telling apart.
+/// Numbers by key, up to a limit.
 struct Kept<K, V>(Mutex<HashMap<K, Arc<V>>>);
 
 impl<K, V> Default for Kept<K, V> {
@@ -214,7 +214,7 @@ impl Numbers {
 }
 
 impl MailboxLabel {
-    /// As it is shown to people: hosts have no case.
+    /// Makes the labels as people see them; hosts are in lower case.
     pub(crate) fn new(host: &str, port: u16, mailbox: &str) -> Self {
         Self { server: format!("{}:{port}", host.to_ascii_lowercase()), mailbox: mailbox.to_owned() }
     }

@@ -16,7 +16,7 @@ use crate::instant::unix_nanos;
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Target {
     pub(crate) url: Url,
-    /// They may hold a secret.
+    /// Headers of the request; they may hold a secret.
     pub(crate) headers: Vec<(String, String)>,
     pub(crate) timeout: Duration,
     /// Attributes of the resource.

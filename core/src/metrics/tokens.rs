@@ -56,7 +56,7 @@ impl TokenNumbers {
         *lock(&self.0).failed.entry(code).or_default() += 1;
     }
 
-    /// As data; `ends` are those of one mailbox.
+    /// Returns the numbers as data; `ends` are those of one mailbox.
     pub(crate) fn to_json(&self, ends: Ends) -> Value {
         let refreshes = lock(&self.0).clone();
         let left = |at: Option<SystemTime>| at.map(|at| seconds(left(at)));

@@ -89,7 +89,7 @@ pub(crate) struct Answer {
     pub(crate) body: Zeroizing<Vec<u8>>,
 }
 
-/// Nobody is made to wait longer than this by a server's word alone.
+/// The longest wait that a server can ask for.
 pub(crate) const RETRY_AFTER_CAP: Duration = Duration::from_secs(3600);
 
 /// Posts an `application/x-www-form-urlencoded` body.
@@ -309,12 +309,12 @@ fn unreachable(url: &Url, error: &reqwest::Error) -> Failure {
     let hint = match words.iter().any(|word| word.contains("dns error") || word.contains("lookup address")) {
         _ if proxy => PROXY_HINT.to_owned(),
         true => format!("Check this machine's DNS: it does not know {host}."),
-        false => "Check that a firewall lets this machine reach it by HTTPS; else try later.".to_owned(),
+        false => "Check whether a firewall blocks HTTPS to this host. If not, try again later.".to_owned(),
     };
     Failure::Unanswered { seen: format!("{host} {what}"), hint, retryable: true }
 }
 
-const PROXY_HINT: &str = "It is the proxy on the way: check http.proxy, or HTTPS_PROXY, ALL_PROXY and NO_PROXY, its user and password, and whether it lets this host through.";
+const PROXY_HINT: &str = "Check http.proxy, or HTTPS_PROXY, ALL_PROXY and NO_PROXY: the proxy's user and password, and whether the proxy lets this host through.";
 
 /// An `io::Error` hides what it wraps from `source`, and comes wrapped in another.
 fn tls_cause<'a>(error: &'a (dyn std::error::Error + 'static)) -> Option<&'a rustls::Error> {

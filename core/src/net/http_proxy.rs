@@ -22,7 +22,7 @@ impl ServerUrl {
     pub(crate) fn proxy(field: &str, source: &SecretSource) -> Result<Self> {
         let url = Self::read(field, source, SCHEMES)?;
         if !url.path.is_empty() {
-            return Err(Error::config(field, format!("`{field}` has a path, which a proxy has not")));
+            return Err(Error::config(field, format!("`{field}` has a path, and a proxy has none")));
         }
         let longest = |text: Option<&str>| text.is_none_or(|text| text.len() <= 255);
         if !longest(url.username.as_deref()) || !longest(url.password.as_ref().map(Secret::expose)) {

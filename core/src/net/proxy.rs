@@ -59,13 +59,13 @@ pub(crate) async fn open(tcp: &mut TcpStream, proxy: &ServerUrl, target: &Target
 /// Why there is no tunnel.
 #[derive(Debug)]
 enum Refusal {
-    /// It wants a user and password, or others.
+    /// The proxy wants a user and a password, or others.
     SignIn(&'static str),
-    /// It must not connect us there.
+    /// The proxy's rules forbid the connection.
     Forbidden(String),
-    /// It cannot reach the server.
+    /// The proxy cannot reach the server.
     Unreachable(String),
-    /// It is no proxy of this kind.
+    /// The server is not a proxy of this kind.
     Foreign(&'static str),
     Lost(io::Error),
 }
@@ -81,15 +81,15 @@ impl Refusal {
         let (what, hint, again) = match self {
             Self::SignIn(what) => (
                 what.to_owned(),
-                "Put user and password into the proxy's URL; one that knows only NTLM or Negotiate needs a relay on this machine, or an exemption for this server.",
+                "Put the user and the password into the proxy's URL. If the proxy accepts only NTLM or Negotiate, run a relay on this machine, or ask for an exemption for this server.",
                 false,
             ),
             Self::Forbidden(what) => {
-                (what, "Have the proxy's administrator allow CONNECT to this host and port.", false)
+                (what, "Ask the proxy's administrator to allow CONNECT to this host and port.", false)
             }
             Self::Unreachable(what) => (
                 what,
-                "Can the proxy's machine reach the mail server? Many networks let only their own mail servers out.",
+                "Check whether the proxy's machine can reach the mail server. Many networks let only their own mail servers out.",
                 true,
             ),
             Self::Foreign(what) => {
@@ -97,7 +97,7 @@ impl Refusal {
             }
             Self::Lost(error) => (
                 format!("closed or broke off: {error}"),
-                "Is it a proxy of this kind, and does it take this server?",
+                "Check whether this is a proxy of this kind, and whether it allows this server.",
                 true,
             ),
         };
@@ -278,15 +278,15 @@ fn reason(code: u8) -> &'static str {
         3 => "the network cannot be reached",
         4 => "the host cannot be reached",
         5 => "the connection was refused",
-        6 => "it took too long",
+        6 => "the call took too long",
         7 => "it does not take this command",
         8 => "it does not take this kind of address",
         _ => "it refuses for a reason that is not in its protocol",
     }
 }
 
-const NO_HTTP: &str = "what answers is no HTTP proxy";
-const NO_SOCKS: &str = "what answers is no SOCKS5 proxy";
+const NO_HTTP: &str = "the server there is not an HTTP proxy";
+const NO_SOCKS: &str = "the server there is not a SOCKS5 proxy";
 /// Answers 1xx before the real one.
 const INTERIM: usize = 8;
 const LONGEST_HEAD: usize = 16 * 1024;
@@ -383,9 +383,9 @@ mod tests {
             ("HTTP/1.1 403 Filtered\r\n\r\n", "it answers 403 Filtered", false),
             ("HTTP/1.1 503 no\r\n\r\n", "it answers 503 no", true),
             ("HTTP/1.1 302 Found\r\nLocation: http://portal\r\n\r\n", "it answers 302", false),
-            ("HTTP/1.1 101 Switching\r\n\r\n", "no HTTP proxy", false),
-            ("220 mx.test ESMTP\r\n", "no HTTP proxy", false),
-            ("\x05\0", "no HTTP proxy", false),
+            ("HTTP/1.1 101 Switching\r\n\r\n", "not an HTTP proxy", false),
+            ("220 mx.test ESMTP\r\n", "not an HTTP proxy", false),
+            ("\x05\0", "not an HTTP proxy", false),
             ("HTTP/1.1 2", "closed or broke off", true),
             ("", "closed or broke off", true),
             (&long, "no end", false),
@@ -402,7 +402,7 @@ mod tests {
             (b"\x05\x02", "rules forbid", false),
             (b"\x05\x05", "refused", true),
             (b"\x05\x63", "not in its protocol", true),
-            (b"HT", "no SOCKS5", false),
+            (b"HT", "not a SOCKS5", false),
             (b"", "closed or broke off", true),
         ];
         for (answer, words, again) in table {
@@ -411,7 +411,8 @@ mod tests {
             assert!(error.message().contains(words), "{error}");
             assert_eq!(error.retryable(), *again, "{error}");
         }
-        for (answer, words) in [(b"\x05\xff", "wants a user"), (b"HT", "no SOCKS5"), (b"\x04\0", "no SOCKS5")]
+        for (answer, words) in
+            [(b"\x05\xff", "wants a user"), (b"HT", "not a SOCKS5"), (b"\x04\0", "not a SOCKS5")]
         {
             let error = play("socks5h://h", name(), &[(b"\x05\x01\0", answer)]).await.unwrap_err();
             assert!(error.message().contains(words), "{error}");

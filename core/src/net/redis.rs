@@ -56,16 +56,16 @@ struct State {
     down: Option<Instant>,
     /// Not before this is it tried again.
     retry_at: Option<Instant>,
-    /// It answered once.
+    /// The server has answered once.
     known: bool,
 }
 
 /// Why there is no answer.
 #[derive(Clone, Debug)]
 pub(crate) enum Trouble {
-    /// It cannot be reached, or is not ready: this passes.
+    /// The server cannot be reached, or is not ready. This passes.
     Away(String),
-    /// It answers, and refuses us.
+    /// The server answers and refuses us.
     Refused(String),
 }
 
@@ -229,7 +229,7 @@ fn trouble(error: &RedisError) -> Trouble {
             true => "no answer in time".into(),
             false => error.to_string(),
         }),
-        ErrorKind::Parse => Trouble::Refused("what answers there is no Redis server".into()),
+        ErrorKind::Parse => Trouble::Refused("the server there is not a Redis server".into()),
         ErrorKind::Server(ServerErrorKind::NoPerm) => {
             Trouble::Refused("its access list forbids what is needed".into())
         }

@@ -14,13 +14,13 @@ use crate::input::{Secret, SecretSource};
 /// A server and what lets us in. The password is never printed.
 #[derive(Clone, PartialEq, Eq)]
 pub struct ServerUrl {
-    /// One of those that the option takes.
+    /// The scheme: one that the option takes.
     pub scheme: &'static str,
     /// Name or address, without brackets; empty for a socket's path.
     pub host: String,
     /// The port, or the scheme's own.
     pub port: u16,
-    /// Who we are there.
+    /// The user name for the server.
     pub username: Option<String>,
     /// What proves it.
     pub password: Option<Secret>,
@@ -45,15 +45,15 @@ impl ServerUrl {
         let known: Vec<String> = schemes.iter().map(|(name, _)| format!("{name}://")).collect();
         let wrong = |what: &str| {
             Error::config(field, format!("`{field}` {what}"))
-                .with_hint(format!("Write it like {}user:password@host:port; percent-encode what stands out in the password. Known here: {}.", known[0], known.join(", ")))
+                .with_hint(format!("Write it like {}user:password@host:port, and percent-encode special characters in the password. Schemes: {}.", known[0], known.join(", ")))
         };
-        let url = Url::parse(text.expose()).map_err(|e| wrong(&format!("is no URL: {e}")))?;
+        let url = Url::parse(text.expose()).map_err(|e| wrong(&format!("is not a URL: {e}")))?;
         let (scheme, default_port) = schemes
             .iter()
             .find(|(name, _)| *name == url.scheme())
-            .ok_or_else(|| wrong("has a scheme that is not known here"))?;
+            .ok_or_else(|| wrong("has an unknown scheme"))?;
         if url.query().is_some() || url.fragment().is_some() {
-            return Err(wrong("has a part behind `?` or `#`, which means nothing here"));
+            return Err(wrong("has a part after `?` or `#`, which means nothing here"));
         }
         let decoded = |text: &str| {
             let text = percent_decode_str(text).decode_utf8().map_err(|_| wrong("is not UTF-8"))?;

@@ -23,7 +23,7 @@ pub(crate) struct Stream {
 }
 
 enum Kind {
-    /// As it is: on loopback, and before STARTTLS.
+    /// Without TLS: on loopback, and before STARTTLS.
     Plain(TcpStream),
     /// In TLS.
     Tls(Box<TlsStream<TcpStream>>),

@@ -31,7 +31,7 @@ pub enum Roots {
     Platform,
     /// Mozilla's, compiled in.
     Bundled,
-    /// Those of a PEM file, and no others.
+    /// Only the authorities of a PEM file.
     File(PathBuf),
 }
 
@@ -120,11 +120,11 @@ pub(crate) fn describe_tls(host: &str, error: &rustls::Error) -> Error {
     match error {
         rustls::Error::InvalidCertificate(reason) => match reason {
             CertificateError::Expired => invalid("has expired".into())
-                .with_hint("Check this machine's clock; else the server's operator must renew it."),
+                .with_hint("Check this machine's clock. If it is right, the server's operator must renew the certificate."),
             CertificateError::ExpiredContext { not_after, .. } => {
                 let at = UNIX_EPOCH + Duration::from_secs(not_after.as_secs());
                 invalid(format!("has expired at {}", instant::to_rfc3339(at)))
-                    .with_hint("Check this machine's clock; else the server's operator must renew it.")
+                    .with_hint("Check this machine's clock. If it is right, the server's operator must renew the certificate.")
             }
             CertificateError::NotValidYet | CertificateError::NotValidYetContext { .. } => {
                 invalid("is not valid yet".into()).with_hint("Check this machine's clock.")
@@ -148,7 +148,7 @@ pub(crate) fn describe_tls(host: &str, error: &rustls::Error) -> Error {
             }
             CertificateError::Other(other) if other.to_string().contains("CaUsedAsEndEntity") => {
                 invalid("is an authority's own, and no server's".into()).with_hint(
-                    "Make one for the server: a self-signed one needs basicConstraints=CA:FALSE; then name it in tls.roots.",
+                    "Make a certificate for the server (a self-signed one needs basicConstraints=CA:FALSE), then name its file in tls.roots.",
                 )
             }
             CertificateError::UnknownIssuer => invalid("is signed by an authority not trusted here".into()),

@@ -15,7 +15,7 @@ use crate::crypto::certificate::Certificate;
 #[derive(Debug)]
 pub(super) struct Telling(pub(super) Arc<dyn ServerCertVerifier>);
 
-/// Nobody trusted signed it.
+/// A certificate that no trusted authority signed.
 #[derive(Debug)]
 pub(super) struct Untrusted(pub(super) Certificate);
 

@@ -27,7 +27,7 @@ pub(crate) fn expires_at(token: &str) -> Option<SystemTime> {
     Some(UNIX_EPOCH + Duration::from_secs_f64(seconds))
 }
 
-/// Who an id_token speaks of.
+/// The person that an id_token names.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub(crate) struct Person {
     /// The names the service knows the person by, the preferred one first; may be empty.

@@ -81,9 +81,9 @@ async fn read(settings: &Settings, issuer: &Url) -> Result<Endpoints> {
         }
     }
     let tried = missing.map(|url| url.to_string()).unwrap_or_default();
-    Err(Error::new(ErrorCode::TokenEndpointUnavailable, format!("{tried} is no discovery document"))
+    Err(Error::new(ErrorCode::TokenEndpointUnavailable, format!("{tried} is not a discovery document"))
         .with_retryable(false)
-        .with_hint("Check auth.authority: it is the issuer's URL; or name the endpoints themselves."))
+        .with_hint("Set auth.authority to the issuer's URL, or set the endpoints themselves."))
 }
 
 /// Behind the issuer's path, as OpenID Connect has it; before it, as RFC 8414 has it.
@@ -107,7 +107,7 @@ fn interpret(issuer: &Url, document: &Map<String, Value>) -> Result<Endpoints> {
     let wrong = |what: String| {
         Error::new(ErrorCode::TokenEndpointUnavailable, format!("the discovery document of {issuer} {what}"))
             .with_retryable(false)
-            .with_hint("Check auth.authority: it is the issuer's URL, as the service itself writes it.")
+            .with_hint("Set auth.authority to the issuer's URL, exactly as the service writes it.")
     };
     let said = text("issuer").unwrap_or_default();
     if said.trim_end_matches('/') != issuer.as_str().trim_end_matches('/') {

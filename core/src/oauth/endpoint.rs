@@ -24,7 +24,7 @@ use crate::text;
 pub(crate) struct TokenAnswer {
     /// The access token.
     pub(crate) access_token: Secret,
-    /// Its lifetime; ten minutes where the service does not say.
+    /// The token's lifetime; ten minutes if the service does not say.
     pub(crate) expires_in: Duration,
     /// When the service wants it renewed.
     pub(crate) refresh_in: Option<Duration>,
@@ -32,9 +32,9 @@ pub(crate) struct TokenAnswer {
     pub(crate) scopes: Option<Vec<String>>,
     /// A refresh token, perhaps a rotated one.
     pub(crate) refresh_token: Option<Secret>,
-    /// That token's own lifetime, where told.
+    /// The refresh token's lifetime, if the service says.
     pub(crate) refresh_expires_in: Option<Duration>,
-    /// Who it is about.
+    /// The token that names the person.
     pub(crate) id_token: Option<Secret>,
     /// The request's own id, which the service's logs have too (Entra).
     pub(crate) request_id: Option<String>,
@@ -213,17 +213,17 @@ fn refusal(
         300..=399 => {
             let to = answer.location.as_deref().and_then(|l| url.join(l).ok());
             let to = to.and_then(|to| to.host_str().map(str::to_owned)).unwrap_or_else(|| "elsewhere".into());
-            unavailable(format!("{host} redirects to {to}, and secrets follow no redirects"))
+            unavailable(format!("{host} redirects to {to}, and mailbearer sends no secret after a redirect"))
                 .with_retryable(false)
                 .with_hint(
-                    "Check auth.authority and auth.token_endpoint; a proxy's sign-in page does this too.",
+                    "Check auth.authority and auth.token_endpoint. A proxy's sign-in page can also cause this.",
                 )
         }
         200..=299 if answer.body.is_empty() => unavailable(format!("{host} answered with nothing")),
         200..=299 if html => unavailable(format!("{host} answered with a web page instead of a token"))
             .with_retryable(false)
-            .with_hint("A proxy or a network's sign-in page answers in its place: let this machine through."),
-        200..=299 => unavailable(format!("{host} answered with something that is no token")),
+            .with_hint("A proxy or a network's sign-in page answers in its place. Let this machine through."),
+        200..=299 => unavailable(format!("{host} answered with something that is not a token")),
         _ if html => unavailable(format!("{host} answered HTTP {status} with a web page"))
             .with_retryable(false)
             .with_hint("Check auth.authority, auth.tenant and auth.token_endpoint, and proxies on the way."),
@@ -289,7 +289,7 @@ mod tests {
         }
         assert_eq!(fake.count(), 3);
         let hint = refused("one", true).await;
-        assert!(hint.hint().unwrap().contains("is asked again in"), "{hint}");
+        assert!(hint.hint().unwrap().contains("asks again in"), "{hint}");
         refused("two", true).await;
         assert_eq!(fake.count(), 4);
         for _ in 0..5 {

@@ -37,7 +37,7 @@ impl Form {
             .map(|field| (field.name, field.alike.as_deref().unwrap_or_else(|| field.value.expose())))
     }
 
-    /// As it goes over the wire: everything is percent-encoded.
+    /// Returns the form as it goes over the wire: everything is percent-encoded.
     pub(crate) fn encode(&self) -> Zeroizing<String> {
         let mut out = form_urlencoded::Serializer::new(String::new());
         for Field { name, value, .. } in &self.0 {

@@ -66,7 +66,7 @@ impl<'a> Service<'a> {
         let endpoints = self.endpoints().await?;
         let Some(url) = &endpoints.device_authorization else {
             return Err(Error::config(field.clone(), format!("`{field}` is missing"))
-                .with_hint("Name it, or sign in with method `authorization_code`."));
+                .with_hint("Set it, or sign in with method `authorization_code`."));
         };
         let form = Form::default()
             .with("client_id", self.auth.client_id.clone())

@@ -87,8 +87,8 @@ impl Service<'_> {
             .map_err(unanswered)
             .map_err(|error| {
                 error.with_hint(
-                "Only a machine in Azure (or Google Cloud) with an identity can use this grant: is this one?",
-            )
+                    "Use this grant only on a machine in Azure or Google Cloud that has an identity.",
+                )
             })?;
         if let (IdentityService::Arc(_), 401) = (service, answer.status) {
             headers.push(("Authorization", arc_key(&answer)?));
@@ -109,7 +109,7 @@ fn read(answer: &Answer, now: SystemTime) -> Result<TokenAnswer> {
                 Error::new(ErrorCode::TokenEndpointUnavailable, text).with_retry_after(answer.retry_after)
             }
             _ => Error::new(ErrorCode::ClientRejected, text).with_hint(
-                "Assign a managed identity to this resource; if it has several, name one with auth.identity_client_id.",
+                "Assign a managed identity to this resource. If it has several, name one with auth.identity_client_id.",
             ),
         });
     }

@@ -96,7 +96,7 @@ impl Proof {
 async fn called(function: &AssertionCallback, audience: &str) -> Result<Secret> {
     let request = TokenRequest { username: None, scopes: vec![audience.to_owned()], force: true };
     let late = || {
-        let text = format!("the assertion callback gave nothing within {} s", COMMAND_TIME.as_secs());
+        let text = format!("the assertion callback returned nothing within {} s", COMMAND_TIME.as_secs());
         Error::new(ErrorCode::TokenProviderFailed, text).with_retryable(true)
     };
     let provided = tokio::time::timeout(COMMAND_TIME, function.0.token(request)).await.map_err(|_| late())?;
@@ -107,7 +107,7 @@ async fn called(function: &AssertionCallback, audience: &str) -> Result<Secret> 
             .with_retry_after(error.retry_after())
     })?;
     match provided.secret.expose().is_empty() {
-        true => Err(Error::new(ErrorCode::TokenProviderFailed, "the assertion callback gave nothing")),
+        true => Err(Error::new(ErrorCode::TokenProviderFailed, "the assertion callback returned nothing")),
         false => Ok(provided.secret),
     }
 }

@@ -47,7 +47,7 @@ impl Refusals {
             return Some(error.with_retry_after(Some(left)));
         }
         let note = format!(
-            "(It said so {ENOUGH} times within a minute, and is asked again in {} s.)",
+            "(The service refused {ENOUGH} times within a minute; mailbearer asks again in {} s.)",
             left.as_secs() + 1
         );
         let hint = error.hint().map_or_else(|| note.clone(), |hint| format!("{hint} {note}"));

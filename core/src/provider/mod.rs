@@ -12,15 +12,15 @@ pub use self::presets::{find, names};
 /// One provider.
 #[derive(Debug)]
 pub struct Preset {
-    /// Its name in `provider`.
+    /// The value of the option `provider`.
     pub name: &'static str,
-    /// Whose token endpoint dialect it speaks.
+    /// The dialect of the token endpoint.
     pub family: Family,
     /// The submission server; empty for `custom`.
     pub smtp_host: &'static str,
-    /// Its port.
+    /// The submission server's port.
     pub smtp_port: u16,
-    /// How it is secured.
+    /// How the connection is secured.
     pub smtp_security: Security,
     /// The sign-in service's base URL (Microsoft), or empty.
     pub authority: &'static str,

@@ -78,7 +78,7 @@ static PRESETS: &[Preset] = &[
         app_scope: "",
         refused_grants: &[(
             "client_credentials",
-            "Outlook.com mailboxes belong to persons: use grant `authorization_code` or `device_code`.",
+            "Outlook.com mailboxes belong to people: use grant `authorization_code` or `device_code`.",
         )],
         recipients_of_a_day: None,
         ..MICROSOFT365
@@ -205,7 +205,7 @@ static PRESETS: &[Preset] = &[
     Preset { name: "memory", smtp_host: "memory", max_connections: None, ..BASE },
 ];
 
-const HVE_IS_APP_ONLY: &str = "High Volume Email takes applications only: use grant `client_credentials`.";
+const HVE_IS_APP_ONLY: &str = "High Volume Email accepts only applications: use grant `client_credentials`.";
 
 #[cfg(test)]
 mod tests {

@@ -53,7 +53,7 @@ pub struct Wishes {
     pub kind: Option<Kind>,
     /// Microsoft: the organisation's domain or id.
     pub tenant: Option<String>,
-    /// Who is to send.
+    /// The mailboxes that send.
     pub mailboxes: Vec<String>,
     /// A mailbox that the (one) person of `mailboxes` sends as.
     pub shared_mailbox: Option<String>,
@@ -89,7 +89,7 @@ pub struct Step {
     pub shown_by: &'static str,
     /// The way through the provider's pages.
     pub portal: String,
-    /// The same as a script.
+    /// A script that does the step.
     pub script: Option<Script>,
 }
 
@@ -142,7 +142,7 @@ impl Wishes {
         match checked.kind {
             Kind::Delegated => {
                 Err(Error::config("kind", "an application that people sign in to has no secret here")
-                    .with_hint("Nothing needs to be rotated: sign-ins renew themselves."))
+                    .with_hint("You need not rotate anything: sign-ins renew themselves."))
             }
             Kind::AppScoped | Kind::AppPermission | Kind::HighVolume => Ok(microsoft::rotation(&checked)),
             _ => Ok(google::rotation(&checked)),
@@ -161,7 +161,7 @@ impl Wishes {
                     name,
                     format!("`{name}`: {} cannot stand in a script", text.escape_debug()),
                 )
-                .with_hint("Letters, digits and the usual signs of names and addresses can.")),
+                .with_hint("Use letters, digits and the usual signs of names and addresses.")),
             }
         };
         let missing =
@@ -177,7 +177,7 @@ impl Wishes {
             }
         };
         if self.mailboxes.is_empty() {
-            return Err(missing("mailboxes", "Name the addresses that are to send."));
+            return Err(missing("mailboxes", "Name the mailboxes that send."));
         }
         let address = |name: &str, text: &String| {
             let text = plain(name, text, "@._+-")?;
@@ -190,7 +190,7 @@ impl Wishes {
             self.mailboxes.iter().map(|one| address("mailboxes", one)).collect::<Result<Vec<_>>>()?;
         if mailboxes.len() > 1 && matches!(kind, Kind::Delegated | Kind::GoogleDesktop | Kind::GoogleWeb) {
             return Err(Error::config("mailboxes", "a person signs in for one mailbox")
-                .with_hint("Set it up once for each, or let the application itself in."));
+                .with_hint("Run setup once for each mailbox, or choose a kind without a person."));
         }
         let name = plain("name", self.name.as_deref().unwrap_or("mailbearer"), "._-")?;
         if name.len() > 40 {
@@ -203,7 +203,7 @@ impl Wishes {
                 if path.is_empty() || path.contains(|c: char| c == '\'' || c.is_control()) {
                     return Err(Error::config(
                         "secret_file",
-                        "`secret_file` has signs in it that no script can quote",
+                        "`secret_file` has characters that no script can quote",
                     ));
                 }
                 path
@@ -215,7 +215,7 @@ impl Wishes {
             None if kind == Kind::GoogleWeb => {
                 return Err(missing(
                     "redirect_uri",
-                    "Name the address of your application that people come back to.",
+                    "Name the address of your application to which people come back.",
                 ));
             }
             None => "http://localhost".to_owned(),

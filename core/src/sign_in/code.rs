@@ -22,7 +22,7 @@ pub(super) struct CodeFlow {
     pub(super) state: String,
     pub(super) verifier: Secret,
     pub(super) redirect_uri: String,
-    /// Who the service said it is, where it was asked.
+    /// The issuer that the service named, if it was asked.
     pub(super) issuer: Option<String>,
 }
 
@@ -40,7 +40,7 @@ pub(super) fn begin(
     let field = settings.spelling.path("auth.authorization_endpoint");
     let Some(endpoint) = &endpoints.authorization else {
         return Err(Error::config(field.clone(), format!("`{field}` is missing"))
-            .with_hint("Name it, or sign in with method `device_code`."));
+            .with_hint("Set it, or sign in with method `device_code`."));
     };
     let own = match &request.redirect_uri {
         Some(uri) => {

@@ -18,7 +18,7 @@ pub(crate) struct Authorization {
     pub(crate) user_code: String,
     /// Where.
     pub(crate) url: String,
-    /// The same with the code in it, if there is one.
+    /// The address with the code in it, if the service gives one.
     pub(crate) complete_url: Option<String>,
     /// A sentence to show.
     pub(crate) message: String,
@@ -109,7 +109,7 @@ pub(crate) async fn begin(service: Service<'_>) -> Result<Authorization> {
     })
 }
 
-/// It is shown on terminals: no control characters.
+/// Removes control characters: terminals show the text.
 fn printable(text: &str) -> String {
     text::one_line(text, 2000)
 }

@@ -48,14 +48,14 @@ struct Inner {
     cancel: Cancel,
     /// For all who wait.
     standing: watch::Sender<Standing>,
-    /// It was handed over to another process: two would poll too often.
+    /// The sign-in was handed over to another process. Two processes would poll too often.
     saved: AtomicBool,
 }
 
 /// How far it is.
 #[derive(Clone)]
 enum Standing {
-    /// Nobody waits for the person yet.
+    /// No call waits for the person yet.
     Idle,
     /// A task does.
     Working,
@@ -219,9 +219,9 @@ impl Login {
         if let Way::Redirect { .. } = self.inner.way {
             return Err(Error::config(
                 "redirect_uri",
-                "this sign-in comes back to the application's redirect_uri: call finish with what came there",
+                "this sign-in ends at the application's redirect_uri: call finish with the answer that came there",
             )
-            .with_hint("Leave redirect_uri out to have the library listen itself, and then call wait."));
+            .with_hint("To let mailbearer listen itself, leave redirect_uri out. Then call wait."));
         }
         self.inner.saved.store(false, Ordering::Relaxed);
         let left = self.inner.expires_at.duration_since(SystemTime::now()).unwrap_or_default();
@@ -248,11 +248,11 @@ impl Login {
                 "redirect_uri",
                 "this sign-in has no redirect_uri of the application: call wait",
             )
-            .with_hint("Give a redirect_uri at login to end it with finish."));
+            .with_hint("To end a sign-in with finish, give login a redirect_uri."));
         };
         let parameters = code::parameters(callback)?;
         if !flow.is_ours(&parameters) {
-            return Err(invalid("the answer's state is not this sign-in's"));
+            return Err(invalid("this answer belongs to another sign-in"));
         }
         if SystemTime::now() >= self.inner.expires_at {
             return Err(expired());
@@ -268,23 +268,22 @@ impl Login {
         call.within(None, LATE, account).await
     }
 
-    /// As text, for another process to go on with. It is good for 15 minutes and for one `finish`, and
-    /// holds a secret: keep it in a server-side session.
+    /// Returns the sign-in as a text with which another process can go on. The text is good for 15 minutes and for
+    /// one `finish`. It holds a secret: keep it in a server-side session.
     ///
     /// # Errors
-    /// `config_invalid` for a sign-in that comes back to a port of this process; `login_invalid` if it
-    /// is finished.
+    /// `config_invalid` for a sign-in that ends at a port of this process; `login_invalid` if the sign-in is
+    /// finished.
     pub fn save(&self) -> Result<String> {
         if matches!(*self.inner.standing.borrow(), Standing::Done(_)) {
             return Err(invalid("this sign-in was finished already"));
         }
         let way = match &self.inner.way {
             Way::Loopback { .. } => {
-                return Err(Error::config(
-                    "redirect_uri",
-                    "this sign-in comes back to a port of this process",
-                )
-                .with_hint("Give a redirect_uri of the application to go on in another process."));
+                return Err(Error::config("redirect_uri", "this sign-in ends at a port of this process")
+                    .with_hint(
+                        "To go on in another process, give login a redirect_uri of the application.",
+                    ));
             }
             Way::Redirect { flow } => SavedWay::AuthorizationCode {
                 state: flow.state.clone(),
@@ -532,7 +531,7 @@ fn method(settings: &Settings, auth: &AuthSettings, asked: Option<&str>) -> Resu
     if !auth.grant.is_interactive() {
         let field = settings.spelling.path("auth.grant");
         return Err(Error::config(field, format!("nothing to sign in: {grant} gets its own tokens"))
-            .with_hint("Sign-ins are for the grants `authorization_code` and `device_code`."));
+            .with_hint("Only the grants `authorization_code` and `device_code` sign a person in."));
     }
     let method = match asked.unwrap_or(grant) {
         "authorization_code" => "authorization_code",

@@ -56,7 +56,7 @@ pub(crate) enum SavedWay {
     },
 }
 
-/// As text, sealed if there is a key.
+/// Returns the sign-in as text, sealed if there is a key.
 pub(crate) fn seal(saved: &Saved, auth: &AuthSettings, key: Option<&Secret>) -> Result<String> {
     let json = serde_json::to_vec(saved)
         .map_err(|e| Error::new(ErrorCode::Internal, format!("a sign-in cannot be saved: {e}")))?;
@@ -92,7 +92,7 @@ pub(crate) fn open(text: &str, auth: &AuthSettings, key: Option<&Secret>, now: S
         // Whoever could write texts without the key could put another's sign-in in.
         (["1", ..], Some(_)) => return Err(invalid("the saved sign-in was saved without store.key")),
         (["2", ..], None) => return Err(invalid("the saved sign-in is sealed, and there is no store.key")),
-        _ => return Err(invalid("the saved sign-in is not one")),
+        _ => return Err(invalid("the text is not a saved sign-in")),
     };
     let saved: Saved = serde_json::from_slice(&json).map_err(|_| invalid("the saved sign-in is damaged"))?;
     let now = millis(now);

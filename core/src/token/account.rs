@@ -34,7 +34,7 @@ impl Shared {
             let field = self.settings.spelling.path("auth.grant");
             let text = format!("a sign-in cannot be taken over: {} gets its own tokens", auth.grant.as_str());
             return Err(Error::config(field, text)
-                .with_hint("Sign-ins are for the grants `authorization_code` and `device_code`."));
+                .with_hint("Only the grants `authorization_code` and `device_code` sign a person in."));
         }
         let found = import::find(text, auth, self.settings.username.as_deref())?;
         // It is tried before anything is kept.
@@ -122,7 +122,7 @@ impl Shared {
         if let Some(token) = refresh_token
             && let Err(error) = self.service()?.revoke(&token).await
         {
-            let text = "signed out here; the service was not told, and its grant goes on";
+            let text = "signed out on this machine, but not at the service, which could not be told";
             self.warn("not_revoked", format!("{text}: {}", error.message()));
         }
         removed
@@ -155,7 +155,7 @@ impl Shared {
         Err(Error::new(ErrorCode::StoreFailed, "the token store changes all the time"))
     }
 
-    /// Who the answer speaks of, and whether that is who was expected.
+    /// Finds the person that the answer names, and checks that this is the expected one.
     fn identify(
         &self,
         auth: &AuthSettings,
@@ -184,7 +184,7 @@ impl Shared {
             (None, None) => {
                 let field = self.settings.spelling.path("username");
                 return Err(Error::config(field.clone(), format!("`{field}` is missing"))
-                    .with_hint("The service does not say who signed in: name the mailbox."));
+                    .with_hint("Set username to the mailbox: the service does not say who signed in."));
             }
         };
         Ok(Account {
@@ -223,7 +223,7 @@ fn granted(asked: &[String], granted: &[String]) -> Result<()> {
         false => {
             let text = format!("the sign-in was given {}, and not {}", granted.join(" "), asked.join(" "));
             Err(Error::new(ErrorCode::ScopeRejected, text)
-                .with_hint("Start the sign-in again, and leave the boxes ticked that the page asks for."))
+                .with_hint("Start the sign-in again, and leave the boxes on the page ticked."))
         }
     }
 }

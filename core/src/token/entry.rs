@@ -34,11 +34,11 @@ pub(crate) struct Entry {
     /// Which configured refresh token it began with, as a digest: another one starts anew.
     #[serde(default)]
     pub(crate) seed: Option<String>,
-    /// Who is refreshing it right now.
+    /// The process that refreshes the entry right now.
     #[serde(default)]
     pub(crate) refreshing: Option<Claim>,
-    /// It came from another program: a refresh asks for the mail scope alone, since nobody knows what else was
-    /// granted.
+    /// The sign-in came from another program. A refresh asks for the mail scope alone, since nobody knows what else
+    /// was granted.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub(crate) imported: bool,
     /// What a policy wants of the next sign-in (OpenID Connect Core §5.5).
@@ -51,11 +51,11 @@ pub(crate) struct Entry {
 pub(crate) struct Claim {
     /// A random name.
     pub(crate) owner: String,
-    /// Nobody need respect it after that.
+    /// The instant after which nobody need respect the claim.
     pub(crate) until: u64,
 }
 
-/// Who signed in.
+/// The person who signed in.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub(crate) struct StoredAccount {
     username: String,
@@ -109,7 +109,7 @@ impl Entry {
         self.signed_in_at < other.signed_in_at
     }
 
-    /// Its access token with its times; the age counts by the wall clock up to now.
+    /// Returns the access token with its times. Its age counts by the wall clock up to now.
     pub(crate) fn token(&self, now: Now) -> Option<(AccessToken, Times)> {
         let secret = self.access_token.clone()?;
         // A clock that was behind when it was written counts as just now.
@@ -141,7 +141,7 @@ impl Entry {
         })
     }
 
-    /// Who signed in.
+    /// The person who signed in.
     pub(crate) fn account(&self) -> Option<Account> {
         let stored = self.account.clone()?;
         Some(Account {
@@ -153,7 +153,7 @@ impl Entry {
         })
     }
 
-    /// As a store keeps it.
+    /// Returns the octets that a store keeps.
     pub(crate) fn to_bytes(&self) -> Result<Vec<u8>> {
         serde_json::to_vec(self)
             .map_err(|e| Error::new(ErrorCode::Internal, format!("a token entry cannot be written: {e}")))
@@ -166,7 +166,7 @@ impl Entry {
         let entry: Self = serde_json::from_slice(bytes).map_err(|_| wrong("is damaged"))?;
         if entry.layout != LAYOUT {
             return Err(
-                wrong("was written by another version").with_hint("Update this program, or sign in anew.")
+                wrong("was written by another version").with_hint("Update this program, or sign in again.")
             );
         }
         Ok(entry)

@@ -10,13 +10,13 @@ use crate::input::Secret;
 use crate::provider::Family;
 use crate::text;
 
-/// One of them.
+/// A sign-in of another program.
 #[derive(Debug)]
 pub(crate) struct Imported {
     pub(crate) refresh_token: Secret,
-    /// Whose it is, if the file says so.
+    /// The user's name, if the file has it.
     pub(crate) username: Option<String>,
-    /// Whose else it is: good for this application alone.
+    /// The application that the refresh token belongs to, if the file names it.
     client_id: Option<String>,
     /// The sign-in service, if the file says so.
     host: Option<String>,
@@ -32,7 +32,7 @@ pub(crate) fn find(text: &str, auth: &AuthSettings, username: Option<&str>) -> R
     let invalid = |what: String| Error::new(ErrorCode::LoginInvalid, what);
     if all.is_empty() {
         return Err(invalid("there is no refresh token in it".into())
-            .with_hint("A cache of MSAL for applications has none: give the program its own secret."));
+            .with_hint("MSAL's cache for applications has none: give the program its own secret."));
     }
     let others: Vec<String> = all.iter().filter_map(|one| one.client_id.clone()).collect();
     let mut fitting: Vec<Imported> = all
@@ -44,7 +44,7 @@ pub(crate) fn find(text: &str, auth: &AuthSettings, username: Option<&str>) -> R
         let whose = others.first().map(|id| shown(id)).unwrap_or_default();
         return Err(invalid(format!("it holds refresh tokens of another application or cloud: {whose}"))
             .with_hint(
-                "A refresh token is good for its own application alone: set auth.client_id to that one.",
+                "Set auth.client_id to that application: a refresh token is good for its own application only.",
             ));
     }
     if let Some(name) = username {
@@ -56,7 +56,7 @@ pub(crate) fn find(text: &str, auth: &AuthSettings, username: Option<&str>) -> R
     match (fitting.pop(), names.len()) {
         (None, _) => {
             let name = username.unwrap_or_default();
-            Err(invalid(format!("it holds nothing of {name}")))
+            Err(invalid(format!("it holds no sign-in of {name}")))
         }
         (Some(one), 0 | 1) => Ok(one),
         (Some(_), _) => {
@@ -74,7 +74,7 @@ fn read(text: &str) -> Result<Vec<Imported>> {
             "it is neither a cache of MSAL nor a file of mutt_oauth2 or sasl-xoauth2",
         )
         .with_hint(
-            "What is encrypted must be decrypted first: gpg --decrypt FILE | mailbearer login --import -",
+            "If the file is encrypted, decrypt it first: gpg --decrypt FILE | mailbearer login --import -",
         )
     };
     // The parser's own words could quote a token.
@@ -177,7 +177,7 @@ mod tests {
         foreign["client_id"] = "theirs".into();
         for (file, name, code, said) in [
             (cache(), None, ErrorCode::ConfigInvalid, "ada@contoso.com, bob@contoso.com"),
-            (cache(), Some("eve@contoso.com"), ErrorCode::LoginInvalid, "nothing of eve"),
+            (cache(), Some("eve@contoso.com"), ErrorCode::LoginInvalid, "no sign-in of eve"),
             (foreign, None, ErrorCode::LoginInvalid, "theirs"),
             (json!({"RefreshToken": {}}), None, ErrorCode::LoginInvalid, "no refresh token"),
             (json!({"a": 1}), None, ErrorCode::LoginInvalid, "neither"),

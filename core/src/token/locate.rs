@@ -71,15 +71,17 @@ impl Shared {
             return format!("Put a new refresh token into {field}, or use grant `authorization_code`.");
         }
         match (&self.host.store, &self.settings.store) {
-            (Some(_), _) => "Sign in again: tokens are looked for in the program's own store.".to_owned(),
+            (Some(_), _) => {
+                "Sign in again: mailbearer looks for tokens in the program's own store.".to_owned()
+            }
             (None, StoreSettings::Memory) => {
-                "Sign in again: tokens are kept in memory only; set `store` to keep them.".to_owned()
+                "Sign in again. To keep the sign-in when the program ends, set `store`.".to_owned()
             }
             (None, store @ StoreSettings::Redis(..)) => {
-                format!("Sign in again: tokens are looked for in {}.", store.place())
+                format!("Sign in again: mailbearer looks for tokens in {}.", store.place())
             }
             (None, store @ StoreSettings::File(..)) => format!(
-                "Tokens are looked for in {}; run `mailbearer login` as {}.",
+                "Run `mailbearer login` as {1}: mailbearer looks for tokens in {0}.",
                 store.place(),
                 system_user()
             ),
@@ -98,6 +100,7 @@ fn system_user() -> String {
     let named =
         std::env::var("USER").or_else(|_| std::env::var("LOGNAME")).or_else(|_| std::env::var("USERNAME"));
     match (named.ok().filter(|name| !name.is_empty()), own_uid()) {
+        (_, Some(0)) => "root (uid 0)".to_owned(),
         (Some(name), Some(uid)) => format!("{name} (uid {uid})"),
         (Some(name), None) => name,
         (None, Some(uid)) => format!("the user with uid {uid}"),

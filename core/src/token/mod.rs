@@ -63,7 +63,7 @@ impl AccessToken {
         self.username.as_deref()
     }
 
-    /// Its scopes, as far as the service said.
+    /// The token's scopes, as far as the service said.
     pub fn scopes(&self) -> &[String] {
         &self.scopes
     }
@@ -74,7 +74,7 @@ impl AccessToken {
     }
 }
 
-/// Who signed in.
+/// The person who signed in.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct Account {
     /// The mailbox.

@@ -12,7 +12,7 @@ use crate::fork::ForkCell;
 #[derive(Debug, Default)]
 pub(crate) struct PendingWrites(Arc<watch::Sender<usize>>);
 
-/// One of them; it has arrived when this is dropped.
+/// A refresh token on its way. When this value is dropped, the answer is stored.
 #[derive(Debug)]
 pub(crate) struct PendingWrite(Arc<watch::Sender<usize>>);
 

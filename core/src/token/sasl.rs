@@ -25,10 +25,10 @@ impl AccessToken {
         Ok(format!("user={user}\x01auth=Bearer {}\x01\x01", self.plain_secret()?))
     }
 
-    /// The same in base64, as it goes over the wire.
+    /// Returns the SASL text in base64, as it goes over the wire.
     ///
     /// # Errors
-    /// As [`AccessToken::xoauth2`].
+    /// The errors of [`AccessToken::xoauth2`].
     pub fn xoauth2_base64(&self, username: Option<&str>) -> Result<String> {
         Ok(STANDARD.encode(self.xoauth2(username)?))
     }
@@ -48,7 +48,7 @@ impl AccessToken {
     fn user<'a>(&'a self, username: Option<&'a str>) -> Result<&'a str> {
         let user = username.or_else(|| self.username()).ok_or_else(|| {
             Error::config("username", "`username` is missing")
-                .with_hint("The mail server wants to know whose mailbox it is: name it.")
+                .with_hint("Set username to the mailbox: the mail server asks for its name.")
         })?;
         printable("username", user)
     }

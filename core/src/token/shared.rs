@@ -23,7 +23,7 @@ use crate::oauth::service::Service;
 pub(crate) struct Shared {
     pub(crate) settings: Arc<Settings>,
     pub(crate) host: Host,
-    /// That of the settings, for each token.
+    /// The settings' user name, given to each token.
     username: Option<Arc<str>>,
     /// Siblings for other mailboxes of the same application have the same one.
     state: Arc<ForkCell<State>>,

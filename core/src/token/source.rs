@@ -25,7 +25,7 @@ pub struct TokenSource {
     pub(crate) shared: Arc<Shared>,
 }
 
-/// Whose tokens a source brings.
+/// The mailbox and application whose tokens a source brings.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Identity {
     pub(crate) source: u64,
@@ -55,14 +55,14 @@ impl TokenSource {
         Self::with_settings(Arc::new(settings), host)
     }
 
-    /// As [`TokenSource::new`], with options that were checked already.
+    /// Makes a source from options that were checked already.
     pub(crate) fn with_settings(settings: Arc<Settings>, host: Host) -> Result<Self> {
         let forgetful = host.store.is_none() && settings.store == StoreSettings::Memory;
         if forgetful && settings.auth.as_ref().is_some_and(|auth| auth.grant.is_delegated()) {
             host.events.emit(|| {
                 Event::new("warning").with("code", "memory_store").with(
                     "message",
-                    "the sign-in is kept in memory and is gone when the program ends; set `store` to keep it",
+                    "the sign-in is kept in memory and ends with the program; set `store` to keep it",
                 )
             });
         }
@@ -172,7 +172,7 @@ impl TokenSource {
         Some(numbers.to_json(ends))
     }
 
-    /// Who is signed in, for delegated grants.
+    /// The person who is signed in, for delegated grants.
     pub fn account(&self) -> Option<Account> {
         let known = self.shared.state().lock().account.clone();
         known.or_else(|| self.shared.stored_account())
@@ -289,7 +289,7 @@ fn lasts(token: &AccessToken, min: Option<Duration>) -> Result<()> {
     }
     let (left, min) = (left.as_secs(), min.as_secs());
     Err(Error::config("min_remaining", format!("new tokens live for {left} s, less than the {min} s wanted"))
-        .with_hint("Ask for less: the sign-in service decides how long its tokens live."))
+        .with_hint("Ask for a shorter time: the sign-in service decides how long its tokens live."))
 }
 
 enum Step {

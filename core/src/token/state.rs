@@ -31,7 +31,7 @@ pub(crate) struct Inner {
     pub(crate) generation: u64,
     /// The token.
     pub(crate) held: Option<Held>,
-    /// Who signed in.
+    /// The person who signed in.
     pub(crate) account: Option<Account>,
     /// The signed-in name, where the options have no `username`.
     pub(crate) adopted: Option<String>,

@@ -17,7 +17,7 @@ pub(crate) struct Lease {
 #[derive(Debug)]
 pub(crate) struct Standing {
     pub(super) id: String,
-    /// Somebody else has its place.
+    /// Another process has its place.
     lost: AtomicBool,
     /// Another process waits for a connection.
     wanted: AtomicBool,
@@ -34,7 +34,7 @@ impl Standing {
         Self { id, lost: AtomicBool::new(false), wanted: AtomicBool::new(false), away, until, since: asked.0 }
     }
 
-    /// It was renewed by a question asked then.
+    /// Notes that the lease was renewed by a question asked at this instant.
     pub(super) fn renewed(&self, asked: (Instant, SystemTime)) {
         *self.until() = (asked.0 + GOOD_FOR, asked.1 + GOOD_FOR);
     }

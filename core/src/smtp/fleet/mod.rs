@@ -52,7 +52,7 @@ struct Keys {
 struct State {
     held: HashMap<String, Arc<Standing>>,
     given_back: Vec<String>,
-    /// They are being told.
+    /// A task is giving slots back.
     giving_back: bool,
     /// Connections that all processes may have, as our waiters said last.
     cap: Option<usize>,
@@ -70,7 +70,7 @@ struct State {
 pub(crate) enum Turn {
     /// After this wait; the mark gives it back.
     After(Duration, String),
-    /// It would come only after this.
+    /// The turn would come only after this wait.
     TooLate(Duration),
     /// Redis is away: as many a minute are ours.
     Alone(u32),
@@ -314,7 +314,7 @@ impl Fleet {
         }
     }
 
-    /// It is more than a restart.
+    /// Whether Redis has been away for longer than a restart takes.
     fn is_certain(&self) -> bool {
         self.link.down_for().is_some_and(|down| down >= PATIENCE)
     }

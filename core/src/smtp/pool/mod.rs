@@ -43,9 +43,9 @@ pub(crate) struct Pools {
 /// What this process has learned about a server.
 #[derive(Default)]
 pub(crate) struct Host {
-    /// It refused an AUTH line with the response on it.
+    /// The server refused an AUTH line with the response on it.
     two_step: AtomicBool,
-    /// It cannot follow when commands run ahead.
+    /// The server cannot follow when commands run ahead.
     in_groups: AtomicBool,
 }
 
@@ -102,7 +102,7 @@ pub(crate) struct Cap {
 }
 
 impl Cap {
-    /// As it is shown to people.
+    /// The labels that people see.
     fn name(&self) -> metrics::MailboxLabel {
         let mailbox = if self.mailbox.starts_with('\n') { "" } else { &self.mailbox };
         metrics::MailboxLabel::new(&self.host, self.port, mailbox)
@@ -193,7 +193,7 @@ pub(crate) enum Lease {
 pub(crate) struct Slot {
     mailbox: Arc<Mailbox>,
     held: bool,
-    /// The same among all processes.
+    /// The connection's place among those of all processes.
     lease: Option<fleet::Lease>,
 }
 
@@ -294,10 +294,10 @@ impl Mailbox {
         let state = lock(&self.state);
         let Some((left, words)) = state.limits.pause_left(tokio::time::Instant::now()) else { return Ok(()) };
         let text =
-            format!("{} pauses this mailbox, since messages failed again and again: {words}", peer.host);
+            format!("{} pauses this mailbox because messages failed again and again: {words}", peer.host);
         Err(Error::new(ErrorCode::Throttled, text)
             .with_retry_after(Some(left))
-            .with_hint("Stop sending from it, cure the cause, then wait: going on makes the pause longer."))
+            .with_hint("Stop sending from this mailbox, cure the cause, then wait: every further message makes the pause longer."))
     }
 
     /// Waits for the mailbox's turn, if only so many messages may go in a minute.
@@ -429,7 +429,7 @@ impl Mailbox {
         let Some(left) = lock(&self.state).breaker.remaining(Instant::now()) else { return Ok(()) };
         let seconds = left.as_secs() + 1;
         let message = format!(
-            "{} refused the token several times in a row: not tried again for {seconds} s",
+            "{} refused the token several times in a row; mailbearer tries again in {seconds} s",
             peer.host
         );
         Err(Error::new(ErrorCode::AuthRejected, message).with_retry_after(Some(left)))
@@ -538,7 +538,7 @@ impl Drop for Turn<'_> {
 
 fn too_late(per_minute: u32, wait: Duration) -> Error {
     let text = format!(
-        "{per_minute} messages a minute are allowed: the next may go in {} s, after the call's time",
+        "{per_minute} messages a minute are allowed: the next one may go in {} s, later than the call may take",
         wait.as_secs() + 1
     );
     Error::new(ErrorCode::Throttled, text).with_retry_after(Some(wait)).with_hint(

@@ -36,9 +36,9 @@ pub(crate) struct Place {
     pub(super) opened: tokio::time::Instant,
     /// Messages are under way, and there is room behind them; else nothing is.
     pub(super) seat: AtomicBool,
-    /// It was told to close, so that another one can be opened.
+    /// The connection was told to close, so that another one can be opened.
     pub(super) evicted: AtomicBool,
-    /// Its lease among all processes.
+    /// The connection's lease among all processes.
     standing: Option<Arc<fleet::Standing>>,
 }
 
@@ -47,7 +47,7 @@ impl Place {
         Self { opened, seat: AtomicBool::new(false), evicted: AtomicBool::new(false), standing }
     }
 
-    /// It is one of the connections that all processes count.
+    /// Whether all processes count this connection.
     pub(crate) fn is_leased(&self) -> bool {
         self.standing.is_some()
     }
@@ -57,7 +57,7 @@ impl Place {
         self.standing.as_ref().is_some_and(|standing| standing.is_over())
     }
 
-    /// It served long enough, since others wait.
+    /// Whether the connection has served long enough, because others wait.
     pub(crate) fn is_to_go(&self) -> bool {
         self.standing.as_ref().is_some_and(|standing| standing.is_to_go())
     }
@@ -84,7 +84,7 @@ pub(crate) struct Idle {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Wanted {
     Any,
-    /// Those before it were lost with the server's good will.
+    /// A connection opened after earlier ones were lost in good order.
     OpenedAfter(tokio::time::Instant),
     /// One of the caller's own.
     Slot,

@@ -45,10 +45,10 @@ impl Sasl {
             ErrorCode::CapabilityMissing,
             format!("{host} does not offer {}, but {offered}", names.join(" or ")),
         )
-        .with_hint("Use the provider's submission host and port (587 with STARTTLS, or 465), where OAuth2 is offered."))
+        .with_hint("Use the provider's submission host and port (587 with STARTTLS, or 465)."))
     }
 
-    /// Its name on the wire.
+    /// The mechanism's name on the wire.
     pub(crate) fn name(self) -> &'static str {
         match self {
             Self::Xoauth2 => "XOAUTH2",
@@ -124,7 +124,7 @@ pub(crate) enum Step {
 pub(crate) struct Refusal {
     /// The final reply.
     pub(crate) reply: Reply,
-    /// It sent an error challenge before.
+    /// The server sent an error challenge before.
     pub(crate) challenged: bool,
     /// The `status` in that challenge's JSON.
     pub(crate) status: Option<String>,

@@ -69,17 +69,16 @@ impl Seen {
             (5, 7, 60) | (5, 2, 252) => never(SendAsDenied, None),
             (5, 7, 139) | (5, 7, 30) | (5, 7, 57) => self.policy(),
             (5, 2, 251) => never(MailboxFull, Some(CONTINUOUS_ERRORS)),
-            (5, 2, 253) => never(
-                MailboxUnavailable,
-                Some("The mailbox has no valid licence: assign one in the admin centre."),
-            ),
+            (5, 2, 253) => {
+                never(MailboxUnavailable, Some("Assign a licence to the mailbox in the admin centre."))
+            }
             (5, 2, 254) => never(QuotaExceeded, Some(CONTINUOUS_ERRORS)),
             (5, 2, 255) => never(RecipientsRejected, Some(CONTINUOUS_ERRORS)),
             (5, 1, 8) | (5, 7, 501..=503) | (5, 7, 511) => never(AccountBlocked, Some(RESTRICTED)),
             (5, 7, 500..=508) => never(AccountBlocked, None),
             (5, 7, 705) => never(
                 AccountBlocked,
-                Some("The organisation went over its sending threshold: ask Microsoft's support to lift it."),
+                Some("The organisation sent more than it may: ask Microsoft's support to lift the limit."),
             ),
             (5, 7, 708) => never(
                 AccountBlocked,
@@ -101,13 +100,13 @@ impl Seen {
             57 => never(
                 AuthRejected,
                 Some(
-                    "The server does not know us as signed in: check smtp.host and smtp.port (587), and that nothing between rewrites SMTP.",
+                    "The server does not see us as signed in. Check smtp.host and smtp.port (587), and that no device on the way rewrites SMTP.",
                 ),
             ),
             30 => never(
                 AuthPolicyBlocked,
                 Some(
-                    "The server took this for basic authentication, which it has retired: use smtp.mechanism = \"xoauth2\".",
+                    "The server took this for a password sign-in, which it no longer accepts: set smtp.mechanism = \"xoauth2\".",
                 ),
             ),
             _ if self.says(&["smtpclientauthentication is disabled"]) && self.says(&["tenant"]) => {
@@ -132,7 +131,7 @@ impl Seen {
         let sender = self.stage != Stage::Rcpt;
         Some(match self.status {
             _ if self.says(&["submissionquotaexceeded"]) => {
-                never(QuotaExceeded, Some("Exchange Online takes 10,000 recipients a mailbox in 24 hours: wait, or use another mailbox."))
+                never(QuotaExceeded, Some("Wait, or use another mailbox: Exchange Online takes 10,000 recipients a mailbox in 24 hours."))
             }
             (5, 4, 5) | (5, 7, 232 | 233) => never(QuotaExceeded, None),
             (5, 2, 2) if sender => never(MailboxFull, None),
@@ -141,17 +140,17 @@ impl Seen {
             // RFC 5321 §4.2.3: 552 is storage; before and at the data it is about this message.
             (0, ..) if self.code == 552 && sender => never(MessageTooLarge, None),
             _ if self.code == 432 || self.says(&["thread limit exceeded", "concurrent connections"]) => {
-                later(Throttled, Some("Exchange Online takes 3 connections a mailbox: lower limits.max_connections, and count the other programs that use it."))
+                later(Throttled, Some("Lower limits.max_connections, and count the other programs that use the mailbox: Exchange Online takes 3 connections a mailbox."))
             }
             (4, 7, 500..=699 | 850..=899) => later(Throttled, None),
             (4, 4, 2) if self.says(&["submission rate"]) => later(Throttled, None),
             (4, 2, 1) if sender && !self.permanent() => later(Throttled, None),
             (4, 7, 0) if self.stage == Stage::StartTls => {
-                later(TemporarilyRefused, Some("The server cannot do TLS for now: its operator must look; try again later."))
+                later(TemporarilyRefused, Some("Try again later. If it stays so, tell the server's operator that TLS does not work."))
             }
             (4, 7, 0) if matches!(self.code, 421 | 450 | 451 | 454) => later(
                 Throttled,
-                (self.stage == Stage::Auth).then_some("The server counts too many sign-ins: wait some minutes; connections are then kept and reused."),
+                (self.stage == Stage::Auth).then_some("Wait some minutes: the server counts too many sign-ins. mailbearer then keeps its connections and reuses them."),
             ),
             _ => return None,
         })
@@ -166,22 +165,22 @@ impl Seen {
             (_, (5, 5, 121..=126)) => never(
                 AuthRejected,
                 Some(
-                    "The server cannot read the user in the token's envelope: check `username`, it must be the mailbox's address.",
+                    "Set `username` to the mailbox's address: the server cannot read the user that came with the token.",
                 ),
             ),
             (_, (5, 5, 127)) | (_, (5, 7, 142 | 143)) => never(
                 AuthRejected,
                 Some(
-                    "The token is at its end: the server wants 10 to 20 minutes left. Check this machine's clock.",
+                    "Check this machine's clock: the server wants a token that is good for 10 to 20 minutes more.",
                 ),
             ),
             (504, _) => never(
                 CapabilityMissing,
-                Some("The server does not take this mechanism: leave smtp.mechanism out."),
+                Some("Leave smtp.mechanism out: the server does not take this mechanism."),
             ),
             (534, _) => never(
                 AuthPolicyBlocked,
-                Some("The provider wants the account's owner to sign in with a browser first."),
+                Some("The account's owner must sign in with a browser first: the provider asks for it."),
             ),
             (535, (5, 7, 3)) => never(AuthRejected, Some(CHECK_EXCHANGE)),
             _ => never(AuthRejected, None),
@@ -193,10 +192,10 @@ impl Seen {
         Some(match self.status {
             (5, 6, 11) => never(
                 MessageRejected,
-                Some("The message has a bare line feed: it must have CRLF line ends throughout."),
+                Some("Write the message with CRLF line ends throughout: it has a bare line feed."),
             ),
             (5, 7, 512) => {
-                never(MessageRejected, Some("The From header must hold exactly one valid address."))
+                never(MessageRejected, Some("Write exactly one valid address into the From header."))
             }
             (5, 5, 105) => never(
                 RecipientsRejected,
@@ -215,18 +214,18 @@ impl Seen {
             Stage::Greeting => never(
                 ConnectFailed,
                 Some(
-                    "The server wants no connection from this machine: check smtp.host and smtp.port, and whether this address is blocked.",
+                    "Check smtp.host and smtp.port, and whether this machine's address is on a block list: the server wants no connection from here.",
                 ),
             ),
             Stage::Hello if self.says(&["helo", "ehlo", "hostname", "host name", "argument"]) => never(
                 ProtocolError,
                 Some(
-                    "The server does not like our name: set smtp.hello_name to this machine's full host name.",
+                    "Set smtp.hello_name to this machine's full host name: the server refuses the name that it was given.",
                 ),
             ),
             Stage::Hello => never(
                 CapabilityMissing,
-                Some("The server does not speak ESMTP: check smtp.host and smtp.port."),
+                Some("Check smtp.host and smtp.port: the server does not speak ESMTP."),
             ),
             Stage::StartTls => never(TlsFailed, None),
             Stage::Auth => never(AuthRejected, None),
@@ -257,17 +256,14 @@ fn status(reply: &Reply) -> (u16, u16, u16) {
     }
 }
 
-const ENABLE_MAILBOX: &str = "Set-CASMailbox -Identity <mailbox> -SmtpClientAuthenticationDisabled $false";
-const ENABLE_TENANT: &str = "Set-TransportConfig -SmtpClientAuthenticationDisabled $false, or for one mailbox: \
+const ENABLE_MAILBOX: &str = "An Exchange administrator runs: Set-CASMailbox -Identity <mailbox> -SmtpClientAuthenticationDisabled $false";
+const ENABLE_TENANT: &str = "An Exchange administrator runs: Set-TransportConfig -SmtpClientAuthenticationDisabled $false, or for one mailbox: \
      Set-CASMailbox -Identity <mailbox> -SmtpClientAuthenticationDisabled $false";
-const GRANT_MAILBOX: &str = "Add-MailboxPermission -Identity <mailbox> -User <service principal> -AccessRights FullAccess; \
-     a new permission takes up to an hour.";
-const RESTRICTED: &str = "The mailbox is on the list of restricted senders: unblock it at \
-     https://security.microsoft.com/restrictedentities, and find out who sent spam with it.";
-const CONTINUOUS_ERRORS: &str = "Exchange Online pauses a mailbox that goes on after errors: stop sending from it, cure the cause, then wait.";
-const CHECK_EXCHANGE: &str = "Run `mailbearer verify`: it reads the token. Usual causes: the user is not the token's mailbox; \
-     SMTP.Send or SMTP.SendAsApp is missing; New-ServicePrincipal was given the application's object id instead of \
-     the enterprise application's; Add-MailboxPermission is missing or younger than an hour.";
+const GRANT_MAILBOX: &str = "An Exchange administrator runs: Add-MailboxPermission -Identity <mailbox> -User <service principal> -AccessRights FullAccess. \
+     A new permission takes up to an hour.";
+const RESTRICTED: &str = "Unblock the mailbox at https://security.microsoft.com/restrictedentities, and find out who sent spam with it: it is on the list of restricted senders.";
+const CONTINUOUS_ERRORS: &str = "Stop sending from this mailbox, cure the cause, then wait: Exchange Online pauses a mailbox that goes on after errors.";
+const CHECK_EXCHANGE: &str = "Run `mailbearer verify`: it reads the token. Usual causes: the user is not the token's mailbox; SMTP.Send or SMTP.SendAsApp is missing; New-ServicePrincipal got the object id of the registration and not of the enterprise application; Add-MailboxPermission is missing or younger than an hour.";
 
 #[cfg(test)]
 mod tests {

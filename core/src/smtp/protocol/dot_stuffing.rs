@@ -7,7 +7,7 @@ use bytes::Bytes;
 pub(crate) struct DotStuffing {
     piece: Bytes,
     at: usize,
-    /// It goes as it is.
+    /// The body goes as it is.
     plain: bool,
     /// The last octets given, if there were any: CR and LF, or one of them.
     last: [u8; 2],
@@ -37,7 +37,7 @@ impl DotStuffing {
         (self.piece, self.at, self.plain) = (piece, 0, false);
     }
 
-    /// The same for whole lines of which none begins with a dot: they are not even copied.
+    /// Takes whole lines of which none begins with a dot; they are not copied.
     pub(crate) fn push_plain(&mut self, piece: Bytes) {
         debug_assert!(self.last == *b"\r\n" && (piece.is_empty() || piece.ends_with(b"\r\n")));
         self.push(piece);

@@ -218,7 +218,9 @@ mod tests {
         let error = peer().refused(Stage::Auth, "refused", parser.next().unwrap().unwrap());
         assert_eq!(
             error.hint(),
-            Some("Set-CASMailbox -Identity me@x -SmtpClientAuthenticationDisabled $false")
+            Some(
+                "An Exchange administrator runs: Set-CASMailbox -Identity me@x -SmtpClientAuthenticationDisabled $false"
+            )
         );
     }
 }

@@ -26,7 +26,7 @@ use crate::smtp::Route;
 use crate::smtp::pool::{Host, Mailbox};
 use crate::smtp::protocol::auth::{self, Exchange, Refusal, Sasl, Step};
 use crate::smtp::protocol::capabilities::Capabilities;
-use crate::smtp::protocol::classify::Stage;
+use crate::smtp::protocol::classify::{Stage, classify};
 use crate::smtp::protocol::pipeline::Lost;
 use crate::smtp::protocol::refusal::Peer;
 use crate::smtp::protocol::transcript::Transcript;
@@ -259,7 +259,7 @@ async fn authenticate<B: Bearer>(
         let reply = reply.map_err(|error| match error.code() {
             // It may be our own line that comes back.
             ErrorCode::ProtocolError => {
-                let what = "to AUTH the server answered with what is no reply, and may repeat the token";
+                let what = "the server's answer to AUTH is not an SMTP reply, and it may repeat the token";
                 peer.lost(&Lost::Protocol(what.into()), "at AUTH")
             }
             _ => error,
@@ -285,10 +285,14 @@ fn refused(peer: &Peer, refusal: &Refusal) -> Error {
     if refusal.reply.code == 504 {
         let what = format!("{} offers a mechanism that it does not take: {}", peer.host, refusal.reply);
         return Error::new(ErrorCode::CapabilityMissing, what)
-            .with_hint("Set smtp.mechanism to `xoauth2` or `oauthbearer`, whichever the provider documents.")
+            .with_hint("Set smtp.mechanism to `xoauth2` or `oauthbearer`, as the provider documents it.")
             .with_smtp(refusal.reply.clone());
     }
+    let code = classify(Stage::Auth, &refusal.reply).code;
     let what = match (&refusal.status, refusal.is_permanent()) {
+        _ if code == ErrorCode::SmtpAuthDisabled => {
+            "refused the sign-in, because SMTP AUTH is switched off".to_owned()
+        }
         (Some(status), _) => format!("refused the token (status {status})"),
         (None, true) => "refused the token".to_owned(),
         (None, false) => "cannot sign us in for now".to_owned(),
@@ -321,14 +325,14 @@ async fn starttls(
     let host = settings.host.as_str();
     if !capabilities.starttls {
         return Err(Error::new(ErrorCode::CapabilityMissing, format!("{host} does not offer STARTTLS"))
-            .with_hint("A token is never sent in the clear: use the provider's submission port (587), or smtp.security = \"tls\" on 465."));
+            .with_hint("Use the provider's submission port (587), or smtp.security = \"tls\" on 465: mailbearer never sends a token in the clear."));
     }
     let what = format!("reply to STARTTLS from {host}");
     let command = wire.agreed("STARTTLS\r\n", "STARTTLS", Stage::StartTls, peer);
     bounds.within(settings.timeouts.command, &what, command).await?;
     let injected = || {
         Err(Error::new(ErrorCode::ProtocolError, format!("{host} sent something between STARTTLS and TLS"))
-            .with_hint("Somebody between here and the server may be tampering with the connection."))
+            .with_hint("Somebody on the way to the server may be changing the connection."))
     };
     let drained = wire.is_drained();
     let Some((tcp, tap)) = wire.stream.into_plain() else {
@@ -365,11 +369,8 @@ fn secured(stream: &Stream) -> Seen {
     match until.duration_since(SystemTime::now()).unwrap_or_default() {
         left if left < EXPIRES_SOON => Seen::warning(
             seen,
-            format!(
-                "the certificate ends in {} days, and nothing is sent after that",
-                left.as_secs() / 86_400
-            ),
-            "The server's operator must renew it by then.",
+            format!("the certificate ends in {} days; after that, nothing is sent", left.as_secs() / 86_400),
+            "The server's operator must renew the certificate before then.",
         ),
         _ => Seen::from(seen),
     }

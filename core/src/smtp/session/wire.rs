@@ -50,7 +50,7 @@ impl Bounds<'_> {
         }
     }
 
-    /// The same limits for the token source.
+    /// Returns the same limits for the token source.
     pub(crate) fn call(&self) -> Call {
         let timeout = self.deadline.saturating_duration_since(Instant::now());
         Call { timeout: Some(timeout), cancel: self.cancel.clone(), ..Call::default() }

@@ -24,7 +24,7 @@ use crate::retry;
 /// What a refresh was started for.
 #[derive(Clone)]
 pub(crate) struct Order {
-    /// Its number.
+    /// The refresh's number.
     pub(crate) id: u64,
     /// The sign-in that it belongs to.
     pub(crate) generation: u64,

@@ -29,9 +29,9 @@ impl Attempt<'_> {
         };
         let said = input::run(words, &field, *limit).await.map_err(failed)?;
         let token = read(&said, SystemTime::now()).map_err(|what| {
-            let text = format!("`{field}`: what the program printed {what}");
+            let text = format!("`{field}`: the program's output {what}");
             Error::new(ErrorCode::TokenProviderFailed, text)
-                .with_hint("It prints a token alone, or JSON with access_token and expires_in or expires_at.")
+                .with_hint("The program must print a token alone, or JSON with access_token and expires_in or expires_at.")
         })?;
         self.accept(auth, token, "the program")
     }

@@ -40,7 +40,10 @@ impl Attempt<'_> {
                         Event::new("login.expiring")
                             .with("expires_in", left.as_secs())
                             .with("username", held.token.username().map(str::to_owned))
-                            .with("hint", "Sign in again before then: what renews the tokens ends by itself.")
+                            .with(
+                                "hint",
+                                "Sign in again before then: afterwards the tokens cannot be renewed.",
+                            )
                     });
                 }
             }

@@ -198,7 +198,7 @@ fn write(path: &Path, content: &Content) -> Result<()> {
             format!("{} would grow beyond {} MiB", path.display(), private_file::LARGEST >> 20),
         )
         .with_hint(
-            "It is read and written whole: keep so many accounts in Redis, or in a store of your own.",
+            "Keep so many accounts in Redis or in a store of your own: the file is read and written as a whole.",
         ));
     }
     let _ = fs::remove_file(&temporary);

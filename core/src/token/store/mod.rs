@@ -18,7 +18,7 @@ use crate::text;
 
 pub(crate) use self::memory::MemoryStore;
 
-/// One of the places.
+/// A place where tokens are kept.
 pub(crate) enum Store<'a> {
     /// Forgotten with the process.
     Memory(&'a MemoryStore),
@@ -119,7 +119,7 @@ impl Key {
         Self::new(auth, auth.bearer.as_ref().map_or("", |(_, subject)| subject.as_str()))
     }
 
-    /// As documented.
+    /// Returns the key as the documentation shows it.
     pub(crate) fn text(&self) -> String {
         [&*self.authority, &self.client_id, &self.principal, &self.scopes].join("|")
     }

@@ -96,7 +96,9 @@ impl RedisStore {
             let text = format!("the token store, Redis at {}: {}", self.link.place(), trouble.words());
             let error = Error::new(ErrorCode::StoreFailed, text).with_retryable(passing);
             match passing {
-                true => error.with_hint("Is it running, and can this machine reach it?"),
+                true => {
+                    error.with_hint("Check whether Redis is running and whether this machine can reach it.")
+                }
                 false => error.with_hint("Check the user, password and database in store.url."),
             }
         })

@@ -18,7 +18,7 @@ use crate::text;
 /// How a transaction's octets get to the pipeline.
 #[derive(Clone, Debug)]
 pub(crate) enum Body {
-    /// It has them: CRLF line ends, not dot-stuffed.
+    /// The plan has all octets: CRLF line ends, not dot-stuffed.
     Whole(Bytes),
     /// They are [fed](crate::smtp::protocol::pipeline::Pipeline::feed) to it.
     Fed,
@@ -193,10 +193,12 @@ fn offered(is: bool, extension: &str, why: &str) -> Result<()> {
     }
     Err(Error::new(ErrorCode::CapabilityMissing, format!("{why}, and the server does not offer {extension}"))
         .with_hint(match extension {
-            "8BITMIME" => "Encode the text as quoted-printable or base64, or let us build the message.",
-            "DSN" => "Leave `dsn` out for this server; Gmail's gives no reports.",
-            "REQUIRETLS" => "Leave `require_tls` out for this server, if its way on may be in the clear.",
-            "FUTURERELEASE" => "Send later instead: this server cannot hold messages.",
+            "8BITMIME" => {
+                "Encode the text as quoted-printable or base64, or let mailbearer build the message."
+            }
+            "DSN" => "Leave `dsn` out for this server. (Gmail sends no delivery reports.)",
+            "REQUIRETLS" => "Leave `require_tls` out for this server, if the message may go on without TLS.",
+            "FUTURERELEASE" => "Send the message later: this server cannot hold it.",
             _ => "Use ASCII addresses for this server.",
         }))
 }

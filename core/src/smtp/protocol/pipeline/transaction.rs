@@ -93,7 +93,7 @@ impl Command {
         }
     }
 
-    /// Its reply answers for the message.
+    /// Whether the reply to this command answers for the message.
     pub(super) fn ends_the_message(self) -> bool {
         matches!(self, Self::End | Self::Chunk)
     }
@@ -135,7 +135,7 @@ pub(super) struct Transaction {
     pub(super) data_sent: bool,
     pub(super) mail: Option<Reply>,
     pub(super) recipients: Vec<Option<Reply>>,
-    /// Its commands without a reply.
+    /// Commands of the message without a reply.
     pub(super) outstanding: usize,
     /// The verdict was given; what is left are replies to commands sent before.
     pub(super) decided: bool,
@@ -164,7 +164,7 @@ impl Transaction {
         matches!(self.body, Body::Queued { .. })
     }
 
-    /// Its last octet was handed over.
+    /// Whether the last octet was handed over.
     pub(super) fn is_committed(&self, total_written: u64) -> bool {
         matches!(self.body, Body::Queued { end } if end <= total_written)
     }

@@ -19,9 +19,9 @@ pub(crate) enum Outcome {
     Refused { reply: Reply, recipients: Vec<Option<Reply>> },
     /// No recipient was taken, or one was refused and `partial` is `refuse`.
     NoRecipients { recipients: Vec<Option<Reply>> },
-    /// It ended before the terminator was handed over: nobody got it.
+    /// The connection ended before the terminator was handed over: nobody got the message.
     NotDelivered(Lost),
-    /// It ended after the terminator was handed over, unanswered.
+    /// The connection ended after the terminator was handed over, and no answer came.
     Uncertain(Lost),
 }
 

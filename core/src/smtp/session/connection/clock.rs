@@ -64,8 +64,7 @@ impl Connection {
         let Some(id) = self.pipeline.hungry() else { return };
         if let Some(flight) = self.flights.iter_mut().find(|flight| flight.id == id) {
             let text = "an attachment gave no octets in time, so nothing was delivered";
-            let hint =
-                "Does whatever writes the stream stand still? smtp.timeouts.progress is how long we wait.";
+            let hint = "Check whether the writer of the stream stands still. To wait longer, raise smtp.timeouts.progress.";
             flight.failure = Some(Error::new(ErrorCode::TimedOut, text).with_hint(hint));
         }
         self.pipeline

@@ -69,9 +69,9 @@ pub(crate) struct Connection {
 
 /// Why a connection is used no more.
 enum End {
-    /// It is in order: say goodbye.
+    /// The connection is in order: say goodbye.
     Quit(&'static str),
-    /// It is not: close, without another octet.
+    /// The connection is not in order: close it without another octet.
     Close(String),
 }
 
@@ -279,7 +279,7 @@ impl Connection {
         if self.pipeline.is_out_of_step() && self.host.fall_back_to_groups() {
             self.events.emit(|| {
                 Event::new("warning").with("code", "pipelining").with("message", format!(
-                    "{} cannot follow when commands run ahead of their replies: it is served in groups from now on",
+                    "{} cannot follow when commands run ahead of their replies; from now on mailbearer sends to it in groups",
                     self.key.settings.host
                 ))
             });
