@@ -149,7 +149,7 @@ $(VENV)/bin/maturin: pyproject.toml | $(PYTHON)
 # Programs that patch or replace what Python's standard library does; apart, so that nothing else meets them.
 $(BUILD)/runtimes/done: pyproject.toml
 	test -x $(BUILD)/runtimes/venv/bin/python || python3 -m venv $(BUILD)/runtimes/venv
-	$(BUILD)/runtimes/venv/bin/pip install -q --disable-pip-version-check "gevent>=24" "eventlet>=0.39" "gunicorn>=23" "trio>=0.27" "celery>=5.4"
+	$(BUILD)/runtimes/venv/bin/pip install -q --disable-pip-version-check "gevent>=24" "eventlet>=0.39" "gunicorn>=23" packaging "trio>=0.27" "celery>=5.4"
 	touch $@
 
 # What the recipes in docs/ are written for.
