@@ -79,6 +79,27 @@ fn no_files_of_a_room_use_each_other_in_a_circle() {
     assert!(opened.is_empty(), "these are open now, take them off the list: {opened:?}");
 }
 
+/// `docs/architecture.md` tells the same: rows of `| floor | rooms |`, and each room in the picture.
+#[test]
+fn the_page_shows_the_same_floors() {
+    let docs = Path::new(env!("CARGO_MANIFEST_DIR")).join("../docs");
+    let page = fs::read_to_string(docs.join("architecture.md")).unwrap();
+    let picture = fs::read_to_string(docs.join("pictures/floors.svg")).unwrap();
+    let mut shown = BTreeSet::new();
+    for line in page.lines() {
+        let mut cells = line.split('|').map(str::trim).skip(1);
+        let (Some(Ok(floor)), Some(rooms)) = (cells.next().map(str::parse::<u8>), cells.next()) else {
+            continue;
+        };
+        shown.extend(rooms.split('`').skip(1).step_by(2).map(|room| (room.to_owned(), floor)));
+    }
+    let meant: BTreeSet<_> = FLOORS.iter().map(|(room, floor)| ((*room).to_owned(), *floor)).collect();
+    assert_eq!(shown, meant, "docs/architecture.md");
+    for (room, _) in FLOORS {
+        assert!(picture.contains(&format!(">{room}</text>")), "docs/pictures/floors.svg lacks {room}");
+    }
+}
+
 /// The code's own `use`s and paths, without its tests and comments.
 struct House {
     /// Modules, as `smtp/pool/queue`.
