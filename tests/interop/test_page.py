@@ -137,6 +137,12 @@ smtp.quit()
 """
 
 
+CLEAR = """
+import sys, urllib.request
+urllib.request.urlopen(urllib.request.Request(sys.argv[1] + "/api/messages", method="DELETE"))
+"""
+
+
 def test_the_page_follows_what_happens_and_searches(emulator: Emulator) -> None:
     def send(subject: str, token: str = "") -> list[str]:
         port = str(emulator.about["smtp_port"])
@@ -175,6 +181,10 @@ def test_a_switch_makes_it_go_wrong_and_another_puts_it_right(emulator: Emulator
     )  # fmt: skip
     assert "client_credentials" in tokens
     assert emulator.seen()["messages"] == []
+    for clear in (["press", "Delete messages and log"], ["run", sys.executable, "-c", CLEAR, emulator.url]):
+        assert "ok" in face.call({**send, "options": options})
+        (gone,) = browse(["go", f"{emulator.url}/messages/1"], ["wait", "live"], clear, ["wait", "No messages yet"], ["text"])
+        assert "Send a message here" in gone, "the page of a message that is gone leads back to the start"
     emulator.post("fail", at="mail", reply="553 5.7.1 <x@contoso.com>: Sender address rejected: not owned by user")
     refused = face.call({**send, "options": options})
     assert "error" in refused

@@ -137,8 +137,9 @@ async fn switch(State(shared): Page, headers: HeaderMap, body: Bytes) -> Respons
         .get(header::REFERER)
         .and_then(|from| from.to_str().ok())
         .and_then(|from| Url::parse(from).ok());
-    // Only the path counts: the way back never leaves the emulator.
+    // Only the path counts: the way back never leaves the emulator. A message that was deleted has no page.
     let back = from
+        .filter(|_| form.text("do") != Some("clear"))
         .map_or_else(|| "/".to_owned(), |from| from[Position::BeforePath..Position::AfterQuery].to_owned());
     let mut response = http::redirect(&format!("/{}", back.trim_start_matches('/')));
     // A form was posted: what comes next is fetched with GET.

@@ -5,6 +5,7 @@ const places = ['list', 'faults']
 const search = document.querySelector('[role=search] input')
 const live = document.getElementById('live')
 const faults = document.getElementById('faults')
+let latest = 0
 let revision = Number(document.body.dataset.revision)
 
 // Times come in UTC.
@@ -13,9 +14,12 @@ function localize(page) {
 }
 
 async function refresh() {
+  const mine = ++latest
   const answer = await fetch(location.href)
-  if (!answer.ok) return
+  // What was shown here is gone.
+  if (!answer.ok) return location.assign('/')
   const fresh = new DOMParser().parseFromString(await answer.text(), 'text/html')
+  if (mine !== latest) return
   localize(fresh)
   for (const id of places) {
     const [from, to] = [fresh.getElementById(id), document.getElementById(id)]
