@@ -21,9 +21,9 @@ pub fn handle() -> Result<Handle> {
     let slot = slot();
     let mut guard = lock(slot);
     match &*guard {
-        State::Running(runtime) => Ok(runtime.handle().clone()),
-        State::Ended => Err(Error::new(ErrorCode::Closed, "the program is ending")),
-        State::Unborn => {
+        RuntimeState::Running(runtime) => Ok(runtime.handle().clone()),
+        RuntimeState::Ended => Err(Error::new(ErrorCode::Closed, "the program is ending")),
+        RuntimeState::Unborn => {
             let runtime = Builder::new_multi_thread()
                 .worker_threads(2)
                 .thread_name("mailbearer")
@@ -31,7 +31,7 @@ pub fn handle() -> Result<Handle> {
                 .build()
                 .map_err(|e| Error::new(ErrorCode::Internal, format!("cannot start threads: {e}")))?;
             let handle = runtime.handle().clone();
-            *guard = State::Running(runtime);
+            *guard = RuntimeState::Running(runtime);
             Ok(handle)
         }
     }
@@ -73,21 +73,21 @@ pub fn shutdown(timeout: Duration) {
     let Some(slot) = SLOT.peek() else { return };
     let state = {
         let mut guard = lock(slot);
-        std::mem::replace(&mut *guard, State::Ended)
+        std::mem::replace(&mut *guard, RuntimeState::Ended)
     };
-    if let State::Running(runtime) = state {
+    if let RuntimeState::Running(runtime) = state {
         runtime.shutdown_timeout(timeout);
     }
 }
 
-enum State {
+enum RuntimeState {
     Unborn,
     Running(Runtime),
     Ended,
 }
 
-static SLOT: ForkCell<Mutex<State>> = ForkCell::new();
+static SLOT: ForkCell<Mutex<RuntimeState>> = ForkCell::new();
 
-fn slot() -> &'static Mutex<State> {
-    SLOT.get(|_| Mutex::new(State::Unborn))
+fn slot() -> &'static Mutex<RuntimeState> {
+    SLOT.get(|_| Mutex::new(RuntimeState::Unborn))
 }

@@ -122,9 +122,9 @@ impl Event {
 
 /// Where events go. Called on the thread where they happen: it must be quick and must not block.
 #[derive(Clone, Default)]
-pub struct EventSink(Option<Arc<Listener>>);
+pub struct EventSink(Option<Arc<EventListener>>);
 
-type Listener = dyn Fn(&Event) + Send + Sync;
+type EventListener = dyn Fn(&Event) + Send + Sync;
 
 impl EventSink {
     /// A sink that calls `f`.

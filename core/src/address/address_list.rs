@@ -8,14 +8,14 @@ use super::encoded_word;
 #[derive(Debug, Default, PartialEq)]
 pub(crate) struct List {
     /// The mailboxes, those in groups included.
-    pub(crate) entries: Vec<Entry>,
+    pub(crate) entries: Vec<ListEntry>,
     /// Whether a group was among them, were it an empty one.
     pub(crate) has_group: bool,
 }
 
 /// One mailbox, its address not yet checked.
 #[derive(Debug, PartialEq)]
-pub(crate) struct Entry {
+pub(crate) struct ListEntry {
     /// The display name, encoded words decoded.
     pub(crate) name: Option<String>,
     /// `local@domain`, comments and folding white space taken out.
@@ -29,25 +29,25 @@ pub(crate) fn parse(text: &str) -> Result<List, String> {
     let mut phrase: Vec<Token> = Vec::new();
     while let Some(token) = tokens.next() {
         match token.kind {
-            Kind::Special('<') => {
+            TokenKind::Special('<') => {
                 let address = angle(&mut tokens)?;
                 let name = display_name(&std::mem::take(&mut phrase));
-                list.entries.push(Entry { name, address });
+                list.entries.push(ListEntry { name, address });
                 // Only a comment may stand between the address and the next separator.
                 for after in tokens.by_ref() {
                     match after.kind {
-                        Kind::Comment(_) => {}
-                        Kind::Special(',' | ';') => break,
+                        TokenKind::Comment(_) => {}
+                        TokenKind::Special(',' | ';') => break,
                         _ => return Err("has text after `>`".to_owned()),
                     }
                 }
             }
-            Kind::Special(':') => {
+            TokenKind::Special(':') => {
                 list.has_group = true;
                 phrase.clear();
             }
-            Kind::Special(',' | ';') => list.entries.extend(bare(std::mem::take(&mut phrase))?),
-            Kind::Special('>') => return Err("has `>` without `<`".to_owned()),
+            TokenKind::Special(',' | ';') => list.entries.extend(bare(std::mem::take(&mut phrase))?),
+            TokenKind::Special('>') => return Err("has `>` without `<`".to_owned()),
             _ => phrase.push(token),
         }
     }
@@ -57,13 +57,13 @@ pub(crate) fn parse(text: &str) -> Result<List, String> {
 
 #[derive(Debug)]
 struct Token {
-    kind: Kind,
+    kind: TokenKind,
     /// White space stood before it.
     spaced: bool,
 }
 
 #[derive(Debug)]
-enum Kind {
+enum TokenKind {
     /// Anything that is not special, dots and `@` included; a domain literal with its brackets.
     Word(String),
     /// A quoted string: as written, and what it says.
@@ -84,19 +84,19 @@ fn tokens(text: &str) -> Result<Vec<Token>, String> {
                 spaced = true;
                 continue;
             }
-            '<' | '>' | ',' | ';' | ':' => Kind::Special(c),
+            '<' | '>' | ',' | ';' | ':' => TokenKind::Special(c),
             '"' => {
                 let (raw, said) = delimited(&mut chars, None, '"').ok_or("has a quote that is not closed")?;
-                Kind::Quoted(format!("\"{raw}\""), said)
+                TokenKind::Quoted(format!("\"{raw}\""), said)
             }
             '(' => {
                 let (_, said) =
                     delimited(&mut chars, Some('('), ')').ok_or("has a comment that is not closed")?;
-                Kind::Comment(said)
+                TokenKind::Comment(said)
             }
             '[' => {
                 let (raw, _) = delimited(&mut chars, None, ']').ok_or("has a `[` that is not closed")?;
-                Kind::Word(format!("[{raw}]"))
+                TokenKind::Word(format!("[{raw}]"))
             }
             _ => {
                 let mut word = String::from(c);
@@ -107,7 +107,7 @@ fn tokens(text: &str) -> Result<Vec<Token>, String> {
                     word.push(next);
                     chars.next();
                 }
-                Kind::Word(word)
+                TokenKind::Word(word)
             }
         };
         out.push(Token { kind, spaced });
@@ -150,36 +150,36 @@ fn angle(tokens: &mut impl Iterator<Item = Token>) -> Result<String, String> {
     let mut address = String::new();
     for token in tokens {
         match token.kind {
-            Kind::Special('>') => {
+            TokenKind::Special('>') => {
                 return match address.split_once(':') {
                     Some((route, rest)) if route.starts_with('@') => Ok(rest.to_owned()),
                     _ => Ok(address),
                 };
             }
-            Kind::Special(c @ (':' | ',')) if address.starts_with('@') => address.push(c),
-            Kind::Special(c) => return Err(format!("has `{c}` between `<` and `>`")),
-            Kind::Comment(_) => {}
-            Kind::Word(text) | Kind::Quoted(text, _) => join(&mut address, &text, token.spaced)?,
+            TokenKind::Special(c @ (':' | ',')) if address.starts_with('@') => address.push(c),
+            TokenKind::Special(c) => return Err(format!("has `{c}` between `<` and `>`")),
+            TokenKind::Comment(_) => {}
+            TokenKind::Word(text) | TokenKind::Quoted(text, _) => join(&mut address, &text, token.spaced)?,
         }
     }
     Err("has `<` without `>`".to_owned())
 }
 
 /// An address without angle brackets; its comment, if it has one, is the name (RFC 5322 §3.4).
-fn bare(phrase: Vec<Token>) -> Result<Option<Entry>, String> {
+fn bare(phrase: Vec<Token>) -> Result<Option<ListEntry>, String> {
     let mut address = String::new();
     let mut name = None;
     for token in phrase {
         match token.kind {
-            Kind::Comment(said) => name = Some(encoded_word::decode(&said)),
-            Kind::Word(text) | Kind::Quoted(text, _) => join(&mut address, &text, token.spaced)?,
-            Kind::Special(c) => return Err(format!("has `{c}` where an address should be")),
+            TokenKind::Comment(said) => name = Some(encoded_word::decode(&said)),
+            TokenKind::Word(text) | TokenKind::Quoted(text, _) => join(&mut address, &text, token.spaced)?,
+            TokenKind::Special(c) => return Err(format!("has `{c}` where an address should be")),
         }
     }
     if address.is_empty() {
         return Ok(None);
     }
-    Ok(Some(Entry { name: name.filter(|n| !n.is_empty()), address }))
+    Ok(Some(ListEntry { name: name.filter(|n| !n.is_empty()), address }))
 }
 
 /// White space may stand around dots and `@` only (RFC 5322 §4.4).
@@ -199,9 +199,9 @@ fn display_name(phrase: &[Token]) -> Option<String> {
             name.push(' ');
         }
         match &token.kind {
-            Kind::Word(text) | Kind::Quoted(_, text) => name.push_str(text),
-            Kind::Comment(text) => name.extend(["(", text, ")"]),
-            Kind::Special(_) => {}
+            TokenKind::Word(text) | TokenKind::Quoted(_, text) => name.push_str(text),
+            TokenKind::Comment(text) => name.extend(["(", text, ")"]),
+            TokenKind::Special(_) => {}
         }
     }
     let name = encoded_word::decode(name.trim());

@@ -13,7 +13,7 @@ use serde::{Deserialize, Deserializer, de};
 use serde_json::Value;
 use zeroize::Zeroizing;
 
-use crate::crypto::certificate::Certificate as X509;
+use crate::crypto::certificate::CertificateFacts;
 use crate::crypto::pkcs12;
 use crate::crypto::private_key::{Algorithm, PrivateKey, opening};
 use crate::error::{Error, Result};
@@ -132,7 +132,8 @@ impl CertificateOptions {
         let octets = self.source.read_octets_now(field)?;
         let secret = self.password.as_ref().map(|source| source.read_now(&password)).transpose()?;
         let opened = self.open(field, &octets, secret.as_ref())?;
-        let ends = opened.chain.first().and_then(|der| X509::read(der)).and_then(|read| read.not_after);
+        let ends =
+            opened.chain.first().and_then(|der| CertificateFacts::read(der)).and_then(|read| read.not_after);
         match ends.filter(|ends| *ends <= SystemTime::now()) {
             Some(ended) => {
                 let text = format!("`{field}`: the certificate has ended at {}", instant::to_rfc3339(ended));

@@ -3,12 +3,12 @@
 
 use std::time::SystemTime;
 
-use super::der::{Damaged, INTEGER, OBJECT, Reader, SEQUENCE, tagged};
+use super::der::{Damaged, DerReader, INTEGER, OBJECT, SEQUENCE, tagged};
 use crate::{instant, text};
 
 /// What people want to know of it.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(crate) struct Certificate {
+pub(crate) struct CertificateFacts {
     /// The subject's common name, or its organisation.
     pub(crate) subject: String,
     /// The signer's.
@@ -16,7 +16,7 @@ pub(crate) struct Certificate {
     pub(crate) not_after: Option<SystemTime>,
 }
 
-impl Certificate {
+impl CertificateFacts {
     /// Reads one in DER.
     pub(crate) fn read(der: &[u8]) -> Option<Self> {
         parse(der).ok()
@@ -28,8 +28,8 @@ impl Certificate {
     }
 }
 
-fn parse(der: &[u8]) -> Result<Certificate, Damaged> {
-    let mut body = Reader::new(der).take(SEQUENCE)?.take(SEQUENCE)?;
+fn parse(der: &[u8]) -> Result<CertificateFacts, Damaged> {
+    let mut body = DerReader::new(der).take(SEQUENCE)?.take(SEQUENCE)?;
     if body.peek() == Some(tagged(0)) {
         body.skip()?;
     }
@@ -43,11 +43,11 @@ fn parse(der: &[u8]) -> Result<Certificate, Damaged> {
         _ => None,
     };
     let subject = name(body.take(SEQUENCE)?)?;
-    Ok(Certificate { subject, issuer, not_after })
+    Ok(CertificateFacts { subject, issuer, not_after })
 }
 
 /// The common name with the organisation, as far as they are there.
-fn name(mut parts: Reader<'_>) -> Result<String, Damaged> {
+fn name(mut parts: DerReader<'_>) -> Result<String, Damaged> {
     let (mut common, mut organisation) = (None, None);
     while !parts.is_empty() {
         let mut set = parts.take(SET)?;
@@ -123,12 +123,14 @@ mod tests {
         parameters.not_after = rcgen::date_time_ymd(2031, 2, 3);
         let key = rcgen::KeyPair::generate().unwrap();
         let made = parameters.self_signed(&key).unwrap();
-        let read = Certificate::read(made.der()).unwrap();
+        let read = CertificateFacts::read(made.der()).unwrap();
         assert_eq!(read.subject, "mail.example (Example [31m Ltd)");
         assert!(read.is_self_signed());
         assert_eq!(instant::to_rfc3339(read.not_after.unwrap()), "2031-02-03T00:00:00Z");
         for end in 0..made.der().len() {
-            assert!(Certificate::read(&made.der()[..end]).is_none_or(|read| read.subject.contains("mail")));
+            assert!(
+                CertificateFacts::read(&made.der()[..end]).is_none_or(|read| read.subject.contains("mail"))
+            );
         }
         assert_eq!(time(GENERALIZED_TIME, b"20500101000000Z"), instant::from_rfc3339("2050-01-01T00:00:00Z"));
         assert_eq!(time(UTC_TIME, b"491231235959Z"), instant::from_rfc3339("2049-12-31T23:59:59Z"));

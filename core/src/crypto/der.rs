@@ -16,9 +16,9 @@ pub(crate) const fn tagged(number: u8) -> u8 {
 
 /// Elements one after another.
 #[derive(Clone, Copy)]
-pub(crate) struct Reader<'a>(&'a [u8]);
+pub(crate) struct DerReader<'a>(&'a [u8]);
 
-impl<'a> Reader<'a> {
+impl<'a> DerReader<'a> {
     pub(crate) fn new(octets: &'a [u8]) -> Self {
         Self(octets)
     }
@@ -137,12 +137,12 @@ mod tests {
         for length in [0, 1, 0x7f, 0x80, 0xff, 0x100, 0x1_0000] {
             let octets = vec![7; length];
             let written = write(SEQUENCE, &[&write(OCTETS, &[&octets]), &write(INTEGER, &[&[1, 2]])]);
-            let mut inner = Reader::new(&written).take(SEQUENCE).unwrap();
+            let mut inner = DerReader::new(&written).take(SEQUENCE).unwrap();
             assert_eq!(inner.string(OCTETS).unwrap(), octets);
             assert_eq!(inner.number(), Ok(0x102));
             assert!(inner.is_empty());
             for cut in 0..written.len().min(20) {
-                assert!(Reader::new(&written[..cut]).take(SEQUENCE).is_err());
+                assert!(DerReader::new(&written[..cut]).take(SEQUENCE).is_err());
             }
         }
     }
@@ -150,12 +150,12 @@ mod tests {
     #[test]
     fn lengths_that_are_not_said_and_strings_in_pieces_are_understood() {
         let whole = [0x30, 0x80, 0x24, 0x80, 0x04, 1, 1, 0x04, 2, 2, 3, 0, 0, 0x02, 1, 5, 0, 0, 0x02, 1, 6];
-        let mut outer = Reader::new(&whole);
+        let mut outer = DerReader::new(&whole);
         let mut inner = outer.take(SEQUENCE).unwrap();
         assert_eq!(inner.string(OCTETS).unwrap(), [1, 2, 3]);
         assert_eq!((inner.number(), outer.number()), (Ok(5), Ok(6)));
         // As deep as a mischievous file may go.
-        assert!(Reader::new(&[0x30, 0x80].repeat(10_000)).skip().is_err());
+        assert!(DerReader::new(&[0x30, 0x80].repeat(10_000)).skip().is_err());
     }
 
     #[test]
@@ -168,7 +168,7 @@ mod tests {
             (&[0x1f, 0x81, 1, 0], Err(Damaged)),
             (&[0x02, 0x85, 0, 0, 0, 0, 1, 1], Err(Damaged)),
         ] {
-            assert_eq!(Reader::new(octets).number(), number, "{octets:?}");
+            assert_eq!(DerReader::new(octets).number(), number, "{octets:?}");
         }
     }
 }

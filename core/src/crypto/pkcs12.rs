@@ -11,11 +11,11 @@ use cbc::cipher::{BlockCipherDecrypt, BlockModeDecrypt, KeyInit, KeyIvInit};
 use ring::{digest, hmac, pbkdf2};
 use zeroize::Zeroizing;
 
-use super::der::{Damaged, OBJECT, OCTETS, Reader, SEQUENCE, tagged};
+use super::der::{Damaged, DerReader, OBJECT, OCTETS, SEQUENCE, tagged};
 
 /// What is wrong.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Trouble {
+pub(crate) enum PfxTrouble {
     /// The file is something else, or a part of a PFX file.
     Damaged,
     /// The password does not open it.
@@ -24,7 +24,7 @@ pub(crate) enum Trouble {
     Unsupported,
 }
 
-impl From<Damaged> for Trouble {
+impl From<Damaged> for PfxTrouble {
     fn from(_: Damaged) -> Self {
         Self::Damaged
     }
@@ -40,19 +40,19 @@ pub(crate) struct Contents {
 }
 
 /// Opens a PFX. Without a password both ways of having none are tried.
-pub(crate) fn open(octets: &[u8], password: Option<&str>) -> Result<Contents, Trouble> {
+pub(crate) fn open(octets: &[u8], password: Option<&str>) -> Result<Contents, PfxTrouble> {
     match password.filter(|password| !password.is_empty()) {
         Some(password) => read(octets, &Password::new(password)),
         None => match read(octets, &Password::new("")) {
-            Err(Trouble::Password) => read(octets, &Password::default()),
+            Err(PfxTrouble::Password) => read(octets, &Password::default()),
             other => other,
         },
     }
 }
 
 /// Decrypts a key (`EncryptedPrivateKeyInfo`).
-pub(crate) fn open_key(octets: &[u8], password: &str) -> Result<Zeroizing<Vec<u8>>, Trouble> {
-    decrypt_key(Reader::new(octets), &Password::new(password))
+pub(crate) fn open_key(octets: &[u8], password: &str) -> Result<Zeroizing<Vec<u8>>, PfxTrouble> {
+    decrypt_key(DerReader::new(octets), &Password::new(password))
 }
 
 /// In the two forms that the schemes want.
@@ -70,22 +70,22 @@ impl Password {
     }
 }
 
-fn read(octets: &[u8], password: &Password) -> Result<Contents, Trouble> {
-    let mut whole = Reader::new(octets).take(SEQUENCE)?;
+fn read(octets: &[u8], password: &Password) -> Result<Contents, PfxTrouble> {
+    let mut whole = DerReader::new(octets).take(SEQUENCE)?;
     if whole.number()? != 3 {
-        return Err(Trouble::Damaged);
+        return Err(PfxTrouble::Damaged);
     }
     let mut content = whole.take(SEQUENCE)?;
     // The other kind is signed instead.
     if content.octets(OBJECT)? != PKCS7_DATA {
-        return Err(Trouble::Unsupported);
+        return Err(PfxTrouble::Unsupported);
     }
     let safe = content.take(tagged(0))?.string(OCTETS)?;
     if !whole.is_empty() {
         check(whole.take(SEQUENCE)?, &safe, password)?;
     }
     let mut found = Contents::default();
-    let mut parts = Reader::new(&safe).take(SEQUENCE)?;
+    let mut parts = DerReader::new(&safe).take(SEQUENCE)?;
     while !parts.is_empty() {
         let mut part = parts.take(SEQUENCE)?;
         let plain = match part.octets(OBJECT)? {
@@ -98,15 +98,20 @@ fn read(octets: &[u8], password: &Password) -> Result<Contents, Trouble> {
                 let scheme = info.take(SEQUENCE)?;
                 decrypt(scheme, &info.string(IMPLICIT)?, password)?
             }
-            _ => return Err(Trouble::Unsupported),
+            _ => return Err(PfxTrouble::Unsupported),
         };
-        bags(Reader::new(&plain), password, &mut found, DEPTH)?;
+        bags(DerReader::new(&plain), password, &mut found, DEPTH)?;
     }
     Ok(found)
 }
 
 /// The things in one part.
-fn bags(mut part: Reader<'_>, password: &Password, found: &mut Contents, depth: u8) -> Result<(), Trouble> {
+fn bags(
+    mut part: DerReader<'_>,
+    password: &Password,
+    found: &mut Contents,
+    depth: u8,
+) -> Result<(), PfxTrouble> {
     let mut bags = part.take(SEQUENCE)?;
     while !bags.is_empty() {
         let mut bag = bags.take(SEQUENCE)?;
@@ -133,7 +138,7 @@ fn bags(mut part: Reader<'_>, password: &Password, found: &mut Contents, depth: 
 }
 
 /// Whether the check sum over all fits the password.
-fn check(mut mac: Reader<'_>, data: &[u8], password: &Password) -> Result<(), Trouble> {
+fn check(mut mac: DerReader<'_>, data: &[u8], password: &Password) -> Result<(), PfxTrouble> {
     let mut info = mac.take(SEQUENCE)?;
     let salt = mac.string(OCTETS)?;
     let rounds = if mac.is_empty() { ONE } else { rounds(mac.number()?)? };
@@ -147,16 +152,20 @@ fn check(mut mac: Reader<'_>, data: &[u8], password: &Password) -> Result<(), Tr
         _ => return Ok(()),
     };
     let key = derive(hash, &password.utf16, &salt, Purpose::Mac, rounds, hash.output_len());
-    hmac::verify(&hmac::Key::new(algorithm, &key), data, &wanted).map_err(|_| Trouble::Password)
+    hmac::verify(&hmac::Key::new(algorithm, &key), data, &wanted).map_err(|_| PfxTrouble::Password)
 }
 
-fn decrypt_key(mut value: Reader<'_>, password: &Password) -> Result<Zeroizing<Vec<u8>>, Trouble> {
+fn decrypt_key(mut value: DerReader<'_>, password: &Password) -> Result<Zeroizing<Vec<u8>>, PfxTrouble> {
     let mut encrypted = value.take(SEQUENCE)?;
     let scheme = encrypted.take(SEQUENCE)?;
     decrypt(scheme, &encrypted.string(OCTETS)?, password)
 }
 
-fn decrypt(mut scheme: Reader<'_>, data: &[u8], password: &Password) -> Result<Zeroizing<Vec<u8>>, Trouble> {
+fn decrypt(
+    mut scheme: DerReader<'_>,
+    data: &[u8],
+    password: &Password,
+) -> Result<Zeroizing<Vec<u8>>, PfxTrouble> {
     let name = scheme.octets(OBJECT)?;
     let mut parameters = scheme.take(SEQUENCE)?;
     if name == PBES2 {
@@ -172,20 +181,20 @@ fn decrypt(mut scheme: Reader<'_>, data: &[u8], password: &Password) -> Result<Z
         Some([4]) => cbc::<des::TdesEde2>(&key(16), &iv, data),
         Some([5]) => cbc::<rc2::Rc2>(&key(16), &iv, data),
         Some([6]) => cbc::<rc2::Rc2>(&key(5), &iv, data),
-        _ => Err(Trouble::Unsupported),
+        _ => Err(PfxTrouble::Unsupported),
     }
 }
 
 /// RFC 8018 §6.2, with PBKDF2.
 fn pbes2(
-    mut parameters: Reader<'_>,
+    mut parameters: DerReader<'_>,
     data: &[u8],
     password: &Password,
-) -> Result<Zeroizing<Vec<u8>>, Trouble> {
+) -> Result<Zeroizing<Vec<u8>>, PfxTrouble> {
     let mut derivation = parameters.take(SEQUENCE)?;
     let mut cipher = parameters.take(SEQUENCE)?;
     if derivation.octets(OBJECT)? != PBKDF2 {
-        return Err(Trouble::Unsupported);
+        return Err(PfxTrouble::Unsupported);
     }
     let mut how = derivation.take(SEQUENCE)?;
     let salt = how.string(OCTETS)?;
@@ -202,7 +211,7 @@ fn pbes2(
             Some([9]) => pbkdf2::PBKDF2_HMAC_SHA256,
             Some([10]) => pbkdf2::PBKDF2_HMAC_SHA384,
             Some([11]) => pbkdf2::PBKDF2_HMAC_SHA512,
-            _ => return Err(Trouble::Unsupported),
+            _ => return Err(PfxTrouble::Unsupported),
         };
     }
     let name = cipher.octets(OBJECT)?;
@@ -217,7 +226,7 @@ fn pbes2(
         AES192_CBC => cbc::<aes::Aes192>(&key(24), &iv, data),
         AES256_CBC => cbc::<aes::Aes256>(&key(32), &iv, data),
         TDES_CBC => cbc::<des::TdesEde3>(&key(24), &iv, data),
-        _ => Err(Trouble::Unsupported),
+        _ => Err(PfxTrouble::Unsupported),
     }
 }
 
@@ -225,9 +234,9 @@ fn cbc<C: BlockCipherDecrypt + KeyInit>(
     key: &[u8],
     iv: &[u8],
     data: &[u8],
-) -> Result<Zeroizing<Vec<u8>>, Trouble> {
-    let cipher = cbc::Decryptor::<C>::new_from_slices(key, iv).map_err(|_| Trouble::Damaged)?;
-    cipher.decrypt_padded_vec::<Pkcs7>(data).map(Zeroizing::new).map_err(|_| Trouble::Password)
+) -> Result<Zeroizing<Vec<u8>>, PfxTrouble> {
+    let cipher = cbc::Decryptor::<C>::new_from_slices(key, iv).map_err(|_| PfxTrouble::Damaged)?;
+    cipher.decrypt_padded_vec::<Pkcs7>(data).map(Zeroizing::new).map_err(|_| PfxTrouble::Password)
 }
 
 /// What a derived key is for: RFC 7292 appendix B.3.
@@ -277,8 +286,8 @@ fn derive(
 }
 
 /// A file may ask for work, but not for minutes of it.
-fn rounds(number: u32) -> Result<NonZeroU32, Trouble> {
-    NonZeroU32::new(number).filter(|rounds| rounds.get() <= 10_000_000).ok_or(Trouble::Damaged)
+fn rounds(number: u32) -> Result<NonZeroU32, PfxTrouble> {
+    NonZeroU32::new(number).filter(|rounds| rounds.get() <= 10_000_000).ok_or(PfxTrouble::Damaged)
 }
 
 const ONE: NonZeroU32 = NonZeroU32::MIN;

@@ -15,7 +15,7 @@ use rustls::pki_types::pem::PemObject;
 use zeroize::Zeroizing;
 
 use super::der;
-use super::pkcs12::{self, Trouble};
+use super::pkcs12::{self, PfxTrouble};
 use crate::error::{Error, ErrorCode, Result};
 
 /// A key of one of the kinds that are in use.
@@ -166,11 +166,13 @@ fn section(pem: &str, name: &str) -> Option<String> {
 }
 
 /// Why a key or a PFX was not opened, as a sentence's end.
-pub(crate) fn opening(trouble: Trouble) -> String {
+pub(crate) fn opening(trouble: PfxTrouble) -> String {
     match trouble {
-        Trouble::Damaged => "is damaged, or something else",
-        Trouble::Password => "cannot be opened with this password",
-        Trouble::Unsupported => "is encrypted in an unknown way: convert it with `openssl pkcs12`, or to PEM",
+        PfxTrouble::Damaged => "is damaged, or something else",
+        PfxTrouble::Password => "cannot be opened with this password",
+        PfxTrouble::Unsupported => {
+            "is encrypted in an unknown way: convert it with `openssl pkcs12`, or to PEM"
+        }
     }
     .into()
 }

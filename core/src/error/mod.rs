@@ -25,7 +25,7 @@ pub type Result<T, E = Error> = std::result::Result<T, E>;
 /// the message alone. Nothing in it ever holds a secret.
 #[derive(Clone)]
 pub struct Error {
-    inner: Box<Inner>,
+    inner: Box<ErrorParts>,
 }
 
 impl Error {
@@ -33,7 +33,7 @@ impl Error {
     pub fn new(code: ErrorCode, message: impl Into<String>) -> Self {
         let row = code.row();
         Self {
-            inner: Box::new(Inner {
+            inner: Box::new(ErrorParts {
                 code,
                 message: message.into(),
                 hint: (!row.hint.is_empty()).then(|| row.hint.to_owned()),
@@ -340,7 +340,7 @@ pub struct OAuthDetail {
 const DOCS: &str = "https://mailbearer.dev/errors";
 
 #[derive(Clone)]
-struct Inner {
+struct ErrorParts {
     code: ErrorCode,
     message: String,
     hint: Option<String>,

@@ -21,7 +21,7 @@ pub fn prometheus() -> String {
 /// # Errors
 /// `config_invalid`; `connect_failed`, retryable, if the collector cannot be reached or does not take it now.
 pub(crate) async fn export(settings: &Settings, endpoint: Option<&str>) -> Result<()> {
-    let target = otlp::Target::read(endpoint, |name| std::env::var(name).ok())?;
+    let target = otlp::Collector::read(endpoint, |name| std::env::var(name).ok())?;
     let request = otlp::request(&current(), &target.resource, metrics::numbers().began, SystemTime::now());
     let body = request.to_string().into_bytes();
     let asked = http::post_json(settings.reach(), &target.url, &target.headers, body, target.timeout);

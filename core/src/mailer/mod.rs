@@ -41,10 +41,10 @@ pub use self::verify::VerifyRequest;
 /// runtimes, and in forked children.
 #[derive(Clone)]
 pub struct Mailer {
-    inner: Arc<Inner>,
+    inner: Arc<MailerParts>,
 }
 
-struct Inner {
+struct MailerParts {
     settings: Arc<Settings>,
     host: Host,
     /// Absent for `provider = "memory"` without `auth`.
@@ -64,7 +64,7 @@ impl Mailer {
             Some(_) => Some(TokenSource::with_settings(settings.clone(), host.clone())?),
             None => None,
         };
-        Ok(Self { inner: Arc::new(Inner { settings, host, tokens, running: ForkCell::new() }) })
+        Ok(Self { inner: Arc::new(MailerParts { settings, host, tokens, running: ForkCell::new() }) })
     }
 
     /// From options as JSON, in the host's spelling.
@@ -185,7 +185,7 @@ impl Mailer {
         let settings = Arc::new(self.inner.settings.for_mailbox(username, from)?);
         let tokens = self.inner.tokens.as_ref().map(|tokens| tokens.for_mailbox(settings.clone()));
         let host = self.inner.host.clone();
-        Ok(Self { inner: Arc::new(Inner { settings, host, tokens, running: ForkCell::new() }) })
+        Ok(Self { inner: Arc::new(MailerParts { settings, host, tokens, running: ForkCell::new() }) })
     }
 
     /// The token half.

@@ -18,13 +18,13 @@ pub(super) struct Running {
     /// The process's own of the same mailbox, once something was counted.
     pub(super) shared_metrics: OnceLock<Option<Arc<Metrics>>>,
     pub(super) outbox: Outbox,
-    state: Mutex<State>,
+    state: Mutex<RunningState>,
     left: Notify,
     ending: Cancel,
 }
 
 #[derive(Default)]
-struct State {
+struct RunningState {
     closed: bool,
     sends: usize,
 }
@@ -40,7 +40,7 @@ impl Running {
     /// This process's state; a forked child of a closed mailer has a closed one.
     pub(super) fn begin(parent: Option<&Self>) -> Self {
         let closed = parent.and_then(|parent| Some(parent.state.try_lock().ok()?.closed)).unwrap_or(false);
-        Self { state: Mutex::new(State { closed, sends: 0 }), ..Self::default() }
+        Self { state: Mutex::new(RunningState { closed, sends: 0 }), ..Self::default() }
     }
 
     /// Counts a send in.
@@ -77,7 +77,7 @@ impl Running {
         }
     }
 
-    fn lock(&self) -> std::sync::MutexGuard<'_, State> {
+    fn lock(&self) -> std::sync::MutexGuard<'_, RunningState> {
         lock(&self.state)
     }
 }

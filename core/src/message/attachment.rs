@@ -26,14 +26,14 @@ use crate::input::reader::{Reader, no_controls};
 /// ```
 #[derive(Clone, Debug, PartialEq)]
 pub struct Attachment {
-    source: Source,
+    source: AttachmentSource,
     filename: Option<String>,
     content_type: Option<String>,
     content_id: Option<String>,
 }
 
 #[derive(Clone, Debug, PartialEq)]
-enum Source {
+enum AttachmentSource {
     Path(PathBuf),
     Bytes(Bytes),
     Stream(ByteStream, Option<u64>),
@@ -69,12 +69,12 @@ impl From<ByteStream> for Blob {
 impl Attachment {
     /// A local file, read when the message is sent. The option `files` may forbid it.
     pub fn path(path: impl Into<PathBuf>) -> Self {
-        Self::new(Source::Path(path.into()))
+        Self::new(AttachmentSource::Path(path.into()))
     }
 
     /// Octets in memory.
     pub fn bytes(bytes: impl Into<Bytes>) -> Self {
-        Self::new(Source::Bytes(bytes.into()))
+        Self::new(AttachmentSource::Bytes(bytes.into()))
     }
 
     /// What a reader gives: it is read once, when the server wants the message, so that a send which fails
@@ -87,7 +87,7 @@ impl Attachment {
     /// has more or fewer is not delivered. Of no meaning for others.
     #[must_use]
     pub fn size(mut self, octets: u64) -> Self {
-        if let Source::Stream(_, size) = &mut self.source {
+        if let AttachmentSource::Stream(_, size) = &mut self.source {
             *size = Some(octets);
         }
         self
@@ -156,7 +156,7 @@ impl Attachment {
 
     /// Refuses what cannot stand in a header; takes the angle brackets off the content id.
     pub(crate) fn check(mut self, place: &FieldPath) -> Result<Self> {
-        if let Source::Path(path) = &self.source {
+        if let AttachmentSource::Path(path) = &self.source {
             let at = place.field("path");
             if path.as_os_str().is_empty() {
                 return Err(at.error("is empty"));
@@ -192,7 +192,7 @@ impl Attachment {
     /// Refuses a size that octets in memory do not have.
     fn of_size(self, octets: u64, place: &FieldPath) -> Result<Self> {
         match &self.source {
-            Source::Bytes(bytes) if bytes.len() as u64 != octets => {
+            AttachmentSource::Bytes(bytes) if bytes.len() as u64 != octets => {
                 Err(place.error(format!("is {octets}, and the content has {} octets", bytes.len())))
             }
             _ => Ok(self),
@@ -203,19 +203,19 @@ impl Attachment {
     /// on the file system.
     pub(crate) fn open(&self, policy: &FilePolicy, room: u64, place: &FieldPath) -> Result<Segment> {
         match &self.source {
-            Source::Bytes(bytes) => Ok(Segment::Octets(bytes.clone())),
-            Source::Path(path) => {
+            AttachmentSource::Bytes(bytes) => Ok(Segment::Octets(bytes.clone())),
+            AttachmentSource::Path(path) => {
                 let file = OpenFile::open(path, policy, place)?;
                 Ok(match file.size() <= room || self.is_message() {
                     true => Segment::Octets(file.load()?),
                     false => Segment::File(Arc::new(file)),
                 })
             }
-            Source::Stream(..) if self.is_message() => Err(place
+            AttachmentSource::Stream(..) if self.is_message() => Err(place
                 .field("content_type")
                 .error("is an attached message, which cannot be a stream: its lines must be checked first")
                 .with_hint("Give its octets or its path.")),
-            Source::Stream(stream, size) => Ok(Segment::Stream(Streamed {
+            AttachmentSource::Stream(stream, size) => Ok(Segment::Stream(Streamed {
                 stream: stream.clone(),
                 size: *size,
                 place: place.clone(),
@@ -232,8 +232,8 @@ impl Attachment {
     /// The octets it holds in memory; `None` for others.
     pub(crate) fn in_memory(&self) -> Option<&Bytes> {
         match &self.source {
-            Source::Bytes(bytes) => Some(bytes),
-            Source::Path(_) | Source::Stream(..) => None,
+            AttachmentSource::Bytes(bytes) => Some(bytes),
+            AttachmentSource::Path(_) | AttachmentSource::Stream(..) => None,
         }
     }
 
@@ -245,8 +245,8 @@ impl Attachment {
     /// The name the recipient sees.
     pub(crate) fn shown_name(&self) -> Option<String> {
         self.filename.clone().or_else(|| match &self.source {
-            Source::Path(path) => path.file_name().map(|n| n.to_string_lossy().into_owned()),
-            Source::Bytes(_) | Source::Stream(..) => None,
+            AttachmentSource::Path(path) => path.file_name().map(|n| n.to_string_lossy().into_owned()),
+            AttachmentSource::Bytes(_) | AttachmentSource::Stream(..) => None,
         })
     }
 
@@ -269,12 +269,12 @@ impl Attachment {
             out.insert("blob".to_owned(), json!(blobs.len() - 1));
         };
         match &self.source {
-            Source::Bytes(bytes) => blob(bytes.clone().into()),
-            Source::Stream(stream, size) => {
+            AttachmentSource::Bytes(bytes) => blob(bytes.clone().into()),
+            AttachmentSource::Stream(stream, size) => {
                 blob(stream.clone().into());
                 out.extend(size.map(|size| ("size".to_owned(), json!(size))));
             }
-            Source::Path(path) => {
+            AttachmentSource::Path(path) => {
                 out.insert("path".to_owned(), json!(path.to_string_lossy()));
             }
         }
@@ -291,7 +291,7 @@ impl Attachment {
         Value::Object(out)
     }
 
-    fn new(source: Source) -> Self {
+    fn new(source: AttachmentSource) -> Self {
         Self { source, filename: None, content_type: None, content_id: None }
     }
 }
@@ -307,7 +307,7 @@ impl From<Blob> for Attachment {
 
 impl From<ByteStream> for Attachment {
     fn from(stream: ByteStream) -> Self {
-        Self::new(Source::Stream(stream, None))
+        Self::new(AttachmentSource::Stream(stream, None))
     }
 }
 

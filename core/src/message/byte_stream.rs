@@ -17,10 +17,10 @@ use crate::sync::lock;
 /// Nothing is read before the server said that it wants the message (RFC 5321's 354).
 #[derive(Clone)]
 pub struct ByteStream {
-    source: Arc<Mutex<Source>>,
+    source: Arc<Mutex<StreamSource>>,
 }
 
-enum Source {
+enum StreamSource {
     Unread(Box<dyn Pieces>),
     Taken,
 }
@@ -34,7 +34,7 @@ pub(crate) trait Pieces: Send {
 impl ByteStream {
     /// From a reader of Tokio's.
     pub fn new(reader: impl AsyncRead + Send + Unpin + 'static) -> Self {
-        Self::of(Reader(reader))
+        Self::of(BoxedReader(reader))
     }
 
     /// From a function that blocks until it has the next octets; none at the end. It is called on threads
@@ -52,21 +52,21 @@ impl ByteStream {
     }
 
     fn of(pieces: impl Pieces + 'static) -> Self {
-        Self { source: Arc::new(Mutex::new(Source::Unread(Box::new(pieces)))) }
+        Self { source: Arc::new(Mutex::new(StreamSource::Unread(Box::new(pieces)))) }
     }
 
     /// The source, for the one who comes first.
     pub(crate) fn take(&self) -> Option<Box<dyn Pieces>> {
         let mut source = lock(&self.source);
-        match std::mem::replace(&mut *source, Source::Taken) {
-            Source::Unread(pieces) => Some(pieces),
-            Source::Taken => None,
+        match std::mem::replace(&mut *source, StreamSource::Taken) {
+            StreamSource::Unread(pieces) => Some(pieces),
+            StreamSource::Taken => None,
         }
     }
 
     /// Whether a reader has begun.
     pub(crate) fn is_taken(&self) -> bool {
-        matches!(&*lock(&self.source), Source::Taken)
+        matches!(&*lock(&self.source), StreamSource::Taken)
     }
 }
 
@@ -82,9 +82,9 @@ impl fmt::Debug for ByteStream {
     }
 }
 
-struct Reader<R>(R);
+struct BoxedReader<R>(R);
 
-impl<R: AsyncRead + Send + Unpin> Pieces for Reader<R> {
+impl<R: AsyncRead + Send + Unpin> Pieces for BoxedReader<R> {
     fn next(&mut self) -> Pin<Box<dyn Future<Output = io::Result<Bytes>> + Send + '_>> {
         Box::pin(async {
             let mut piece = BytesMut::with_capacity(PIECE);

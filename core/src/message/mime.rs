@@ -21,7 +21,7 @@ pub(crate) enum Part<'a> {
         /// The part's headers.
         headers: Section,
         /// What is in it.
-        body: Body<'a>,
+        body: MimeBody<'a>,
     },
     /// Several parts.
     Multi {
@@ -35,7 +35,7 @@ pub(crate) enum Part<'a> {
 }
 
 /// The octets of a part and how they go over the wire.
-pub(crate) enum Body<'a> {
+pub(crate) enum MimeBody<'a> {
     /// Lines that are fit to go as they are.
     Plain(Cow<'a, [u8]>),
     /// RFC 2045 §6.7.
@@ -186,7 +186,7 @@ impl Part<'_> {
     }
 }
 
-impl Body<'_> {
+impl MimeBody<'_> {
     fn encoding(&self) -> &'static str {
         match self {
             Self::Plain(octets) if octets.is_ascii() => "7bit",
@@ -227,12 +227,12 @@ fn text_part<'a>(media_type: &str, text: &'a str) -> Part<'a> {
     let octets = to_crlf(text.as_bytes());
     let foreign = || octets.iter().filter(|b| !b.is_ascii()).count();
     let body = if is_plain(&octets) {
-        Body::Plain(octets)
+        MimeBody::Plain(octets)
     } else if foreign() * 3 > octets.len() {
         // Three octets for one against four for three: base64 is the shorter.
-        Body::Base64(octets)
+        MimeBody::Base64(octets)
     } else {
-        Body::QuotedPrintable(octets)
+        MimeBody::QuotedPrintable(octets)
     };
     Part::Leaf { headers, body }
 }
@@ -287,9 +287,9 @@ fn file<'a>(
 ) -> Result<Part<'a>> {
     let mut media_type = attachment.media_type();
     let mut body = match source {
-        Segment::Octets(octets) => Body::Base64(octets.as_ref().into()),
-        Segment::File(file) => Body::File(file),
-        Segment::Stream(one) => Body::Stream(one),
+        Segment::Octets(octets) => MimeBody::Base64(octets.as_ref().into()),
+        Segment::File(file) => MimeBody::File(file),
+        Segment::Stream(one) => MimeBody::Stream(one),
     };
     if let (true, Segment::Octets(octets)) = (attachment.is_message(), source) {
         // RFC 2046 §5.2 forbids to encode messages. One that cannot go as it is goes as a file.
@@ -297,7 +297,7 @@ fn file<'a>(
         if lines.contains(&0) || has_line_over(&lines, LINE_LIMIT) {
             media_type = "application/octet-stream".to_owned();
         } else {
-            body = Body::Plain(lines);
+            body = MimeBody::Plain(lines);
         }
     }
     let mut headers = Section::default();

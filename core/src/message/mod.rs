@@ -61,11 +61,11 @@ use crate::input::reader::no_controls;
 /// ```
 #[derive(Clone, Debug)]
 pub struct Message {
-    kind: Arc<Kind>,
+    kind: Arc<MessageKind>,
 }
 
 #[derive(Debug)]
-enum Kind {
+enum MessageKind {
     Built(Box<Fields>),
     Raw(Box<Raw>),
 }
@@ -129,7 +129,7 @@ impl Message {
         let fields = spelling.to_core(fields);
         if fields.get("raw").is_some() {
             return Raw::read(fields, &blobs, spelling)
-                .map(|raw| Self { kind: Arc::new(Kind::Raw(Box::new(raw))) });
+                .map(|raw| Self { kind: Arc::new(MessageKind::Raw(Box::new(raw))) });
         }
         Fields::read(fields, &blobs, spelling, default_sender).map(Self::built)
     }
@@ -148,22 +148,22 @@ impl Message {
         }
         let (made, requests) = (Made::default(), Requests::default());
         let raw = Raw::new(mime.into(), envelope, tag, &made, requests, Spelling::Snake)?;
-        Ok(Self { kind: Arc::new(Kind::Raw(Box::new(raw))) })
+        Ok(Self { kind: Arc::new(MessageKind::Raw(Box::new(raw))) })
     }
 
     /// With angle brackets.
     pub fn message_id(&self) -> &str {
         match &*self.kind {
-            Kind::Built(fields) => &fields.message_id,
-            Kind::Raw(raw) => &raw.message_id,
+            MessageKind::Built(fields) => &fields.message_id,
+            MessageKind::Raw(raw) => &raw.message_id,
         }
     }
 
     /// The caller's own string.
     pub fn tag(&self) -> Option<&str> {
         match &*self.kind {
-            Kind::Built(fields) => fields.tag.as_deref(),
-            Kind::Raw(raw) => raw.tag.as_deref(),
+            MessageKind::Built(fields) => fields.tag.as_deref(),
+            MessageKind::Raw(raw) => raw.tag.as_deref(),
         }
     }
 
@@ -172,8 +172,8 @@ impl Message {
     pub fn to_json(&self, spelling: Spelling) -> (Value, Vec<Blob>) {
         let mut blobs = Vec::new();
         let value = match &*self.kind {
-            Kind::Built(fields) => fields.to_json(&mut blobs),
-            Kind::Raw(raw) => {
+            MessageKind::Built(fields) => fields.to_json(&mut blobs),
+            MessageKind::Raw(raw) => {
                 blobs.push(raw.bytes.clone().into());
                 let mut out = Map::new();
                 out.insert("raw".to_owned(), json!({ "blob": 0 }));
@@ -195,16 +195,18 @@ impl Message {
     /// `message_invalid`, also for a stream, or `attachment_unreadable`, naming the field as `spelling` has it.
     pub fn to_bytes(&self, spelling: Spelling) -> Result<Bytes> {
         match &*self.kind {
-            Kind::Built(fields) => render::render(fields, None, &FilePolicy::Allow, spelling)?.content.load(),
-            Kind::Raw(raw) => Ok(raw.bytes.clone()),
+            MessageKind::Built(fields) => {
+                render::render(fields, None, &FilePolicy::Allow, spelling)?.content.load()
+            }
+            MessageKind::Raw(raw) => Ok(raw.bytes.clone()),
         }
     }
 
     /// Envelope and octets. Each call makes new boundaries, so a retry sends what was rendered first.
     pub(crate) async fn render(&self, defaults: Defaults<'_>) -> Result<Rendered> {
         let fields = match &*self.kind {
-            Kind::Raw(raw) => return Ok(raw.rendered.clone()),
-            Kind::Built(fields) => fields,
+            MessageKind::Raw(raw) => return Ok(raw.rendered.clone()),
+            MessageKind::Built(fields) => fields,
         };
         let Defaults { from, files, spelling } = defaults;
         if !is_heavy(fields) {
@@ -212,8 +214,8 @@ impl Message {
         }
         let (message, files) = (self.clone(), files.clone());
         let work = move || match &*message.kind {
-            Kind::Built(fields) => render::render(fields, from.as_ref(), &files, spelling),
-            Kind::Raw(raw) => Ok(raw.rendered.clone()),
+            MessageKind::Built(fields) => render::render(fields, from.as_ref(), &files, spelling),
+            MessageKind::Raw(raw) => Ok(raw.rendered.clone()),
         };
         tokio::task::spawn_blocking(work)
             .await
@@ -236,7 +238,7 @@ impl Message {
     }
 
     fn built(fields: Fields) -> Self {
-        Self { kind: Arc::new(Kind::Built(Box::new(fields))) }
+        Self { kind: Arc::new(MessageKind::Built(Box::new(fields))) }
     }
 }
 

@@ -126,13 +126,13 @@ impl Raw {
 
 /// One header field: its name in lower case, and where it stands with its folded lines and CRLF.
 #[derive(Debug)]
-struct Field {
+struct HeaderField {
     name: String,
     range: Range<usize>,
     value: Range<usize>,
 }
 
-impl Field {
+impl HeaderField {
     fn is(&self, name: &str) -> bool {
         self.name == name
     }
@@ -155,8 +155,8 @@ impl Field {
 
 /// The fields up to the empty line. A line that is none has no name, and the search goes on behind it:
 /// readers differ in what they make of it, and a Bcc that some of them would see must not stay.
-fn scan(mime: &[u8]) -> Vec<Field> {
-    let mut fields: Vec<Field> = Vec::new();
+fn scan(mime: &[u8]) -> Vec<HeaderField> {
+    let mut fields: Vec<HeaderField> = Vec::new();
     let mut start = 0;
     let ends = memchr_iter(b'\n', mime).map(|lf| lf + 1).chain([mime.len()]);
     for end in ends {
@@ -173,7 +173,7 @@ fn scan(mime: &[u8]) -> Vec<Field> {
                 let name = line[..colon].trim_ascii_end();
                 let name = if name.iter().all(u8::is_ascii_graphic) { name } else { b"" };
                 let name = String::from_utf8_lossy(name).to_ascii_lowercase();
-                fields.push(Field { name, range: start..end, value: start + colon + 1..end });
+                fields.push(HeaderField { name, range: start..end, value: start + colon + 1..end });
             }
         }
         start = end;
@@ -205,10 +205,10 @@ fn title(name: &str) -> String {
 
 /// Sender and recipients as the headers have them; those of the latest resending if there is one
 /// (RFC 5322 §3.6.6).
-fn from_headers(fields: &[Field], mime: &[u8], place: &FieldPath) -> Result<Envelope> {
+fn from_headers(fields: &[HeaderField], mime: &[u8], place: &FieldPath) -> Result<Envelope> {
     let block = resent_block(fields);
-    let all: Vec<&Field> = fields.iter().collect();
-    let addresses = |fields: &[&Field], names: &[&str]| -> Result<Vec<Address>> {
+    let all: Vec<&HeaderField> = fields.iter().collect();
+    let addresses = |fields: &[&HeaderField], names: &[&str]| -> Result<Vec<Address>> {
         let mut out = Vec::new();
         for field in fields.iter().filter(|f| names.contains(&f.name.as_str())) {
             let wrong = |what: String| {
@@ -258,8 +258,8 @@ fn from_headers(fields: &[Field], mime: &[u8], place: &FieldPath) -> Result<Enve
 
 /// The topmost Resent- fields that name somebody. Each resending puts its block in front, so the block
 /// ends where a name comes again or a trace field stands.
-fn resent_block(fields: &[Field]) -> Vec<&Field> {
-    let mut block: Vec<&Field> = Vec::new();
+fn resent_block(fields: &[HeaderField]) -> Vec<&HeaderField> {
+    let mut block: Vec<&HeaderField> = Vec::new();
     for field in fields {
         if field.name.starts_with("resent-") {
             if block.iter().any(|f| f.name == field.name) {
@@ -276,7 +276,7 @@ fn resent_block(fields: &[Field]) -> Vec<&Field> {
     block
 }
 
-fn author_domain(fields: &[Field], mime: &[u8]) -> Option<String> {
+fn author_domain(fields: &[HeaderField], mime: &[u8]) -> Option<String> {
     let from = fields.iter().find(|f| f.is("from"))?;
     let list = address_list::parse(&from.value(mime)).ok()?;
     Some(Address::parse(&list.entries.first()?.address).ok()?.ascii_domain())

@@ -10,8 +10,8 @@ fn raw(mime: impl Into<Bytes>) -> Result<Message> {
 
 fn rendered(message: &Message) -> &Rendered {
     match &*message.kind {
-        Kind::Raw(raw) => &raw.rendered,
-        Kind::Built(_) => panic!("not raw"),
+        MessageKind::Raw(raw) => &raw.rendered,
+        MessageKind::Built(_) => panic!("not raw"),
     }
 }
 

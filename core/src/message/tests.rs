@@ -530,7 +530,7 @@ fn pickling_keeps_the_message() {
     assert_eq!(value["date"], "2026-11-23T10:30:00+01:00");
     let again = Message::from_json(value, blobs, Spelling::Camel).unwrap();
     match (&*message.kind, &*again.kind) {
-        (Kind::Built(one), Kind::Built(two)) => assert_eq!(one, two),
+        (MessageKind::Built(one), MessageKind::Built(two)) => assert_eq!(one, two),
         _ => panic!("not built"),
     }
     let raw = Message::raw("From: a@x.org\nBcc: b@x.org\n\nHi\n", None, Some("t".into())).unwrap();

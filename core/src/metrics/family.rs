@@ -4,7 +4,7 @@ use super::histogram::Histogram;
 
 /// All samples of one name.
 #[derive(Clone, Debug, PartialEq)]
-pub(crate) struct Family {
+pub(crate) struct MetricFamily {
     /// The name in Prometheus, without a counter's `_total`.
     pub(crate) name: &'static str,
     pub(crate) help: &'static str,
@@ -31,12 +31,12 @@ pub(crate) enum Number {
 
 /// Families in the order in which they were begun.
 #[derive(Debug, Default)]
-pub(crate) struct Families(pub(crate) Vec<Family>);
+pub(crate) struct Families(pub(crate) Vec<MetricFamily>);
 
 impl Families {
     /// Begins one; the samples that follow are its own.
     pub(crate) fn begin(&mut self, name: &'static str, unit: &'static str, help: &'static str) {
-        self.0.push(Family { name, help, unit, samples: Vec::new() });
+        self.0.push(MetricFamily { name, help, unit, samples: Vec::new() });
     }
 
     pub(crate) fn add(&mut self, labels: &[(&'static str, &str)], value: Number) {

@@ -87,8 +87,8 @@ impl Metrics {
 /// Of all mailers of a process, also of those that are gone.
 pub(crate) struct Numbers {
     pub(crate) began: SystemTime,
-    sends: Kept<MailboxLabel, Metrics>,
-    tokens: Kept<ServiceLabel, TokenNumbers>,
+    sends: Registry<MailboxLabel, Metrics>,
+    tokens: Registry<ServiceLabel, TokenNumbers>,
 }
 
 /// This process's numbers.
@@ -99,7 +99,7 @@ pub(crate) fn numbers() -> &'static Numbers {
 
 impl Default for Numbers {
     fn default() -> Self {
-        Self { began: SystemTime::now(), sends: Kept::default(), tokens: Kept::default() }
+        Self { began: SystemTime::now(), sends: Registry::default(), tokens: Registry::default() }
     }
 }
 
@@ -120,15 +120,15 @@ pub(crate) struct ServiceLabel {
 }
 
 /// Numbers by key, up to a limit.
-struct Kept<K, V>(Mutex<HashMap<K, Arc<V>>>);
+struct Registry<K, V>(Mutex<HashMap<K, Arc<V>>>);
 
-impl<K, V> Default for Kept<K, V> {
+impl<K, V> Default for Registry<K, V> {
     fn default() -> Self {
         Self(Mutex::new(HashMap::new()))
     }
 }
 
-impl<K: Clone + Eq + Hash, V: Default> Kept<K, V> {
+impl<K: Clone + Eq + Hash, V: Default> Registry<K, V> {
     fn of(&self, key: &K) -> Option<Arc<V>> {
         let mut map = lock(&self.0);
         if let Some(known) = map.get(key) {

@@ -7,14 +7,14 @@ use percent_encoding::percent_decode_str;
 use serde_json::{Value, json};
 use url::Url;
 
-use super::family::{Families, Family, Number, Sample};
+use super::family::{Families, MetricFamily, Number, Sample};
 use super::histogram::BOUNDS;
 use crate::error::{Error, Result};
 use crate::instant::unix_nanos;
 
 /// Where numbers go.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(crate) struct Target {
+pub(crate) struct Collector {
     pub(crate) url: Url,
     /// Headers of the request; they may hold a secret.
     pub(crate) headers: Vec<(String, String)>,
@@ -23,7 +23,7 @@ pub(crate) struct Target {
     pub(crate) resource: Vec<(String, String)>,
 }
 
-impl Target {
+impl Collector {
     /// From the variables of OpenTelemetry's exporters; `endpoint`, a base URL, goes before theirs.
     ///
     /// # Errors
@@ -113,7 +113,7 @@ pub(crate) fn request(
     }]})
 }
 
-fn metric(family: &Family, start: &str, now: &str) -> Value {
+fn metric(family: &MetricFamily, start: &str, now: &str) -> Value {
     let mut out = json!({"name": family.name, "description": family.help, "unit": family.unit});
     let points: Vec<Value> = family.samples.iter().map(|sample| point(sample, start, now)).collect();
     match family.samples[0].value {
@@ -165,9 +165,9 @@ mod tests {
     use crate::error::ErrorCode;
     use crate::metrics::histogram::Histogram;
 
-    fn target(endpoint: Option<&str>, set: &[(&str, &str)]) -> Result<Target> {
+    fn target(endpoint: Option<&str>, set: &[(&str, &str)]) -> Result<Collector> {
         let found = |name: &str| set.iter().find(|(n, _)| *n == name).map(|(_, value)| (*value).to_owned());
-        Target::read(endpoint, found)
+        Collector::read(endpoint, found)
     }
 
     #[test]

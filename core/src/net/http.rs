@@ -27,10 +27,10 @@ use crate::sync::lock;
 
 /// Clients by their settings, the latest last.
 #[derive(Default)]
-pub(crate) struct HttpClients(Mutex<VecDeque<(Key, reqwest::Client)>>);
+pub(crate) struct HttpClients(Mutex<VecDeque<(ClientKey, reqwest::Client)>>);
 
 /// What makes a client. TLS configurations are interned, so identity is equality.
-struct Key {
+struct ClientKey {
     tls: Arc<ClientConfig>,
     timeout: Duration,
     proxy: HttpProxy,
@@ -74,7 +74,7 @@ impl From<Error> for Failure {
 }
 
 /// What an endpoint answered.
-pub(crate) struct Answer {
+pub(crate) struct HttpAnswer {
     /// The HTTP status.
     pub(crate) status: u16,
     /// `Retry-After`, in seconds or as a date, at most [`RETRY_AFTER_CAP`].
@@ -101,7 +101,7 @@ pub(crate) async fn post_form(
     url: &Url,
     body: Zeroizing<String>,
     request_id: Option<&str>,
-) -> Result<Answer, Failure> {
+) -> Result<HttpAnswer, Failure> {
     let client = outside(reach, url)?;
     let mut request = client
         .post(url.clone())
@@ -124,7 +124,7 @@ pub(crate) async fn post_json(
     headers: &[(String, String)],
     body: Vec<u8>,
     timeout: Duration,
-) -> Result<Answer, Failure> {
+) -> Result<HttpAnswer, Failure> {
     let mut request = outside(reach, url)?.post(url.clone()).timeout(timeout).body(body);
     for (name, value) in headers {
         let pair = (HeaderName::try_from(name), HeaderValue::try_from(value));
@@ -146,7 +146,7 @@ pub(crate) async fn get_outside(
     reach: Reach<'_>,
     url: &Url,
     headers: &[(&'static str, Secret)],
-) -> Result<Answer, Failure> {
+) -> Result<HttpAnswer, Failure> {
     get_by(outside(reach, url)?, url, headers).await
 }
 
@@ -159,7 +159,7 @@ pub(crate) async fn get(
     url: &Url,
     headers: &[(&'static str, Secret)],
     pinned: Option<Thumbprint>,
-) -> Result<Answer, Failure> {
+) -> Result<HttpAnswer, Failure> {
     let straight = HttpProxy::default();
     let tls = match pinned {
         Some(thumbprint) => tls::configs().pinned(thumbprint)?,
@@ -173,7 +173,7 @@ async fn get_by(
     client: reqwest::Client,
     url: &Url,
     headers: &[(&'static str, Secret)],
-) -> Result<Answer, Failure> {
+) -> Result<HttpAnswer, Failure> {
     let mut request = client.get(url.clone()).header(ACCEPT, "application/json");
     for (name, value) in headers {
         request = request.header(*name, value.expose());
@@ -189,10 +189,10 @@ fn outside(reach: Reach<'_>, url: &Url) -> Result<reqwest::Client> {
     clients().client(tls, reach.timeout, reach.proxy)
 }
 
-async fn send(url: &Url, request: reqwest::RequestBuilder) -> Result<Answer, Failure> {
+async fn send(url: &Url, request: reqwest::RequestBuilder) -> Result<HttpAnswer, Failure> {
     let mut response = request.send().await.map_err(|e| unreachable(url, &e))?;
     let header = |name| response.headers().get(name).and_then(|v| v.to_str().ok()).map(str::to_owned);
-    let mut answer = Answer {
+    let mut answer = HttpAnswer {
         status: response.status().as_u16(),
         retry_after: retry_after(response.headers(), SystemTime::now()),
         location: header(LOCATION),
@@ -258,7 +258,7 @@ impl HttpClients {
         if clients.len() >= CLIENTS_CAP {
             clients.pop_front();
         }
-        clients.push_back((Key { tls, timeout, proxy: proxy.clone(), runtime }, client.clone()));
+        clients.push_back((ClientKey { tls, timeout, proxy: proxy.clone(), runtime }, client.clone()));
         Ok(client)
     }
 }

@@ -22,14 +22,14 @@ pub(crate) const SCHEMES: &[(&str, u16)] = &[("http", 80), ("socks5", 1080), ("s
 
 /// Where the proxy is to connect us to.
 #[derive(Clone, Debug)]
-pub(crate) enum Target {
+pub(crate) enum ProxyTarget {
     /// The proxy looks the name up.
     Name(String, u16),
     /// An address of ours.
     Address(SocketAddr),
 }
 
-impl Target {
+impl ProxyTarget {
     /// The proxy gets the name, but for `socks5`, which is for names that only we know.
     pub(crate) fn wants_address(proxy: &ServerUrl) -> bool {
         proxy.scheme == "socks5"
@@ -48,7 +48,7 @@ impl Target {
 ///
 /// # Errors
 /// `connect_failed`: what the proxy said, and the cure.
-pub(crate) async fn open(tcp: &mut TcpStream, proxy: &ServerUrl, target: &Target) -> Result<()> {
+pub(crate) async fn open(tcp: &mut TcpStream, proxy: &ServerUrl, target: &ProxyTarget) -> Result<()> {
     let opened = match proxy.scheme {
         "http" => connect(tcp, proxy, target).await,
         _ => socks(tcp, proxy, target).await,
@@ -58,7 +58,7 @@ pub(crate) async fn open(tcp: &mut TcpStream, proxy: &ServerUrl, target: &Target
 
 /// Why there is no tunnel.
 #[derive(Debug)]
-enum Refusal {
+enum ProxyRefusal {
     /// The proxy wants a user and a password, or others.
     SignIn(&'static str),
     /// The proxy's rules forbid the connection.
@@ -70,13 +70,13 @@ enum Refusal {
     Lost(io::Error),
 }
 
-impl From<io::Error> for Refusal {
+impl From<io::Error> for ProxyRefusal {
     fn from(error: io::Error) -> Self {
         Self::Lost(error)
     }
 }
 
-impl Refusal {
+impl ProxyRefusal {
     fn told(self, proxy: &str, target: &str) -> Error {
         let (what, hint, again) = match self {
             Self::SignIn(what) => (
@@ -110,7 +110,7 @@ impl Refusal {
     }
 }
 
-async fn connect(tcp: &mut TcpStream, proxy: &ServerUrl, target: &Target) -> Result<(), Refusal> {
+async fn connect(tcp: &mut TcpStream, proxy: &ServerUrl, target: &ProxyTarget) -> Result<(), ProxyRefusal> {
     let authority = target.authority();
     let mut request = Zeroizing::new(format!("CONNECT {authority} HTTP/1.1\r\nHost: {authority}\r\n"));
     if let Some(user) = &proxy.username {
@@ -127,13 +127,13 @@ async fn connect(tcp: &mut TcpStream, proxy: &ServerUrl, target: &Target) -> Res
         let head = head(tcp).await?;
         let mut fields = [httparse::EMPTY_HEADER; 128];
         let mut answer = httparse::Response::new(&mut fields);
-        let parsed = answer.parse(&head).map_err(|_| Refusal::Foreign(NO_HTTP))?;
+        let parsed = answer.parse(&head).map_err(|_| ProxyRefusal::Foreign(NO_HTTP))?;
         let (httparse::Status::Complete(_), Some(code)) = (parsed, answer.code) else {
-            return Err(Refusal::Foreign(NO_HTTP));
+            return Err(ProxyRefusal::Foreign(NO_HTTP));
         };
         let said = || format!("it answers {code} {}", answer.reason.unwrap_or_default().escape_debug());
         return match code {
-            101 => Err(Refusal::Foreign(NO_HTTP)),
+            101 => Err(ProxyRefusal::Foreign(NO_HTTP)),
             100..=199 => continue,
             200..=299 => Ok(()),
             // Some say 401 to a wrong password, and 407 only to none.
@@ -142,21 +142,21 @@ async fn connect(tcp: &mut TcpStream, proxy: &ServerUrl, target: &Target) -> Res
                     field.name.to_ascii_lowercase().ends_with("-authenticate")
                         && String::from_utf8_lossy(field.value).to_ascii_lowercase().contains("basic")
                 });
-                Err(Refusal::SignIn(match (basic, proxy.username.is_some()) {
+                Err(ProxyRefusal::SignIn(match (basic, proxy.username.is_some()) {
                     (true, true) => "it refuses the user or password",
                     (true, false) => "it wants a user and password",
                     (false, _) => "it wants a sign-in other than a password",
                 }))
             }
-            500..=599 => Err(Refusal::Unreachable(said())),
-            _ => Err(Refusal::Forbidden(said())),
+            500..=599 => Err(ProxyRefusal::Unreachable(said())),
+            _ => Err(ProxyRefusal::Forbidden(said())),
         };
     }
-    Err(Refusal::Foreign(NO_HTTP))
+    Err(ProxyRefusal::Foreign(NO_HTTP))
 }
 
 /// An answer's status line and fields, and not an octet of what follows.
-async fn head(tcp: &mut TcpStream) -> Result<Vec<u8>, Refusal> {
+async fn head(tcp: &mut TcpStream) -> Result<Vec<u8>, ProxyRefusal> {
     let mut head = Vec::new();
     let mut piece = [0; 4096];
     while head.len() < LONGEST_HEAD {
@@ -167,7 +167,7 @@ async fn head(tcp: &mut TcpStream) -> Result<Vec<u8>, Refusal> {
         let before = head.len();
         head.extend_from_slice(&piece[..there]);
         if !head.starts_with(&b"HTTP/"[..head.len().min(5)]) {
-            return Err(Refusal::Foreign(NO_HTTP));
+            return Err(ProxyRefusal::Foreign(NO_HTTP));
         }
         let end = memchr::memmem::find(&head, b"\r\n\r\n").map(|at| at + 4);
         head.truncate(end.unwrap_or(head.len()));
@@ -177,10 +177,10 @@ async fn head(tcp: &mut TcpStream) -> Result<Vec<u8>, Refusal> {
             return Ok(head);
         }
     }
-    Err(Refusal::Foreign("its answer has no end"))
+    Err(ProxyRefusal::Foreign("its answer has no end"))
 }
 
-async fn socks(tcp: &mut TcpStream, proxy: &ServerUrl, target: &Target) -> Result<(), Refusal> {
+async fn socks(tcp: &mut TcpStream, proxy: &ServerUrl, target: &ProxyTarget) -> Result<(), ProxyRefusal> {
     // Version 5; ways to sign in: none, and user with password if we have them.
     let ways: &[u8] = if proxy.username.is_some() { &[5, 2, 0, 2] } else { &[5, 1, 0] };
     tcp.write_all(ways).await?;
@@ -188,28 +188,28 @@ async fn socks(tcp: &mut TcpStream, proxy: &ServerUrl, target: &Target) -> Resul
         [5, 0] => {}
         [5, 2] => sign_in(tcp, proxy).await?,
         [5, 0xff] => {
-            return Err(Refusal::SignIn(match proxy.username.is_some() {
+            return Err(ProxyRefusal::SignIn(match proxy.username.is_some() {
                 true => "it takes neither our user and password nor none",
                 false => "it wants a user and password",
             }));
         }
-        _ => return Err(Refusal::Foreign(NO_SOCKS)),
+        _ => return Err(ProxyRefusal::Foreign(NO_SOCKS)),
     }
     let mut request = vec![5, 1, 0];
     let port = match target {
-        Target::Name(name, port) => {
+        ProxyTarget::Name(name, port) => {
             match name.parse::<IpAddr>() {
                 Ok(address) => push_address(address, &mut request),
                 Err(_) => {
                     let length = u8::try_from(name.len())
-                        .map_err(|_| Refusal::Foreign("the name is too long for it"))?;
+                        .map_err(|_| ProxyRefusal::Foreign("the name is too long for it"))?;
                     request.extend_from_slice(&[3, length]);
                     request.extend_from_slice(name.as_bytes());
                 }
             }
             *port
         }
-        Target::Address(address) => {
+        ProxyTarget::Address(address) => {
             push_address(address.ip(), &mut request);
             address.port()
         }
@@ -219,34 +219,34 @@ async fn socks(tcp: &mut TcpStream, proxy: &ServerUrl, target: &Target) -> Resul
     // Some close right behind a refusal's first octets.
     match answer(tcp).await? {
         [5, 0] => {}
-        [5, 2] => return Err(Refusal::Forbidden("its rules forbid it".into())),
-        [5, code] => return Err(Refusal::Unreachable(reason(code).into())),
-        _ => return Err(Refusal::Foreign(NO_SOCKS)),
+        [5, 2] => return Err(ProxyRefusal::Forbidden("its rules forbid it".into())),
+        [5, code] => return Err(ProxyRefusal::Unreachable(reason(code).into())),
+        _ => return Err(ProxyRefusal::Foreign(NO_SOCKS)),
     }
     let [_, kind] = answer(tcp).await?;
     let bound = match kind {
         1 => 4,
         4 => 16,
         3 => usize::from(tcp.read_u8().await?),
-        _ => return Err(Refusal::Foreign(NO_SOCKS)),
+        _ => return Err(ProxyRefusal::Foreign(NO_SOCKS)),
     };
     tcp.read_exact(&mut [0; 257][..bound + 2]).await?;
     Ok(())
 }
 
-async fn sign_in(tcp: &mut TcpStream, proxy: &ServerUrl) -> Result<(), Refusal> {
+async fn sign_in(tcp: &mut TcpStream, proxy: &ServerUrl) -> Result<(), ProxyRefusal> {
     let mut request = Zeroizing::new(vec![1]);
     let password = proxy.password.as_ref().map_or("", Secret::expose);
     for text in [proxy.username.as_deref().unwrap_or_default(), password] {
-        let length =
-            u8::try_from(text.len()).map_err(|_| Refusal::SignIn("user or password are too long for it"))?;
+        let length = u8::try_from(text.len())
+            .map_err(|_| ProxyRefusal::SignIn("user or password are too long for it"))?;
         request.push(length);
         request.extend_from_slice(text.as_bytes());
     }
     tcp.write_all(&request).await?;
     match answer(tcp).await? {
         [_, 0] => Ok(()),
-        _ => Err(Refusal::SignIn("it refuses the user or password")),
+        _ => Err(ProxyRefusal::SignIn("it refuses the user or password")),
     }
 }
 
@@ -302,12 +302,12 @@ mod tests {
         ServerUrl::read("smtp.proxy", &SecretSource::Value(Secret::new(text)), SCHEMES).unwrap()
     }
 
-    fn name() -> Target {
-        Target::Name("mx.test".into(), 587)
+    fn name() -> ProxyTarget {
+        ProxyTarget::Name("mx.test".into(), 587)
     }
 
     /// A proxy that hears this and says that, in turn, and then closes.
-    async fn play(scheme: &str, target: Target, script: &[(&[u8], &[u8])]) -> Result<String> {
+    async fn play(scheme: &str, target: ProxyTarget, script: &[(&[u8], &[u8])]) -> Result<String> {
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let address = listener.local_addr().unwrap();
         let script: Vec<_> = script.iter().map(|(hear, say)| (hear.to_vec(), say.to_vec())).collect();
@@ -352,7 +352,7 @@ mod tests {
     #[tokio::test]
     async fn it_signs_in_where_it_is_asked_to() {
         let asked = b"CONNECT [::1]:587 HTTP/1.1\r\nHost: [::1]:587\r\nProxy-Authorization: Basic bWU6cEBzcw==\r\n\r\n";
-        let six = Target::Name("::1".into(), 587);
+        let six = ProxyTarget::Name("::1".into(), 587);
         let answer: &[u8] = b"HTTP/1.1 200 OK\r\n\r\n";
         play("http://me:p%40ss@h", six.clone(), &[(asked, answer)]).await.unwrap();
         let mut request = b"\x05\x01\0\x04".to_vec();
@@ -362,7 +362,7 @@ mod tests {
         let script: &[(&[u8], &[u8])] =
             &[(b"\x05\x02\0\x02", b"\x05\x02"), (b"\x01\x02me\x04p@ss", b"\x01\0"), (&request, end)];
         play("socks5h://me:p%40ss@h", six, script).await.unwrap();
-        let address = Target::Address("127.0.0.1:587".parse().unwrap());
+        let address = ProxyTarget::Address("127.0.0.1:587".parse().unwrap());
         let script: &[(&[u8], &[u8])] =
             &[(b"\x05\x02\0\x02", b"\x05\0"), (b"\x05\x01\0\x01\x7f\0\0\x01\x02\x4b", end)];
         play("socks5://me:p%40ss@h", address, script).await.unwrap();

@@ -28,29 +28,29 @@ use crate::sync::lock;
 ///
 /// # Errors
 /// `closed` or `internal` if there is no runtime for it.
-pub(crate) fn link(url: &ServerUrl, roots: &Roots) -> Result<Arc<Link>, Error> {
+pub(crate) fn link(url: &ServerUrl, roots: &Roots) -> Result<Arc<RedisLink>, Error> {
     static LINKS: ForkCell<Links> = ForkCell::new();
     // Its own runtime: leases are renewed whatever becomes of the caller's.
     let runtime = blocking::handle()?;
     let mut links = lock(LINKS.get(|_| Links::default()));
     let link = links.entry((url.clone(), roots.clone()));
-    Ok(link.or_insert_with(|| Arc::new(Link::new(url.clone(), roots.clone(), runtime))).clone())
+    Ok(link.or_insert_with(|| Arc::new(RedisLink::new(url.clone(), roots.clone(), runtime))).clone())
 }
 
-type Links = Mutex<HashMap<(ServerUrl, Roots), Arc<Link>>>;
+type Links = Mutex<HashMap<(ServerUrl, Roots), Arc<RedisLink>>>;
 
 /// The server. Its connection lives on the runtime of this `Link`, whoever uses it.
-pub(crate) struct Link {
+pub(crate) struct RedisLink {
     url: ServerUrl,
     roots: Roots,
     runtime: Handle,
-    state: Mutex<State>,
+    state: Mutex<LinkState>,
     /// Held while a connection is opened.
     opening: tokio::sync::Mutex<()>,
 }
 
 #[derive(Default)]
-struct State {
+struct LinkState {
     connection: Option<MultiplexedConnection>,
     /// Since when it does not answer.
     down: Option<Instant>,
@@ -62,14 +62,14 @@ struct State {
 
 /// Why there is no answer.
 #[derive(Clone, Debug)]
-pub(crate) enum Trouble {
+pub(crate) enum RedisTrouble {
     /// The server cannot be reached, or is not ready. This passes.
     Away(String),
     /// The server answers and refuses us.
     Refused(String),
 }
 
-impl Link {
+impl RedisLink {
     pub(crate) fn new(url: ServerUrl, roots: Roots, runtime: Handle) -> Self {
         Self { url, roots, runtime, state: Mutex::default(), opening: tokio::sync::Mutex::new(()) }
     }
@@ -93,7 +93,10 @@ impl Link {
     ///
     /// # Errors
     /// At once while it is known to be away.
-    pub(crate) async fn run<T: FromRedisValue>(&self, call: &ScriptInvocation<'_>) -> Result<T, Trouble> {
+    pub(crate) async fn run<T: FromRedisValue>(
+        &self,
+        call: &ScriptInvocation<'_>,
+    ) -> Result<T, RedisTrouble> {
         let result = self.try_run(call).await;
         let mut state = self.lock();
         match &result {
@@ -107,7 +110,7 @@ impl Link {
         result
     }
 
-    async fn try_run<T: FromRedisValue>(&self, call: &ScriptInvocation<'_>) -> Result<T, Trouble> {
+    async fn try_run<T: FromRedisValue>(&self, call: &ScriptInvocation<'_>) -> Result<T, RedisTrouble> {
         let mut connection = self.connection().await?;
         call.invoke_async(&mut connection).await.map_err(|error| {
             // A server that does not answer in time may have lost us without a word.
@@ -118,7 +121,7 @@ impl Link {
         })
     }
 
-    async fn connection(&self) -> Result<MultiplexedConnection, Trouble> {
+    async fn connection(&self) -> Result<MultiplexedConnection, RedisTrouble> {
         if let Some(connection) = self.usable()? {
             return Ok(connection);
         }
@@ -130,29 +133,29 @@ impl Link {
         let (url, roots) = (self.url.clone(), self.roots.clone());
         let opened =
             self.runtime.spawn(async move { tokio::time::timeout(CONNECTING, open(&url, &roots)).await });
-        let opened = opened.await.map_err(|e| Trouble::Away(e.to_string()))?;
-        let connection = opened.map_err(|_| Trouble::Away("no answer in time".into()))??;
+        let opened = opened.await.map_err(|e| RedisTrouble::Away(e.to_string()))?;
+        let connection = opened.map_err(|_| RedisTrouble::Away("no answer in time".into()))??;
         self.lock().connection = Some(connection.clone());
         Ok(connection)
     }
 
-    fn usable(&self) -> Result<Option<MultiplexedConnection>, Trouble> {
+    fn usable(&self) -> Result<Option<MultiplexedConnection>, RedisTrouble> {
         let state = self.lock();
         match (&state.connection, state.retry_at) {
             (Some(connection), _) => Ok(Some(connection.clone())),
             (None, Some(at)) if Instant::now() < at => {
-                Err(Trouble::Away("it did not answer a moment ago".into()))
+                Err(RedisTrouble::Away("it did not answer a moment ago".into()))
             }
             (None, _) => Ok(None),
         }
     }
 
-    fn lock(&self) -> std::sync::MutexGuard<'_, State> {
+    fn lock(&self) -> std::sync::MutexGuard<'_, LinkState> {
         lock(&self.state)
     }
 }
 
-impl Trouble {
+impl RedisTrouble {
     pub(crate) fn words(&self) -> &str {
         match self {
             Self::Away(words) | Self::Refused(words) => words,
@@ -160,7 +163,7 @@ impl Trouble {
     }
 }
 
-async fn open(url: &ServerUrl, roots: &Roots) -> Result<MultiplexedConnection, Trouble> {
+async fn open(url: &ServerUrl, roots: &Roots) -> Result<MultiplexedConnection, RedisTrouble> {
     let mut info = RedisConnectionInfo::default().set_skip_set_lib_name();
     if let Some(username) = &url.username {
         info = info.set_username(username);
@@ -173,15 +176,15 @@ async fn open(url: &ServerUrl, roots: &Roots) -> Result<MultiplexedConnection, T
     }
     let stream = transport(url, roots).await.map_err(|error| match error.code() {
         ErrorCode::CertificateInvalid | ErrorCode::ConfigInvalid => {
-            Trouble::Refused(error.message().to_owned())
+            RedisTrouble::Refused(error.message().to_owned())
         }
-        _ => Trouble::Away(error.message().to_owned()),
+        _ => RedisTrouble::Away(error.message().to_owned()),
     })?;
     let config = AsyncConnectionConfig::new().set_response_timeout(Some(ANSWER));
     let made = MultiplexedConnection::new_with_config(&info, stream, config).await;
     let (connection, driver) = made.map_err(|error| match error.kind() {
         // All that is asked on the way, beside the password.
-        ErrorKind::Server(ServerErrorKind::ResponseError) if !url.path.is_empty() => Trouble::Refused(
+        ErrorKind::Server(ServerErrorKind::ResponseError) if !url.path.is_empty() => RedisTrouble::Refused(
             format!("it does not give us database {}, if there is one, or wants a password", url.path),
         ),
         _ => trouble(&error),
@@ -221,17 +224,19 @@ async fn local(_: &str) -> Result<Box<dyn Transport>, Error> {
 }
 
 /// Only texts of the server that cannot hold what we sent it.
-fn trouble(error: &RedisError) -> Trouble {
+fn trouble(error: &RedisError) -> RedisTrouble {
     let code = error.code().unwrap_or_default().to_owned();
     match error.kind() {
-        ErrorKind::AuthenticationFailed => Trouble::Refused("it refuses the user name or password".into()),
-        ErrorKind::Io => Trouble::Away(match error.is_timeout() {
+        ErrorKind::AuthenticationFailed => {
+            RedisTrouble::Refused("it refuses the user name or password".into())
+        }
+        ErrorKind::Io => RedisTrouble::Away(match error.is_timeout() {
             true => "no answer in time".into(),
             false => error.to_string(),
         }),
-        ErrorKind::Parse => Trouble::Refused("the server there is not a Redis server".into()),
+        ErrorKind::Parse => RedisTrouble::Refused("the server there is not a Redis server".into()),
         ErrorKind::Server(ServerErrorKind::NoPerm) => {
-            Trouble::Refused("its access list forbids what is needed".into())
+            RedisTrouble::Refused("its access list forbids what is needed".into())
         }
         // Starting, failing over, or full.
         ErrorKind::Server(
@@ -240,15 +245,15 @@ fn trouble(error: &RedisError) -> Trouble {
             | ServerErrorKind::ReadOnly
             | ServerErrorKind::TryAgain
             | ServerErrorKind::ClusterDown,
-        ) => Trouble::Away(format!("it answers {code}")),
-        _ if code == "NOAUTH" => Trouble::Refused("it wants a password".into()),
+        ) => RedisTrouble::Away(format!("it answers {code}")),
+        _ if code == "NOAUTH" => RedisTrouble::Refused("it wants a password".into()),
         _ if matches!(code.as_str(), "OOM" | "NOREPLICAS" | "BUSY" | "MISCONF") => {
-            Trouble::Away(format!("it answers {code}"))
+            RedisTrouble::Away(format!("it answers {code}"))
         }
         _ if error.to_string().contains("max number of clients") => {
-            Trouble::Away("it has too many clients".into())
+            RedisTrouble::Away("it has too many clients".into())
         }
-        kind => Trouble::Refused(format!("it answers {kind:?} {code}")),
+        kind => RedisTrouble::Refused(format!("it answers {kind:?} {code}")),
     }
 }
 

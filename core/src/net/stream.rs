@@ -13,16 +13,16 @@ use tokio_rustls::TlsConnector;
 use tokio_rustls::client::TlsStream;
 
 use super::tls;
-use crate::crypto::certificate::Certificate;
+use crate::crypto::certificate::CertificateFacts;
 use crate::error::{Error, ErrorCode, Result};
 
 /// The stream.
 pub(crate) struct Stream {
-    kind: Kind,
+    kind: StreamKind,
     tap: Option<Box<dyn Tap>>,
 }
 
-enum Kind {
+enum StreamKind {
     /// Without TLS: on loopback, and before STARTTLS.
     Plain(TcpStream),
     /// In TLS.
@@ -54,7 +54,7 @@ pub(crate) async fn handshake(
     })?;
     match TlsConnector::from(config).connect(name, tcp).await {
         Ok(stream) => {
-            let mut stream = Stream { kind: Kind::Tls(Box::new(stream)), tap };
+            let mut stream = Stream { kind: StreamKind::Tls(Box::new(stream)), tap };
             if let (Some(version), Some(tap)) = (stream.tls_version(), &mut stream.tap) {
                 tap.secured(version);
             }
@@ -67,40 +67,44 @@ pub(crate) async fn handshake(
 impl Stream {
     /// Without TLS.
     pub(crate) fn plain(tcp: TcpStream, tap: Option<Box<dyn Tap>>) -> Self {
-        Self { kind: Kind::Plain(tcp), tap }
+        Self { kind: StreamKind::Plain(tcp), tap }
     }
 
     /// What is below; nothing for one in TLS.
     pub(crate) fn into_plain(self) -> Option<(TcpStream, Option<Box<dyn Tap>>)> {
         match self.kind {
-            Kind::Plain(tcp) => Some((tcp, self.tap)),
-            Kind::Tls(_) => None,
+            StreamKind::Plain(tcp) => Some((tcp, self.tap)),
+            StreamKind::Tls(_) => None,
         }
     }
 
     /// `TLSv1_3` and the like; `None` for a plain stream.
     pub(crate) fn tls_version(&self) -> Option<&'static str> {
         match &self.kind {
-            Kind::Plain(_) => None,
-            Kind::Tls(stream) => stream.get_ref().1.protocol_version().and_then(|version| version.as_str()),
+            StreamKind::Plain(_) => None,
+            StreamKind::Tls(stream) => {
+                stream.get_ref().1.protocol_version().and_then(|version| version.as_str())
+            }
         }
     }
 }
 
 impl Stream {
     /// The server's own.
-    pub(crate) fn certificate(&self) -> Option<Certificate> {
+    pub(crate) fn certificate(&self) -> Option<CertificateFacts> {
         match &self.kind {
-            Kind::Plain(_) => None,
-            Kind::Tls(stream) => Certificate::read(stream.get_ref().1.peer_certificates()?.first()?),
+            StreamKind::Plain(_) => None,
+            StreamKind::Tls(stream) => {
+                CertificateFacts::read(stream.get_ref().1.peer_certificates()?.first()?)
+            }
         }
     }
 
     /// See [`acknowledge_quickly`].
     pub(crate) fn acknowledge_quickly(&self) {
         acknowledge_quickly(match &self.kind {
-            Kind::Plain(tcp) => tcp,
-            Kind::Tls(stream) => stream.get_ref().0,
+            StreamKind::Plain(tcp) => tcp,
+            StreamKind::Tls(stream) => stream.get_ref().0,
         });
     }
 }
@@ -122,8 +126,8 @@ impl AsyncRead for Stream {
     fn poll_read(self: Pin<&mut Self>, cx: &mut Context<'_>, buf: &mut ReadBuf<'_>) -> Poll<io::Result<()>> {
         let (this, before) = (self.get_mut(), buf.filled().len());
         let read = match &mut this.kind {
-            Kind::Plain(stream) => Pin::new(stream).poll_read(cx, buf),
-            Kind::Tls(stream) => Pin::new(stream).poll_read(cx, buf),
+            StreamKind::Plain(stream) => Pin::new(stream).poll_read(cx, buf),
+            StreamKind::Tls(stream) => Pin::new(stream).poll_read(cx, buf),
         };
         if let (Some(tap), Poll::Ready(Ok(()))) = (&mut this.tap, &read) {
             tap.received(&buf.filled()[before..]);
@@ -136,8 +140,8 @@ impl AsyncWrite for Stream {
     fn poll_write(self: Pin<&mut Self>, cx: &mut Context<'_>, octets: &[u8]) -> Poll<io::Result<usize>> {
         let this = self.get_mut();
         let written = match &mut this.kind {
-            Kind::Plain(stream) => Pin::new(stream).poll_write(cx, octets),
-            Kind::Tls(stream) => Pin::new(stream).poll_write(cx, octets),
+            StreamKind::Plain(stream) => Pin::new(stream).poll_write(cx, octets),
+            StreamKind::Tls(stream) => Pin::new(stream).poll_write(cx, octets),
         };
         if let (Some(tap), Poll::Ready(Ok(count))) = (&mut this.tap, &written) {
             tap.sent(&octets[..*count]);
@@ -147,15 +151,15 @@ impl AsyncWrite for Stream {
 
     fn poll_flush(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
         match &mut self.get_mut().kind {
-            Kind::Plain(stream) => Pin::new(stream).poll_flush(cx),
-            Kind::Tls(stream) => Pin::new(stream).poll_flush(cx),
+            StreamKind::Plain(stream) => Pin::new(stream).poll_flush(cx),
+            StreamKind::Tls(stream) => Pin::new(stream).poll_flush(cx),
         }
     }
 
     fn poll_shutdown(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
         match &mut self.get_mut().kind {
-            Kind::Plain(stream) => Pin::new(stream).poll_shutdown(cx),
-            Kind::Tls(stream) => Pin::new(stream).poll_shutdown(cx),
+            StreamKind::Plain(stream) => Pin::new(stream).poll_shutdown(cx),
+            StreamKind::Tls(stream) => Pin::new(stream).poll_shutdown(cx),
         }
     }
 }

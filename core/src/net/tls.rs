@@ -48,12 +48,12 @@ impl<'de> Deserialize<'de> for Roots {
 /// Configurations by their settings: sessions are resumed across clients that share one.
 #[derive(Default)]
 pub(crate) struct TlsConfigs {
-    by_roots: Mutex<HashMap<Key, Arc<ClientConfig>>>,
+    by_roots: Mutex<HashMap<ConfigKey, Arc<ClientConfig>>>,
     by_thumbprint: Mutex<HashMap<Thumbprint, Arc<ClientConfig>>>,
 }
 
 /// The setting, and the file's content where it names one.
-type Key = (Roots, Vec<u8>);
+type ConfigKey = (Roots, Vec<u8>);
 
 /// This process's TLS configurations.
 pub(crate) fn configs() -> &'static TlsConfigs {

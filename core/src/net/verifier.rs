@@ -9,7 +9,7 @@ use rustls::{
     CertificateError, DigitallySignedStruct, DistinguishedName, Error, OtherError, SignatureScheme,
 };
 
-use crate::crypto::certificate::Certificate;
+use crate::crypto::certificate::CertificateFacts;
 
 /// The verifier.
 #[derive(Debug)]
@@ -17,7 +17,7 @@ pub(super) struct Telling(pub(super) Arc<dyn ServerCertVerifier>);
 
 /// A certificate that no trusted authority signed.
 #[derive(Debug)]
-pub(super) struct Untrusted(pub(super) Certificate);
+pub(super) struct Untrusted(pub(super) CertificateFacts);
 
 impl fmt::Display for Untrusted {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -37,7 +37,7 @@ impl ServerCertVerifier for Telling {
         now: UnixTime,
     ) -> Result<ServerCertVerified, Error> {
         let judged = self.0.verify_server_cert(end_entity, intermediates, server_name, ocsp_response, now);
-        judged.map_err(|error| match (&error, Certificate::read(end_entity)) {
+        judged.map_err(|error| match (&error, CertificateFacts::read(end_entity)) {
             (Error::InvalidCertificate(CertificateError::UnknownIssuer), Some(read)) => {
                 Error::InvalidCertificate(CertificateError::Other(OtherError(Arc::new(Untrusted(read)))))
             }

@@ -14,7 +14,7 @@ use super::{refusals, unanswered};
 use crate::crypto::random;
 use crate::error::{Error, ErrorCode, OAuthDetail, Result};
 use crate::input::Secret;
-use crate::net::http::{self, Answer};
+use crate::net::http::{self, HttpAnswer};
 use crate::net::server_url::is_loopback;
 use crate::provider::Family;
 use crate::text;
@@ -112,7 +112,7 @@ pub(crate) fn seconds(value: Option<&Value>) -> Option<Duration> {
 }
 
 /// The answer, and the id that the request had.
-async fn post(service: Service<'_>, url: &Url, form: &Form) -> Result<(Answer, Option<String>)> {
+async fn post(service: Service<'_>, url: &Url, form: &Form) -> Result<(HttpAnswer, Option<String>)> {
     // What Microsoft's support asks for; other services would not know it.
     let id = match service.auth.family {
         Family::Microsoft => Some(request_id()?),
@@ -147,11 +147,11 @@ fn request_id() -> Result<String> {
     Ok([&hex[..8], &hex[8..12], &hex[12..16], &hex[16..20], &hex[20..]].join("-"))
 }
 
-fn success(answer: &Answer) -> bool {
+fn success(answer: &HttpAnswer) -> bool {
     (200..300).contains(&answer.status)
 }
 
-fn object(answer: &Answer) -> Option<Map<String, Value>> {
+fn object(answer: &HttpAnswer) -> Option<Map<String, Value>> {
     match serde_json::from_slice(&answer.body).ok()? {
         Value::Object(map) => Some(map),
         _ => None,
@@ -190,7 +190,7 @@ pub(super) fn read_token(map: &Map<String, Value>) -> Result<TokenAnswer> {
 const UNTOLD_LIFETIME: Duration = Duration::from_secs(600);
 
 fn refusal(
-    answer: &Answer,
+    answer: &HttpAnswer,
     map: Option<Map<String, Value>>,
     service: Service<'_>,
     asked: Asked,

@@ -19,7 +19,7 @@ use super::unanswered;
 use crate::config::{Identity, IdentityService};
 use crate::error::{Error, ErrorCode, Result};
 use crate::input::Secret;
-use crate::net::http::{self, Answer};
+use crate::net::http::{self, HttpAnswer};
 use crate::text;
 
 impl IdentityService {
@@ -98,7 +98,7 @@ impl Service<'_> {
     }
 }
 
-fn read(answer: &Answer, now: SystemTime) -> Result<TokenAnswer> {
+fn read(answer: &HttpAnswer, now: SystemTime) -> Result<TokenAnswer> {
     let map: Map<String, Value> = serde_json::from_slice(&answer.body).unwrap_or_default();
     if answer.status != 200 {
         let said = ["error_description", "message", "error"].iter().find_map(|key| map.get(*key)?.as_str());
@@ -129,7 +129,7 @@ fn read(answer: &Answer, now: SystemTime) -> Result<TokenAnswer> {
 }
 
 /// Arc's service names a file that only those in its group may read.
-fn arc_key(answer: &Answer) -> Result<Secret> {
+fn arc_key(answer: &HttpAnswer) -> Result<Secret> {
     let failed = |what: &str| {
         Error::new(ErrorCode::ClientRejected, format!("Azure Arc's identity service {what}"))
             .with_hint("Add this program's user to the group himds, then start it anew.")
@@ -211,8 +211,8 @@ mod tests {
         assert!(!shown.contains("hunter2"), "{shown}");
     }
 
-    fn answer(status: u16, body: &str) -> Answer {
-        Answer {
+    fn answer(status: u16, body: &str) -> HttpAnswer {
+        HttpAnswer {
             status,
             retry_after: None,
             location: None,
@@ -254,7 +254,8 @@ mod tests {
         for realm in
             ["/etc/shadow", "/var/opt/azcmagent/tokens/../x.key", "/var/opt/azcmagent/tokens/x.pem", ""]
         {
-            let challenged = Answer { challenge: Some(format!("Basic realm={realm}")), ..answer(401, "") };
+            let challenged =
+                HttpAnswer { challenge: Some(format!("Basic realm={realm}")), ..answer(401, "") };
             let error = arc_key(&challenged).unwrap_err();
             assert!(error.message().contains("another place"), "{realm}: {error}");
         }

@@ -2,7 +2,7 @@
 
 use std::fmt::Write as _;
 
-use super::{Checked, Kind};
+use super::{Checked, SetupKind};
 
 /// TOML.
 pub(super) fn text(wishes: &Checked) -> String {
@@ -10,8 +10,8 @@ pub(super) fn text(wishes: &Checked) -> String {
     let client = wishes.client_id.as_deref().unwrap_or("<application id>");
     let mailbox = &wishes.mailboxes[0];
     let provider = match wishes.kind {
-        Kind::HighVolume => "hve",
-        Kind::GoogleDesktop | Kind::GoogleWeb | Kind::GoogleService => "gmail",
+        SetupKind::HighVolume => "hve",
+        SetupKind::GoogleDesktop | SetupKind::GoogleWeb | SetupKind::GoogleService => "gmail",
         _ => "microsoft365",
     };
     // Writing to a String cannot fail.
@@ -22,27 +22,27 @@ pub(super) fn text(wishes: &Checked) -> String {
     out.push_str("\n[auth]\n");
     let secret = format!("client_secret = {{ file = '{}' }}\n", wishes.secret_file);
     let _ = match wishes.kind {
-        Kind::AppScoped | Kind::AppPermission | Kind::HighVolume => write!(
+        SetupKind::AppScoped | SetupKind::AppPermission | SetupKind::HighVolume => write!(
             out,
             "grant = \"client_credentials\"\ntenant = \"{}\"\nclient_id = \"{client}\"\n{secret}",
             wishes.tenant
         ),
-        Kind::Delegated => {
+        SetupKind::Delegated => {
             write!(
                 out,
                 "grant = \"authorization_code\"\ntenant = \"{}\"\nclient_id = \"{client}\"\n",
                 wishes.tenant
             )
         }
-        Kind::GoogleDesktop => {
+        SetupKind::GoogleDesktop => {
             write!(out, "grant = \"authorization_code\"\nclient_id = \"{client}\"\n{secret}")
         }
-        Kind::GoogleWeb => write!(
+        SetupKind::GoogleWeb => write!(
             out,
             "grant = \"authorization_code\"\nclient_id = \"{client}\"\n{secret}redirect_uri = \"{}\"\n",
             wishes.redirect_uri
         ),
-        Kind::GoogleService => {
+        SetupKind::GoogleService => {
             write!(
                 out,
                 "grant = \"jwt_bearer\"\nkey_file = '{}'\nsubject = \"{mailbox}\"\n",
@@ -52,7 +52,7 @@ pub(super) fn text(wishes: &Checked) -> String {
     };
     for (at, other) in wishes.mailboxes.iter().enumerate().skip(1) {
         let _ = write!(out, "\n[profiles.mailbox{}]\nusername = \"{other}\"\n", at + 1);
-        if wishes.kind == Kind::GoogleService {
+        if wishes.kind == SetupKind::GoogleService {
             let _ = writeln!(out, "auth.subject = \"{other}\"");
         }
     }

@@ -3,13 +3,13 @@
 //! Google: "OAuth 2.0 Mechanism" of Gmail's IMAP and SMTP; "Manage OAuth Clients"; "Control API access with
 //! domain-wide delegation". No command of gcloud makes a client for Gmail, so people's clients have pages alone.
 
-use super::{Checked, Kind, Plan, Script, config_file, step};
+use super::{Checked, Script, SetupKind, SetupPlan, config_file, step};
 
 const SCOPE: &str = "https://mail.google.com/";
 
-pub(super) fn plan(wishes: &Checked) -> Plan {
+pub(super) fn plan(wishes: &Checked) -> SetupPlan {
     let (title, steps) = match wishes.kind {
-        Kind::GoogleService => (
+        SetupKind::GoogleService => (
             "Google Workspace: a service account that stands for a mailbox",
             vec![
                 step(
@@ -37,7 +37,7 @@ pub(super) fn plan(wishes: &Checked) -> Plan {
         ),
         kind => {
             let (title, client) = match kind {
-                Kind::GoogleWeb => (
+                SetupKind::GoogleWeb => (
                     "Google: a person signs in through a web application",
                     format!("Web application, authorised redirect URI {} exactly", wishes.redirect_uri),
                 ),
@@ -72,18 +72,20 @@ pub(super) fn plan(wishes: &Checked) -> Plan {
             (title, steps)
         }
     };
-    Plan { title: title.to_owned(), steps, config: config_file::text(wishes) }
+    SetupPlan { title: title.to_owned(), steps, config: config_file::text(wishes) }
 }
 
 fn finish(wishes: &Checked) -> String {
-    let name =
-        Kind::NAMES.iter().find(|(.., kind)| *kind == wishes.kind).map_or("desktop", |(_, name, _)| name);
-    let web = if wishes.kind == Kind::GoogleWeb {
+    let name = SetupKind::NAMES
+        .iter()
+        .find(|(.., kind)| *kind == wishes.kind)
+        .map_or("desktop", |(_, name, _)| name);
+    let web = if wishes.kind == SetupKind::GoogleWeb {
         format!(" --redirect-uri {}", wishes.redirect_uri)
     } else {
         String::new()
     };
-    let client = if wishes.kind == Kind::GoogleService { "" } else { " --client-id <client id>" };
+    let client = if wishes.kind == SetupKind::GoogleService { "" } else { " --client-id <client id>" };
     format!(
         "Run `mailbearer setup google --kind {name} --mailboxes {}{web}{client} --secret-file '{}' --write`.",
         wishes.mailboxes.join(","),
@@ -91,9 +93,9 @@ fn finish(wishes: &Checked) -> String {
     )
 }
 
-pub(super) fn undo(wishes: &Checked) -> Plan {
+pub(super) fn undo(wishes: &Checked) -> SetupPlan {
     let steps = match wishes.kind {
-        Kind::GoogleService => vec![
+        SetupKind::GoogleService => vec![
             step(
                 "Take the delegation back",
                 "claims",
@@ -120,12 +122,12 @@ pub(super) fn undo(wishes: &Checked) -> Plan {
             ),
         ],
     };
-    Plan { title: format!("Taking `{}` back", wishes.name), steps, config: String::new() }
+    SetupPlan { title: format!("Taking `{}` back", wishes.name), steps, config: String::new() }
 }
 
-pub(super) fn rotation(wishes: &Checked) -> Plan {
+pub(super) fn rotation(wishes: &Checked) -> SetupPlan {
     let steps = match wishes.kind {
-        Kind::GoogleService => vec![
+        SetupKind::GoogleService => vec![
             step(
                 "Make a second key; the first one stays good",
                 "token",
@@ -157,7 +159,7 @@ pub(super) fn rotation(wishes: &Checked) -> Plan {
             None,
         )],
     };
-    Plan { title: format!("A new secret for `{}`", wishes.name), steps, config: String::new() }
+    SetupPlan { title: format!("A new secret for `{}`", wishes.name), steps, config: String::new() }
 }
 
 fn gcloud(text: String) -> Script {

@@ -3,23 +3,23 @@
 //! Microsoft Learn: "Authenticate an IMAP, POP or SMTP connection using OAuth"; "Onboard SMTP applications with
 //! RBAC for Applications"; "Manage High Volume Email"; the Azure CLI's `az ad app`.
 
-use super::{Checked, Kind, Plan, Script, Step, config_file, step};
+use super::{Checked, Instruction, Script, SetupKind, SetupPlan, config_file, step};
 
-pub(super) fn plan(wishes: &Checked) -> Plan {
+pub(super) fn plan(wishes: &Checked) -> SetupPlan {
     let mut steps = vec![register(wishes)];
     match wishes.kind {
-        Kind::AppScoped => {
+        SetupKind::AppScoped => {
             steps.push(secret(wishes));
             steps.push(scope(wishes));
             steps.push(smtp_auth(wishes));
         }
-        Kind::AppPermission => {
+        SetupKind::AppPermission => {
             steps.push(secret(wishes));
             steps.push(permission(wishes, "SMTP.SendAsApp", true));
             steps.push(rights(wishes));
             steps.push(smtp_auth(wishes));
         }
-        Kind::HighVolume => {
+        SetupKind::HighVolume => {
             steps.push(secret(wishes));
             steps.push(permission(wishes, "Mail.Send", true));
             steps.push(high_volume(wishes));
@@ -33,24 +33,24 @@ pub(super) fn plan(wishes: &Checked) -> Plan {
         }
     }
     let title = match wishes.kind {
-        Kind::AppScoped => {
+        SetupKind::AppScoped => {
             "Microsoft 365: an application that Exchange lets into the named mailboxes, and no others"
         }
-        Kind::AppPermission => "Microsoft 365: an application with the permission SMTP.SendAsApp",
-        Kind::HighVolume => "Microsoft 365: a High Volume Email account",
+        SetupKind::AppPermission => "Microsoft 365: an application with the permission SMTP.SendAsApp",
+        SetupKind::HighVolume => "Microsoft 365: a High Volume Email account",
         _ => "Microsoft 365: a person signs in",
     };
-    Plan { title: title.to_owned(), steps, config: config_file::text(wishes) }
+    SetupPlan { title: title.to_owned(), steps, config: config_file::text(wishes) }
 }
 
-pub(super) fn undo(wishes: &Checked) -> Plan {
+pub(super) fn undo(wishes: &Checked) -> SetupPlan {
     let (name, app) = (&wishes.name, app_id(wishes));
     let mut steps = Vec::new();
     let exchange = match wishes.kind {
-        Kind::AppScoped => format!(
+        SetupKind::AppScoped => format!(
             "{CONNECT}\nRemove-ManagementRoleAssignment '{name}-smtp' -Confirm:$false\nRemove-ManagementScope '{name}-mailboxes' -Confirm:$false\nRemove-ServicePrincipal '{app}' -Confirm:$false\nRemove-DistributionGroup '{name}-mailboxes' -Confirm:$false"
         ),
-        Kind::AppPermission => {
+        SetupKind::AppPermission => {
             let mut text =
                 format!("{CONNECT}\n$sp = Get-ServicePrincipal | Where-Object AppId -eq '{app}'\n");
             for mailbox in &wishes.mailboxes {
@@ -60,7 +60,7 @@ pub(super) fn undo(wishes: &Checked) -> Plan {
             }
             text + &format!("Remove-ServicePrincipal '{app}' -Confirm:$false")
         }
-        Kind::HighVolume => {
+        SetupKind::HighVolume => {
             let mut text = format!("{CONNECT}\n$Oid = '<object id of the enterprise application>'\n");
             for mailbox in &wishes.mailboxes {
                 text.push_str(&format!("Remove-HVEAppAccess -Identity {mailbox} -AppIds $Oid\n"));
@@ -88,7 +88,7 @@ pub(super) fn undo(wishes: &Checked) -> Plan {
         .iter()
         .map(|one| format!("Set-CASMailbox {one} -SmtpClientAuthenticationDisabled $null\n"))
         .collect();
-    if wishes.kind != Kind::HighVolume {
+    if wishes.kind != SetupKind::HighVolume {
         steps.push(step(
             "Let the organisation's setting decide again about SMTP AUTH",
             "auth",
@@ -102,10 +102,10 @@ pub(super) fn undo(wishes: &Checked) -> Plan {
         format!("Entra admin centre > App registrations > {name} > Delete."),
         Some(azure(format!("{}\naz ad app delete --id '{app}'", login(wishes)))),
     ));
-    Plan { title: format!("Taking `{name}` back"), steps, config: String::new() }
+    SetupPlan { title: format!("Taking `{name}` back"), steps, config: String::new() }
 }
 
-pub(super) fn rotation(wishes: &Checked) -> Plan {
+pub(super) fn rotation(wishes: &Checked) -> SetupPlan {
     let (name, app, file) = (&wishes.name, app_id(wishes), &wishes.secret_file);
     let steps = vec![
         step(
@@ -133,12 +133,12 @@ pub(super) fn rotation(wishes: &Checked) -> Plan {
             Some(azure(format!("az ad app credential delete --id '{app}' --key-id '<id>'"))),
         ),
     ];
-    Plan { title: format!("A new secret for `{name}`"), steps, config: String::new() }
+    SetupPlan { title: format!("A new secret for `{name}`"), steps, config: String::new() }
 }
 
-fn register(wishes: &Checked) -> Step {
+fn register(wishes: &Checked) -> Instruction {
     let name = &wishes.name;
-    let person = wishes.kind == Kind::Delegated;
+    let person = wishes.kind == SetupKind::Delegated;
     let public = match person {
         true => " --is-fallback-public-client true --public-client-redirect-uris http://localhost",
         false => "",
@@ -161,7 +161,8 @@ fn register(wishes: &Checked) -> Step {
 
 /// The configuration file follows once the id is known.
 fn finish(wishes: &Checked) -> String {
-    let kind = Kind::NAMES.iter().find(|(.., kind)| *kind == wishes.kind).map_or("app", |(_, name, _)| name);
+    let kind =
+        SetupKind::NAMES.iter().find(|(.., kind)| *kind == wishes.kind).map_or("app", |(_, name, _)| name);
     let shared =
         wishes.shared_mailbox.as_ref().map_or_else(String::new, |one| format!(" --shared-mailbox {one}"));
     format!(
@@ -173,7 +174,7 @@ fn finish(wishes: &Checked) -> String {
     )
 }
 
-fn secret(wishes: &Checked) -> Step {
+fn secret(wishes: &Checked) -> Instruction {
     let (name, file) = (&wishes.name, &wishes.secret_file);
     step(
         "Give it a secret",
@@ -185,7 +186,7 @@ fn secret(wishes: &Checked) -> Step {
     )
 }
 
-fn scope(wishes: &Checked) -> Step {
+fn scope(wishes: &Checked) -> Instruction {
     let name = &wishes.name;
     let mailboxes = wishes.mailboxes.iter().map(|one| format!("'{one}'")).collect::<Vec<_>>().join(", ");
     let text = format!(
@@ -207,7 +208,7 @@ foreach ($mailbox in {mailboxes}) {{ Test-ServicePrincipalAuthorization -Identit
     )
 }
 
-fn permission(wishes: &Checked, which: &str, application: bool) -> Step {
+fn permission(wishes: &Checked, which: &str, application: bool) -> Instruction {
     let name = &wishes.name;
     let (list, kind) = if application { ("appRoles", "Role") } else { ("oauth2PermissionScopes", "Scope") };
     let sort = if application { "Application" } else { "Delegated" };
@@ -240,7 +241,7 @@ fn permission(wishes: &Checked, which: &str, application: bool) -> Step {
     )
 }
 
-fn rights(wishes: &Checked) -> Step {
+fn rights(wishes: &Checked) -> Instruction {
     let name = &wishes.name;
     let mut text = format!(
         "{}\n$sp = Get-ServicePrincipal | Where-Object AppId -eq $App\nif (!$sp) {{ $sp = New-ServicePrincipal -AppId $App -ObjectId $Oid -DisplayName '{name}' }}\n",
@@ -259,7 +260,7 @@ fn rights(wishes: &Checked) -> Step {
     )
 }
 
-fn high_volume(wishes: &Checked) -> Step {
+fn high_volume(wishes: &Checked) -> Instruction {
     let mut text = format!(
         "{}\nGet-BillingPolicy -ResourceType HVE\n$policy = Read-Host 'The id of the billing policy'\n",
         ids(wishes)
@@ -278,7 +279,7 @@ fn high_volume(wishes: &Checked) -> Step {
     )
 }
 
-fn shared(wishes: &Checked) -> Step {
+fn shared(wishes: &Checked) -> Instruction {
     let (person, shared) = (&wishes.mailboxes[0], wishes.shared_mailbox.as_deref().unwrap_or_default());
     step(
         "Let the person send as the shared mailbox",
@@ -292,7 +293,7 @@ fn shared(wishes: &Checked) -> Step {
     )
 }
 
-fn smtp_auth(wishes: &Checked) -> Step {
+fn smtp_auth(wishes: &Checked) -> Instruction {
     let lines: String = wishes
         .mailboxes
         .iter()

@@ -15,7 +15,7 @@ use crate::error::{Error, Result};
 
 /// How a program is let in.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Kind {
+pub enum SetupKind {
     /// Microsoft 365: the application alone, let in by Exchange for the named mailboxes and no others (RBAC for
     /// Applications). The least right, and the default.
     AppScoped,
@@ -33,7 +33,7 @@ pub enum Kind {
     GoogleService,
 }
 
-impl Kind {
+impl SetupKind {
     /// All of them, by the provider and the name that people write.
     pub const NAMES: [(&'static str, &'static str, Self); 7] = [
         ("microsoft365", "app", Self::AppScoped),
@@ -49,8 +49,8 @@ impl Kind {
 /// What is to be set up.
 #[derive(Clone, Debug, Default)]
 pub struct Wishes {
-    /// How; [`Kind::AppScoped`] where absent.
-    pub kind: Option<Kind>,
+    /// How; [`SetupKind::AppScoped`] where absent.
+    pub kind: Option<SetupKind>,
     /// Microsoft: the organisation's domain or id.
     pub tenant: Option<String>,
     /// The mailboxes that send.
@@ -71,18 +71,18 @@ pub struct Wishes {
 
 /// What to do, in order.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
-pub struct Plan {
+pub struct SetupPlan {
     /// What this is about.
     pub title: String,
     /// The steps.
-    pub steps: Vec<Step>,
+    pub steps: Vec<Instruction>,
     /// The configuration file that follows from them; `<…>` stands for what the steps give.
     pub config: String,
 }
 
 /// One step.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
-pub struct Step {
+pub struct Instruction {
     /// What it is for, in a few words.
     pub title: String,
     /// Which link of `verify` shows whether it was done: `token`, `claims` or `auth`.
@@ -109,13 +109,16 @@ impl Wishes {
     ///
     /// # Errors
     /// `config_invalid` naming what is missing, or cannot stand in a script.
-    pub fn plan(&self) -> Result<Plan> {
+    pub fn plan(&self) -> Result<SetupPlan> {
         let checked = self.checked()?;
         Ok(match checked.kind {
-            Kind::AppScoped | Kind::AppPermission | Kind::Delegated | Kind::HighVolume => {
-                microsoft::plan(&checked)
+            SetupKind::AppScoped
+            | SetupKind::AppPermission
+            | SetupKind::Delegated
+            | SetupKind::HighVolume => microsoft::plan(&checked),
+            SetupKind::GoogleDesktop | SetupKind::GoogleWeb | SetupKind::GoogleService => {
+                google::plan(&checked)
             }
-            Kind::GoogleDesktop | Kind::GoogleWeb | Kind::GoogleService => google::plan(&checked),
         })
     }
 
@@ -123,13 +126,16 @@ impl Wishes {
     ///
     /// # Errors
     /// As for [`plan`](Self::plan).
-    pub fn undo(&self) -> Result<Plan> {
+    pub fn undo(&self) -> Result<SetupPlan> {
         let checked = self.checked()?;
         Ok(match checked.kind {
-            Kind::AppScoped | Kind::AppPermission | Kind::Delegated | Kind::HighVolume => {
-                microsoft::undo(&checked)
+            SetupKind::AppScoped
+            | SetupKind::AppPermission
+            | SetupKind::Delegated
+            | SetupKind::HighVolume => microsoft::undo(&checked),
+            SetupKind::GoogleDesktop | SetupKind::GoogleWeb | SetupKind::GoogleService => {
+                google::undo(&checked)
             }
-            Kind::GoogleDesktop | Kind::GoogleWeb | Kind::GoogleService => google::undo(&checked),
         })
     }
 
@@ -137,22 +143,25 @@ impl Wishes {
     ///
     /// # Errors
     /// As for [`plan`](Self::plan); `config_invalid` where there is no secret.
-    pub fn rotation(&self) -> Result<Plan> {
+    pub fn rotation(&self) -> Result<SetupPlan> {
         let checked = self.checked()?;
         match checked.kind {
-            Kind::Delegated => {
+            SetupKind::Delegated => {
                 Err(Error::config("kind", "an application that people sign in to has no secret here")
                     .with_hint("You need not rotate anything: sign-ins renew themselves."))
             }
-            Kind::AppScoped | Kind::AppPermission | Kind::HighVolume => Ok(microsoft::rotation(&checked)),
+            SetupKind::AppScoped | SetupKind::AppPermission | SetupKind::HighVolume => {
+                Ok(microsoft::rotation(&checked))
+            }
             _ => Ok(google::rotation(&checked)),
         }
     }
 
     /// The same, with what may stand in scripts alone, and with what is usual.
     fn checked(&self) -> Result<Checked> {
-        let kind = self.kind.unwrap_or(Kind::AppScoped);
-        let google = matches!(kind, Kind::GoogleDesktop | Kind::GoogleWeb | Kind::GoogleService);
+        let kind = self.kind.unwrap_or(SetupKind::AppScoped);
+        let google =
+            matches!(kind, SetupKind::GoogleDesktop | SetupKind::GoogleWeb | SetupKind::GoogleService);
         let plain = |name: &str, text: &str, more: &str| {
             let good = |c: char| c.is_ascii_alphanumeric() || more.contains(c);
             match !text.is_empty() && text.len() <= 200 && text.chars().all(good) && !text.starts_with('-') {
@@ -188,7 +197,9 @@ impl Wishes {
         };
         let mailboxes =
             self.mailboxes.iter().map(|one| address("mailboxes", one)).collect::<Result<Vec<_>>>()?;
-        if mailboxes.len() > 1 && matches!(kind, Kind::Delegated | Kind::GoogleDesktop | Kind::GoogleWeb) {
+        if mailboxes.len() > 1
+            && matches!(kind, SetupKind::Delegated | SetupKind::GoogleDesktop | SetupKind::GoogleWeb)
+        {
             return Err(Error::config("mailboxes", "a person signs in for one mailbox")
                 .with_hint("Run setup once for each mailbox, or choose a kind without a person."));
         }
@@ -208,11 +219,11 @@ impl Wishes {
                 }
                 path
             }
-            None => format!("{name}.{}", if kind == Kind::GoogleService { "json" } else { "secret" }),
+            None => format!("{name}.{}", if kind == SetupKind::GoogleService { "json" } else { "secret" }),
         };
         let redirect_uri = match &self.redirect_uri {
             Some(uri) => plain("redirect_uri", uri, ":/._-")?,
-            None if kind == Kind::GoogleWeb => {
+            None if kind == SetupKind::GoogleWeb => {
                 return Err(missing(
                     "redirect_uri",
                     "Name the address of your application to which people come back.",
@@ -243,7 +254,7 @@ impl Wishes {
 
 /// Wishes that can be written into scripts.
 struct Checked {
-    kind: Kind,
+    kind: SetupKind,
     tenant: String,
     mailboxes: Vec<String>,
     shared_mailbox: Option<String>,
@@ -254,7 +265,7 @@ struct Checked {
     secret_file: String,
 }
 
-impl fmt::Display for Plan {
+impl fmt::Display for SetupPlan {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         writeln!(f, "# {}", self.title)?;
         for (at, step) in self.steps.iter().enumerate() {
@@ -276,15 +287,20 @@ impl fmt::Display for Plan {
     }
 }
 
-fn step(title: &str, shown_by: &'static str, portal: impl Into<String>, script: Option<Script>) -> Step {
-    Step { title: title.to_owned(), shown_by, portal: portal.into(), script }
+fn step(
+    title: &str,
+    shown_by: &'static str,
+    portal: impl Into<String>,
+    script: Option<Script>,
+) -> Instruction {
+    Instruction { title: title.to_owned(), shown_by, portal: portal.into(), script }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
 
-    pub(super) fn wishes(kind: Kind) -> Wishes {
+    pub(super) fn wishes(kind: SetupKind) -> Wishes {
         Wishes {
             kind: Some(kind),
             tenant: Some("contoso.com".into()),
@@ -297,7 +313,7 @@ mod tests {
 
     #[test]
     fn every_kind_can_be_set_up_and_taken_back() {
-        for (provider, name, kind) in Kind::NAMES {
+        for (provider, name, kind) in SetupKind::NAMES {
             let plan = wishes(kind).plan().unwrap();
             assert!(plan.steps.len() >= 2, "{provider} {name}");
             let text = plan.to_string();
@@ -310,7 +326,7 @@ mod tests {
 
     #[test]
     fn nothing_that_a_shell_would_obey_gets_into_a_script() {
-        let good = wishes(Kind::AppScoped);
+        let good = wishes(SetupKind::AppScoped);
         for bad in [
             Wishes { tenant: Some("contoso.com; rm -rf /".into()), ..good.clone() },
             Wishes { tenant: Some("-x".into()), ..good.clone() },
@@ -330,8 +346,8 @@ mod tests {
     #[test]
     fn a_person_signs_in_for_one_mailbox_and_has_no_secret() {
         let two = vec!["a@contoso.com".to_owned(), "b@contoso.com".to_owned()];
-        assert!(Wishes { mailboxes: two.clone(), ..wishes(Kind::Delegated) }.plan().is_err());
-        assert!(Wishes { mailboxes: two, ..wishes(Kind::AppScoped) }.plan().is_ok());
-        assert!(wishes(Kind::Delegated).rotation().is_err());
+        assert!(Wishes { mailboxes: two.clone(), ..wishes(SetupKind::Delegated) }.plan().is_err());
+        assert!(Wishes { mailboxes: two, ..wishes(SetupKind::AppScoped) }.plan().is_ok());
+        assert!(wishes(SetupKind::Delegated).rotation().is_err());
     }
 }

@@ -3,7 +3,9 @@
 //! [`deliver`] sends one message once over a pooled connection; [`probe`] walks up to MAIL FROM for the
 //! doctor. When to try again is the mailer's business, how a message looks is `message`'s.
 
+mod bounds;
 mod fleet;
+mod job;
 pub(crate) mod pool;
 pub(crate) mod protocol;
 mod session;
@@ -17,24 +19,24 @@ use std::time::Duration;
 use tokio::sync::oneshot;
 use tokio::time::Instant;
 
-use self::pool::{Cap, Key, Lease, Mailbox, Slot, Wanted};
+use self::bounds::Bounds;
+use self::job::{Course, Job, JobAnswer};
+use self::pool::{Acquired, Cap, Pool, RouteKey, Slot, Wanted};
 use self::protocol::classify::Stage;
-use self::protocol::pipeline::{Lost, Outcome, Verdict};
+use self::protocol::pipeline::{Decision, Lost, Verdict};
 use self::protocol::refusal::Peer;
+pub(crate) use self::protocol::submission::Transaction;
 use self::session::bearer::Bearer;
 use self::session::connection::Connection;
-use self::session::job::{Answer, Course, Job};
 use self::session::sign_on::{self, Steps};
-use self::session::wire::{Bounds, quit};
-use crate::call::{Cancel, Partial};
+use self::session::wire::quit;
+use crate::call::Cancel;
 use crate::config::SmtpSettings;
 use crate::doctor::Seen;
 use crate::error::{Error, Rejection, Reply, Result};
 use crate::event::{Event, EventSink};
-use crate::message::{Content, Requests};
 pub(crate) use crate::metrics::PoolNumbers;
 use crate::net::tls::Roots;
-use crate::receipt::Envelope;
 use crate::token::TokenSource;
 
 /// Everything that makes a connection what it is.
@@ -46,18 +48,6 @@ pub(crate) struct Route<B = TokenSource> {
     pub(crate) username: Option<String>,
     pub(crate) tokens: B,
     pub(crate) events: EventSink,
-}
-
-/// One message for the wire.
-#[derive(Clone, Debug)]
-pub(crate) struct Transaction {
-    pub(crate) envelope: Arc<Envelope>,
-    pub(crate) body: Content,
-    pub(crate) smtputf8: bool,
-    pub(crate) eight_bit: bool,
-    pub(crate) partial: Partial,
-    /// What the server is asked for.
-    pub(crate) requests: Requests,
 }
 
 /// The server took it.
@@ -85,21 +75,21 @@ pub(crate) async fn deliver<B: Bearer>(
     cancel: &Cancel,
 ) -> Result<Delivered> {
     let (peer, key) = (route.peer(), route.key());
-    let mailbox = crate::smtp::pool::pools().mailbox(&key)?;
+    let pool = crate::smtp::pool::pools().of(&key)?;
     let bounds = Bounds { deadline, cancel };
-    mailbox.may_send(&peer)?;
+    pool.may_send(&peer)?;
     let begun = Instant::now();
-    mailbox.let_through(&key, bounds, &route.events).await?;
+    pool.let_through(&key, bounds, &route.events).await?;
     let waited = begun.elapsed();
-    let sent = send_once(route, transaction, &peer, &key, &mailbox, bounds).await;
-    mailbox.tell_if_away(&route.events);
+    let sent = send_once(route, transaction, &peer, &key, &pool, bounds).await;
+    pool.tell_if_away(&route.events);
     match sent {
         Ok(delivered) => {
-            mailbox.count_recipients(delivered.accepted.len());
+            pool.count_recipients(delivered.accepted.len());
             Ok(Delivered { queue_time: delivered.queue_time + waited, ..delivered })
         }
         Err(error) => {
-            mailbox.learn(&error);
+            pool.learn(&error);
             Err(error)
         }
     }
@@ -109,8 +99,8 @@ async fn send_once<B: Bearer>(
     route: &Route<B>,
     transaction: Transaction,
     peer: &Peer,
-    key: &Arc<Key>,
-    mailbox: &Arc<Mailbox>,
+    key: &Arc<RouteKey>,
+    pool: &Arc<Pool>,
     bounds: Bounds<'_>,
 ) -> Result<Delivered> {
     let (deadline, cancel) = (bounds.deadline, bounds.cancel);
@@ -120,7 +110,7 @@ async fn send_once<B: Bearer>(
     for turn in 0.. {
         let begun = Instant::now();
         let wanted_now = if turn < TURNS { wanted } else { Wanted::Slot };
-        let lease = mailbox.acquire(key, wanted_now, turn > 0, bounds).await?;
+        let lease = pool.acquire(key, wanted_now, turn > 0, bounds).await?;
         queue_time += begun.elapsed();
         let (answer, answered) = oneshot::channel();
         let course = Arc::new(Course::default());
@@ -131,26 +121,26 @@ async fn send_once<B: Bearer>(
             answer,
             course: course.clone(),
         };
-        let reused = matches!(lease, Lease::Idle(_));
+        let reused = matches!(lease, Acquired::Idle(_));
         let sent = match lease {
-            Lease::Idle(idle) => {
+            Acquired::Idle(idle) => {
                 let sent = Instant::now();
                 if !idle.hand(job) {
                     continue;
                 }
                 sent
             }
-            Lease::Slot(slot) => {
+            Acquired::Slot(slot) => {
                 let begun = Instant::now();
                 // Boxed: it is rare, and large, and would make every send's future so.
-                Box::pin(connect(route, mailbox, slot, key, bounds, Some(job))).await?;
+                Box::pin(connect(route, pool, slot, key, bounds, Some(job))).await?;
                 connect_time += begun.elapsed();
                 Instant::now()
             }
         };
         let verdict = match answered.await {
-            Ok(Answer::Verdict(verdict)) => verdict,
-            Ok(Answer::Failed(error)) => return Err(error),
+            Ok(JobAnswer::Verdict(verdict)) => verdict,
+            Ok(JobAnswer::Failed(error)) => return Err(error),
             Err(_) => task_died(course.committed.load(Ordering::Acquire)),
         };
         if reused && stale < STALE && verdict.is_stale() {
@@ -178,11 +168,11 @@ async fn send_once<B: Bearer>(
 /// As for [`deliver`], as far as it goes.
 pub(crate) async fn warm<B: Bearer>(route: &Route<B>, deadline: Instant, cancel: &Cancel) -> Result<()> {
     let key = route.key();
-    let mailbox = crate::smtp::pool::pools().mailbox(&key)?;
+    let pool = crate::smtp::pool::pools().of(&key)?;
     let bounds = Bounds { deadline, cancel };
-    match mailbox.acquire(&key, Wanted::Any, false, bounds).await? {
-        Lease::Idle(idle) => mailbox.put_back(idle),
-        Lease::Slot(slot) => connect(route, &mailbox, slot, &key, bounds, None).await?,
+    match pool.acquire(&key, Wanted::Any, false, bounds).await? {
+        Acquired::Idle(idle) => pool.put_back(idle),
+        Acquired::Slot(slot) => connect(route, &pool, slot, &key, bounds, None).await?,
     }
     Ok(())
 }
@@ -190,14 +180,14 @@ pub(crate) async fn warm<B: Bearer>(route: &Route<B>, deadline: Instant, cancel:
 /// How the connections and limits of the mailbox stand.
 pub(crate) fn numbers<B: Bearer>(route: &Route<B>) -> PoolNumbers {
     let cap = Cap::of(&route.settings, route.username.as_deref(), &route.tokens.identity());
-    crate::smtp::pool::pools().known(&cap).map(|mailbox| mailbox.numbers()).unwrap_or_default()
+    crate::smtp::pool::pools().known(&cap).map(|pool| pool.numbers()).unwrap_or_default()
 }
 
 /// Says QUIT on the idle connections of this route and waits, shortly, for their ends.
 pub(crate) async fn close_idle<B: Bearer>(route: &Route<B>) {
     let key = route.key();
-    let Ok(mailbox) = crate::smtp::pool::pools().mailbox(&key) else { return };
-    let ends = mailbox.close_idle(&key);
+    let Ok(pool) = crate::smtp::pool::pools().of(&key) else { return };
+    let ends = pool.close_idle(&key);
     let all = async {
         for mut end in ends {
             // Nothing is ever sent: it ends in an error when the connection is gone.
@@ -206,19 +196,19 @@ pub(crate) async fn close_idle<B: Bearer>(route: &Route<B>) {
     };
     // A connection whose runtime stands still is not waited for.
     let _: Result<(), _> = tokio::time::timeout(CLOSING, all).await;
-    mailbox.settle().await;
+    pool.settle().await;
 }
 
 async fn connect<B: Bearer>(
     route: &Route<B>,
-    mailbox: &Mailbox,
+    pool: &Pool,
     slot: Slot,
-    key: &Arc<Key>,
+    key: &Arc<RouteKey>,
     bounds: Bounds<'_>,
     first: Option<Job>,
 ) -> Result<()> {
-    let host = crate::smtp::pool::pools().host(&route.settings.host, route.settings.port);
-    let opened = sign_on::open(route, mailbox, &host, bounds).await?;
+    let host = crate::smtp::pool::pools().server(&route.settings.host, route.settings.port);
+    let opened = sign_on::open(route, pool, &host, bounds).await?;
     route.events.emit(|| {
         Event::new("smtp.connected")
             .with("host", route.settings.host.as_str())
@@ -231,7 +221,7 @@ async fn connect<B: Bearer>(
 }
 
 /// A link of the chain, as `probe` saw it: what was seen, or the error; later links are absent.
-pub(crate) struct Link {
+pub(crate) struct ProbedLink {
     /// `dns`, `tcp`, `tls`, `greeting`, `ehlo`, `auth`, `mail_from`.
     pub(crate) name: &'static str,
     pub(crate) seen: Result<Seen, Error>,
@@ -244,13 +234,13 @@ pub(crate) async fn probe<B: Bearer>(
     mail_from: &str,
     deadline: Instant,
     cancel: &Cancel,
-) -> Vec<Link> {
+) -> Vec<ProbedLink> {
     let mut steps = Steps { at: "dns", ..Steps::default() };
     let ended = walk(route, mail_from, Bounds { deadline, cancel }, &mut steps).await;
-    let mut links: Vec<Link> =
-        steps.seen.into_iter().map(|(name, seen)| Link { name, seen: Ok(seen) }).collect();
+    let mut links: Vec<ProbedLink> =
+        steps.seen.into_iter().map(|(name, seen)| ProbedLink { name, seen: Ok(seen) }).collect();
     if let Err(error) = ended {
-        links.push(Link { name: steps.at, seen: Err(error) });
+        links.push(ProbedLink { name: steps.at, seen: Err(error) });
     }
     links
 }
@@ -262,15 +252,15 @@ async fn walk<B: Bearer>(
     steps: &mut Steps,
 ) -> Result<()> {
     let (peer, key, settings) = (route.peer(), route.key(), &route.settings);
-    let mailbox = crate::smtp::pool::pools().mailbox(&key)?;
+    let pool = crate::smtp::pool::pools().of(&key)?;
     // It counts like any other connection; the cap is the provider's.
-    let slot = mailbox.acquire(&key, Wanted::Slot, false, bounds).await?;
+    let slot = pool.acquire(&key, Wanted::Slot, false, bounds).await?;
     let opened = sign_on::prepare(settings, &route.roots, &peer, &route.events, bounds, steps).await?;
     steps.begin("auth");
-    mailbox.may_sign_in(&peer)?;
+    pool.may_sign_in(&peer)?;
     let token = route.tokens.token(bounds.call()).await?;
-    let host = crate::smtp::pool::pools().host(&settings.host, settings.port);
-    let mut opened = sign_on::sign_in(route, &mailbox, &host, opened, token, bounds).await?;
+    let host = crate::smtp::pool::pools().server(&settings.host, settings.port);
+    let mut opened = sign_on::sign_in(route, &pool, &host, opened, token, bounds).await?;
     steps.end(format!("signed in to {}", settings.host));
     steps.begin("mail_from");
     let what = format!("reply to MAIL FROM from {}", settings.host);
@@ -294,8 +284,8 @@ impl<B: Bearer> Route<B> {
         Peer { host: self.settings.host.clone(), username: self.username.clone() }
     }
 
-    fn key(&self) -> Arc<Key> {
-        Arc::new(Key {
+    fn key(&self) -> Arc<RouteKey> {
+        Arc::new(RouteKey {
             settings: self.settings.clone(),
             roots: self.roots.clone(),
             username: self.username.clone(),
@@ -312,9 +302,9 @@ impl Verdict {
             return false;
         }
         match &self.outcome {
-            Outcome::NotDelivered(Lost::Connection(_) | Lost::ServerClosing(_) | Lost::OutOfStep(_)) => true,
+            Decision::NotDelivered(Lost::Connection(_) | Lost::ServerClosing(_) | Lost::OutOfStep(_)) => true,
             // The server forgot the sign-in.
-            Outcome::Refused { reply, .. } => {
+            Decision::Refused { reply, .. } => {
                 reply.code == 530 && reply.command.as_deref() == Some("MAIL FROM")
             }
             _ => false,
@@ -324,7 +314,7 @@ impl Verdict {
 
 fn task_died(committed: bool) -> Verdict {
     let why = Lost::Connection("its runtime was shut down".to_owned());
-    let outcome = if committed { Outcome::Uncertain(why) } else { Outcome::NotDelivered(why) };
+    let outcome = if committed { Decision::Uncertain(why) } else { Decision::NotDelivered(why) };
     Verdict { outcome, mail_accepted: false }
 }
 

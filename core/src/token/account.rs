@@ -7,7 +7,7 @@ use super::entry::{Entry, StoredAccount, millis};
 use super::freshness::Now;
 use super::shared::Shared;
 use super::state::{Held, Unsaved};
-use super::store::{Key, Store};
+use super::store::{EntryKey, Store};
 use super::{Account, import};
 use crate::config::AuthSettings;
 use crate::error::{Error, ErrorCode, Result};
@@ -55,7 +55,7 @@ impl Shared {
         }
         let now = Now::read();
         let account = self.identify(auth, &answer, whose, now.wall)?;
-        let key = Key::new(auth, &account.username);
+        let key = EntryKey::new(auth, &account.username);
         let mut entry = blank.renewed(&answer, &auth.scopes, now.wall);
         entry.account = Some(StoredAccount::new(&account));
         entry.signed_in_at = millis(now.wall);
@@ -135,13 +135,13 @@ impl Shared {
     }
 
     /// Writes a sign-in, or removes it, wherever the place lists it.
-    async fn put(&self, key: &Key, entry: Option<&Entry>) -> Result<()> {
+    async fn put(&self, key: &EntryKey, entry: Option<&Entry>) -> Result<()> {
         self.replace(key, entry).await?;
         self.store()?.enlist(key, entry.is_some()).await
     }
 
     /// Writes whatever the version: a person's sign-in or sign-out wins over a refresh.
-    async fn replace(&self, key: &Key, entry: Option<&Entry>) -> Result<()> {
+    async fn replace(&self, key: &EntryKey, entry: Option<&Entry>) -> Result<()> {
         let store = self.store()?;
         for _ in 0..50 {
             let expected = store.load(key).await?.map(|held| held.version);

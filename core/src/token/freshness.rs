@@ -42,7 +42,7 @@ impl Now {
 /// What the provider's preset asks for; both give way to half the lifetime, so that tokens that live
 /// a minute can be used at all.
 #[derive(Clone, Copy, Debug)]
-pub(crate) struct Limits {
+pub(crate) struct FreshnessLimits {
     /// Less left than this: renew ahead of use.
     pub(crate) refresh_ahead: Duration,
     /// Less left than this: do not use.
@@ -50,7 +50,12 @@ pub(crate) struct Limits {
 }
 
 /// Judges a token. `min_remaining` is the caller's own demand, taken as it is.
-pub(crate) fn judge(times: &Times, now: Now, limits: Limits, min_remaining: Option<Duration>) -> Freshness {
+pub(crate) fn judge(
+    times: &Times,
+    now: Now,
+    limits: FreshnessLimits,
+    min_remaining: Option<Duration>,
+) -> Freshness {
     let Some(lifetime) = times.lifetime else { return Freshness::Fresh };
     let half = lifetime / 2;
     let age = age(times, now);
@@ -85,8 +90,8 @@ mod tests {
     const MINUTE: u64 = 60;
     const HOUR: u64 = 3600;
 
-    fn limits(ahead: u64, min: u64) -> Limits {
-        Limits { refresh_ahead: Duration::from_secs(ahead), min_remaining: Duration::from_secs(min) }
+    fn limits(ahead: u64, min: u64) -> FreshnessLimits {
+        FreshnessLimits { refresh_ahead: Duration::from_secs(ahead), min_remaining: Duration::from_secs(min) }
     }
 
     #[test]

@@ -3,7 +3,7 @@
 use ring::digest::{SHA256, digest};
 
 use super::shared::Shared;
-use super::store::Key;
+use super::store::EntryKey;
 use crate::config::{AuthSettings, GrantKind, StoreSettings};
 use crate::error::{Error, ErrorCode, Result};
 use crate::input::Secret;
@@ -15,7 +15,7 @@ impl Shared {
     /// # Errors
     /// `interaction_required` if nobody is signed in; `config_invalid` listing the accounts if several
     /// are stored and no `username` says which.
-    pub(crate) async fn locate(&self, auth: &AuthSettings) -> Result<Key> {
+    pub(crate) async fn locate(&self, auth: &AuthSettings) -> Result<EntryKey> {
         match auth.grant {
             GrantKind::ClientCredentials
             | GrantKind::JwtBearer
@@ -23,22 +23,22 @@ impl Shared {
             | GrantKind::AccessToken
             | GrantKind::Command
             | GrantKind::Callback => {
-                return Ok(Key::of_application(auth));
+                return Ok(EntryKey::of_application(auth));
             }
             GrantKind::RefreshToken if self.settings.username.is_none() => {
                 let seed = self.seed(auth).await?;
-                return Ok(Key::new(auth, &format!("#{}", seed_digest(&seed))));
+                return Ok(EntryKey::new(auth, &format!("#{}", seed_digest(&seed))));
             }
             _ => {}
         }
         let adopted = || self.state().lock().adopted.clone();
         if let Some(name) = self.settings.username.clone().or_else(adopted) {
-            return Ok(Key::new(auth, &name));
+            return Ok(EntryKey::new(auth, &name));
         }
-        let names = self.store()?.principals(&Key::new(auth, "")).await?;
+        let names = self.store()?.principals(&EntryKey::new(auth, "")).await?;
         match &names[..] {
             [] => Err(self.nobody(auth)),
-            [only] => Ok(Key::new(auth, only)),
+            [only] => Ok(EntryKey::new(auth, only)),
             several => Err(Error::config(
                 self.settings.spelling.path("username"),
                 format!("several accounts are signed in: {}", several.join(", ")),

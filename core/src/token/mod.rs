@@ -33,7 +33,7 @@ mod write_behind;
 
 pub(crate) use self::entry::millis;
 pub use self::pending_writes::settled;
-pub(crate) use self::source::Identity;
+pub(crate) use self::source::SourceId;
 pub use self::source::{GetToken, TokenSource};
 
 /// An access token. `Debug` shows no secret.

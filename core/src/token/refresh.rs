@@ -7,7 +7,7 @@ use tokio::sync::watch;
 
 use super::acquire::{Attempt, Order};
 use super::shared::Shared;
-use super::state::{Failure, Held, Landing};
+use super::state::{Held, Landing, LastFailure};
 use crate::error::{Error, ErrorCode, Result};
 use crate::net::http::RETRY_AFTER_CAP;
 
@@ -54,7 +54,7 @@ fn land(attempt: &Attempt<'_>, outcome: Result<Held>) -> Landing {
             }
             Err(error) => {
                 let until = Instant::now() + repeated_for(error);
-                inner.failure = Some(Failure { error: error.clone(), until });
+                inner.failure = Some(LastFailure { error: error.clone(), until });
                 Landing::Failed(error.clone())
             }
         }

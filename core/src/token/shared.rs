@@ -5,7 +5,7 @@ use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 
 use super::AccessToken;
 use super::pending_writes::{PendingWrite, pending};
-use super::state::State;
+use super::state::SourceState;
 use super::store::Store;
 use super::store::file::FileStore;
 use super::store::redis::RedisStore;
@@ -26,7 +26,7 @@ pub(crate) struct Shared {
     /// The settings' user name, given to each token.
     username: Option<Arc<str>>,
     /// Siblings for other mailboxes of the same application have the same one.
-    state: Arc<ForkCell<State>>,
+    state: Arc<ForkCell<SourceState>>,
     /// The same for siblings that share their state, and for no other source of this process.
     pub(super) id: u64,
     closed: AtomicBool,
@@ -48,14 +48,14 @@ impl Shared {
         }
     }
 
-    fn assemble(settings: Arc<Settings>, host: Host, state: Arc<ForkCell<State>>, id: u64) -> Self {
+    fn assemble(settings: Arc<Settings>, host: Host, state: Arc<ForkCell<SourceState>>, id: u64) -> Self {
         let username = settings.username.as_deref().map(Into::into);
         Self { settings, host, username, state, id, closed: AtomicBool::new(false) }
     }
 
     /// This process's state.
-    pub(crate) fn state(&self) -> &State {
-        self.state.get(State::begin)
+    pub(crate) fn state(&self) -> &SourceState {
+        self.state.get(SourceState::begin)
     }
 
     /// How tokens are acquired.

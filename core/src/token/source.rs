@@ -7,10 +7,10 @@ use serde_json::Value;
 use zeroize::Zeroizing;
 
 use super::acquire::Order;
-use super::freshness::{Freshness, Limits, Now};
+use super::freshness::{Freshness, FreshnessLimits, Now};
 use super::shared::Shared;
 use super::state::{InFlight, Landing};
-use super::store::{Key, Store};
+use super::store::{EntryKey, Store};
 use super::{AccessToken, Account, refresh};
 use crate::call::{Call, Cancel};
 use crate::config::{AuthSettings, Options, Settings, StoreSettings, Surroundings};
@@ -27,7 +27,7 @@ pub struct TokenSource {
 
 /// The mailbox and application whose tokens a source brings.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) struct Identity {
+pub(crate) struct SourceId {
     pub(crate) source: u64,
     pub(crate) generation: u64,
 }
@@ -76,8 +76,8 @@ impl TokenSource {
 
     /// Equal for two sources only if they bring the same tokens: it changes with every sign-in and
     /// sign-out, so that nobody sends over a connection of somebody who has left.
-    pub(crate) fn identity(&self) -> Identity {
-        Identity { source: self.shared.id, generation: self.shared.state().lock().generation }
+    pub(crate) fn identity(&self) -> SourceId {
+        SourceId { source: self.shared.id, generation: self.shared.state().lock().generation }
     }
 
     /// A fresh token from memory, without touching a runtime; `None` if one must be waited for.
@@ -197,13 +197,13 @@ impl TokenSource {
         };
         for round in 0..ROUNDS {
             // A sign-in that came between brought another token than the refused one: that will do.
-            let held = |inner: &crate::token::state::Inner| {
+            let held = |inner: &crate::token::state::Known| {
                 inner.held.as_ref().map(|held| held.token.secret.clone())
             };
             let insist = force && (round == 0 || held(&shared.state().lock()) == before);
             let mut landing = match self.step(insist, min, limits)? {
-                Step::Ready(token) => return Ok(token),
-                Step::Wait(landing, until) => (landing, until),
+                Look::Ready(token) => return Ok(token),
+                Look::Wait(landing, until) => (landing, until),
             };
             let landed =
                 tokio::time::timeout_at(landing.1.into(), landing.0.wait_for(|landed| landed.is_some()))
@@ -239,7 +239,7 @@ impl TokenSource {
     }
 
     /// Looks at the state once: a token, or what to wait for. Starts a refresh where one is due.
-    fn step(&self, force: bool, min: Option<Duration>, limits: Limits) -> Result<Step> {
+    fn step(&self, force: bool, min: Option<Duration>, limits: FreshnessLimits) -> Result<Look> {
         let shared = &self.shared;
         let now = Now::read();
         let mut inner = shared.state().lock();
@@ -247,7 +247,7 @@ impl TokenSource {
             true => None,
             false => inner.usable(now, limits, min).map(|(token, freshness)| (token.clone(), freshness)),
         };
-        let ready = |token, adopted: Option<&str>| Ok(Step::Ready(shared.with_username(token, adopted)));
+        let ready = |token, adopted: Option<&str>| Ok(Look::Ready(shared.with_username(token, adopted)));
         if let Some((token, Freshness::Fresh)) = usable {
             return ready(token, inner.adopted.as_deref());
         }
@@ -272,7 +272,7 @@ impl TokenSource {
         }
         match (usable, &inner.refresh) {
             (Some((token, _)), _) => ready(token, inner.adopted.as_deref()),
-            (None, Some(under_way)) => Ok(Step::Wait(under_way.landing.clone(), under_way.until)),
+            (None, Some(under_way)) => Ok(Look::Wait(under_way.landing.clone(), under_way.until)),
             (None, None) => Err(Error::new(ErrorCode::Internal, "a refresh was started and is not there")),
         }
     }
@@ -292,7 +292,7 @@ fn lasts(token: &AccessToken, min: Option<Duration>) -> Result<()> {
         .with_hint("Ask for a shorter time: the sign-in service decides how long its tokens live."))
 }
 
-enum Step {
+enum Look {
     Ready(AccessToken),
     Wait(tokio::sync::watch::Receiver<Option<Landing>>, Instant),
 }
@@ -308,12 +308,12 @@ impl Shared {
         let auth = self.auth().ok().filter(|auth| auth.grant.is_interactive())?;
         let Ok(Store::File(file)) = self.store() else { return None };
         let key = match &self.settings.username {
-            Some(name) => Key::new(auth, name),
+            Some(name) => EntryKey::new(auth, name),
             None => {
-                let empty = Key::new(auth, "");
+                let empty = EntryKey::new(auth, "");
                 let mut names = file.keys_now().ok()?.into_iter().filter_map(|key| empty.principal_in(&key));
                 match (names.next(), names.next()) {
-                    (Some(only), None) => Key::new(auth, &only),
+                    (Some(only), None) => EntryKey::new(auth, &only),
                     _ => return None,
                 }
             }
@@ -323,7 +323,7 @@ impl Shared {
 }
 
 impl AuthSettings {
-    pub(crate) fn limits(&self) -> Limits {
-        Limits { refresh_ahead: self.refresh_ahead, min_remaining: self.min_remaining }
+    pub(crate) fn limits(&self) -> FreshnessLimits {
+        FreshnessLimits { refresh_ahead: self.refresh_ahead, min_remaining: self.min_remaining }
     }
 }

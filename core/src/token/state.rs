@@ -6,9 +6,9 @@ use std::time::Instant;
 use tokio::sync::watch;
 
 use super::entry::Entry;
-use super::freshness::{self, Freshness, Limits, Now, Times};
+use super::freshness::{self, Freshness, FreshnessLimits, Now, Times};
 use super::pending_writes::PendingWrites;
-use super::store::{Key, MemoryStore};
+use super::store::{EntryKey, MemoryStore};
 use super::{AccessToken, Account};
 use crate::error::Error;
 use crate::input::Secret;
@@ -16,8 +16,8 @@ use crate::sync::lock;
 
 /// One process's state.
 #[derive(Default)]
-pub(crate) struct State {
-    inner: Mutex<Inner>,
+pub(crate) struct SourceState {
+    inner: Mutex<Known>,
     /// The store, where there is no other.
     pub(crate) memory: MemoryStore,
     /// Its refresh tokens on their way.
@@ -26,7 +26,7 @@ pub(crate) struct State {
 
 /// What the lock guards.
 #[derive(Default)]
-pub(crate) struct Inner {
+pub(crate) struct Known {
     /// Grows with every sign-in and sign-out: an answer to an earlier question is dropped.
     pub(crate) generation: u64,
     /// The token.
@@ -36,7 +36,7 @@ pub(crate) struct Inner {
     /// The signed-in name, where the options have no `username`.
     pub(crate) adopted: Option<String>,
     /// The last failure, while it counts.
-    pub(crate) failure: Option<Failure>,
+    pub(crate) failure: Option<LastFailure>,
     /// The refresh under way.
     pub(crate) refresh: Option<InFlight>,
     /// How many refreshes were started: each has a number of its own.
@@ -44,7 +44,7 @@ pub(crate) struct Inner {
     /// What the store did not take.
     pub(crate) unsaved: Option<Box<Unsaved>>,
     /// The refresh token that the service refused last: not posted again for a while.
-    pub(crate) dead: Option<Box<(Secret, Failure)>>,
+    pub(crate) dead: Option<Box<(Secret, LastFailure)>>,
 }
 
 /// A token in memory.
@@ -59,7 +59,7 @@ pub(crate) struct Held {
 /// What the store lacks.
 #[derive(Clone)]
 pub(crate) struct Unsaved {
-    pub(crate) key: Key,
+    pub(crate) key: EntryKey,
     pub(crate) entry: Entry,
     /// The refresh token that it was given for; none after a sign-in.
     pub(crate) replaces: Option<Secret>,
@@ -80,7 +80,7 @@ impl Unsaved {
 
 /// A failure, and until when it is repeated without asking again.
 #[derive(Clone)]
-pub(crate) struct Failure {
+pub(crate) struct LastFailure {
     pub(crate) error: Error,
     pub(crate) until: Instant,
 }
@@ -102,7 +102,7 @@ pub(crate) enum Landing {
     Superseded,
 }
 
-impl State {
+impl SourceState {
     /// This process's state; a forked child begins with what its parent knew.
     pub(crate) fn begin(parent: Option<&Self>) -> Self {
         let Some(parent) = parent else { return Self::default() };
@@ -114,12 +114,12 @@ impl State {
         }
     }
 
-    pub(crate) fn lock(&self) -> MutexGuard<'_, Inner> {
+    pub(crate) fn lock(&self) -> MutexGuard<'_, Known> {
         lock(&self.inner)
     }
 }
 
-impl Inner {
+impl Known {
     /// Everything but what runs in the parent alone.
     fn fork(&self) -> Self {
         Self {
@@ -139,7 +139,7 @@ impl Inner {
     pub(crate) fn usable(
         &self,
         now: Now,
-        limits: Limits,
+        limits: FreshnessLimits,
         min: Option<std::time::Duration>,
     ) -> Option<(&AccessToken, Freshness)> {
         let held = self.held.as_ref().filter(|held| !held.refused)?;
@@ -174,11 +174,10 @@ mod tests {
 
     use super::*;
     use crate::oauth::endpoint::TokenAnswer;
-    use crate::token::entry::millis;
-    use crate::token::entry::{acquired_token, lifetime_until};
+    use crate::token::entry::{acquired_token, lifetime_until, millis};
 
-    fn parent() -> State {
-        let state = State::default();
+    fn parent() -> SourceState {
+        let state = SourceState::default();
         let now = Now::read();
         let token = acquired_token(Secret::new("at"), Vec::new(), None, now.mono);
         let (_, landing) = watch::channel(None);
@@ -192,7 +191,7 @@ mod tests {
     #[test]
     fn a_forked_child_has_its_parents_token_and_none_of_its_refreshes() {
         let parent = parent();
-        let child = State::begin(Some(&parent));
+        let child = SourceState::begin(Some(&parent));
         let inner = child.lock();
         assert_eq!(inner.held.as_ref().map(|held| held.token.secret()), Some("at"));
         assert!(inner.refresh.is_none());
@@ -202,7 +201,7 @@ mod tests {
     fn a_lock_that_was_held_at_the_fork_is_not_waited_for() {
         let parent = parent();
         let held = parent.lock();
-        assert!(State::begin(Some(&parent)).lock().held.is_none());
+        assert!(SourceState::begin(Some(&parent)).lock().held.is_none());
         drop(held);
     }
 
@@ -227,7 +226,7 @@ mod tests {
             request_id: None,
         };
         let refreshed = before.renewed(&answer, &[], at(200));
-        let key = Key::default();
+        let key = EntryKey::default();
         let unsaved = |entry: Entry, replaces| Unsaved { key: key.clone(), entry, replaces };
         let new = unsaved(signed_in("two", at(100)), None);
         assert!(new.supersedes(Some(&before)) && new.supersedes(Some(&refreshed)) && new.supersedes(None));

@@ -10,12 +10,12 @@ use crate::sync::lock;
 /// Held as long as the socket is open; given back on drop.
 pub(crate) struct Lease {
     pub(super) fleet: Arc<Fleet>,
-    pub(super) standing: Arc<Standing>,
+    pub(super) state: Arc<LeaseState>,
 }
 
 /// How a lease stands; shared with the connection that has it.
 #[derive(Debug)]
-pub(crate) struct Standing {
+pub(crate) struct LeaseState {
     pub(super) id: String,
     /// Another process has its place.
     lost: AtomicBool,
@@ -28,7 +28,7 @@ pub(crate) struct Standing {
     since: Instant,
 }
 
-impl Standing {
+impl LeaseState {
     pub(super) fn new(id: String, away: Arc<AtomicBool>, asked: (Instant, SystemTime)) -> Self {
         let until = Mutex::new((asked.0 + GOOD_FOR, asked.1 + GOOD_FOR));
         Self { id, lost: AtomicBool::new(false), wanted: AtomicBool::new(false), away, until, since: asked.0 }
@@ -74,14 +74,14 @@ impl Standing {
 }
 
 impl Lease {
-    pub(crate) fn standing(&self) -> &Arc<Standing> {
-        &self.standing
+    pub(crate) fn state(&self) -> &Arc<LeaseState> {
+        &self.state
     }
 }
 
 impl Drop for Lease {
     fn drop(&mut self) {
-        self.fleet.give_back(&self.standing.id);
+        self.fleet.give_back(&self.state.id);
     }
 }
 

@@ -17,17 +17,16 @@ use ring::digest::{SHA256, digest};
 use tokio::runtime::Handle;
 use tokio::sync::Notify;
 
-pub(crate) use self::lease::{Lease, Standing};
-use super::pool::Mailbox;
+pub(crate) use self::lease::{Lease, LeaseState};
 use crate::crypto::random;
 use crate::error::{Error, Result};
 use crate::event::{Event, EventSink};
-use crate::net::redis::{Link, Trouble};
+use crate::net::redis::{RedisLink, RedisTrouble};
 use crate::sync::lock;
 
 /// One mailbox's part in its fleet.
 pub(crate) struct Fleet {
-    link: Arc<Link>,
+    link: Arc<RedisLink>,
     keys: Keys,
     /// This process, to the others.
     process: String,
@@ -35,7 +34,7 @@ pub(crate) struct Fleet {
     /// Something is wanted, or was given back.
     wake: Notify,
     away: Arc<AtomicBool>,
-    state: Mutex<State>,
+    state: Mutex<FleetState>,
 }
 
 /// The names of what is kept; the braces keep them together in a cluster.
@@ -49,8 +48,8 @@ struct Keys {
 }
 
 #[derive(Default)]
-struct State {
-    held: HashMap<String, Arc<Standing>>,
+struct FleetState {
+    held: HashMap<String, Arc<LeaseState>>,
     given_back: Vec<String>,
     /// A task is giving slots back.
     giving_back: bool,
@@ -66,8 +65,22 @@ struct State {
     told: bool,
 }
 
+/// The connections of this process for whose limits a fleet is asked.
+pub(crate) trait Member: Send + Sync + 'static {
+    /// How many more connections its callers wait for, if any do.
+    fn wanted(&self) -> Option<usize>;
+    /// Takes leases that were granted, and gives out what can be given out now.
+    fn take_leases(self: &Arc<Self>, leases: Vec<Lease>);
+    /// Closes an idle connection, since others wait.
+    fn evict_one(&self);
+    /// Closes connections whose leases are lost.
+    fn evict_lost(&self);
+    /// Tells those who wait that it cannot be.
+    fn refuse(&self, error: &Error);
+}
+
 /// A turn to send.
-pub(crate) enum Turn {
+pub(crate) enum SharedTurn {
     /// After this wait; the mark gives it back.
     After(Duration, String),
     /// The turn would come only after this wait.
@@ -78,7 +91,7 @@ pub(crate) enum Turn {
 
 impl Fleet {
     /// For the mailbox that `name` says.
-    pub(crate) fn new(link: Arc<Link>, name: &str) -> Result<Arc<Self>> {
+    pub(crate) fn new(link: Arc<RedisLink>, name: &str) -> Result<Arc<Self>> {
         let hash = digest(&SHA256, name.as_bytes());
         let tag: String = hash.as_ref().iter().take(12).map(|octet| format!("{octet:02x}")).collect();
         let key = |what: &str| format!("mailbearer:{{{tag}}}:{what}");
@@ -99,9 +112,9 @@ impl Fleet {
         }))
     }
 
-    /// Starts its task, which runs until the mailbox is gone.
-    pub(crate) fn serve(self: &Arc<Self>, mailbox: &Arc<Mailbox>, runtime: &Handle) {
-        runtime.spawn(self.clone().run(Arc::downgrade(mailbox)));
+    /// Starts its task, which runs until the member is gone.
+    pub(crate) fn serve<M: Member>(self: &Arc<Self>, member: &Arc<M>, runtime: &Handle) {
+        runtime.spawn(self.clone().run(Arc::downgrade(member)));
     }
 
     /// Somebody asks for a connection, of which all processes may have `cap`.
@@ -141,7 +154,7 @@ impl Fleet {
     ///
     /// # Errors
     /// `config_invalid` if the server refuses us.
-    pub(crate) async fn turn(&self, a_minute: u32, longest: Duration) -> Result<Turn> {
+    pub(crate) async fn turn(&self, a_minute: u32, longest: Duration) -> Result<SharedTurn> {
         let mut call = scripts::TURN.prepare_invoke();
         call.key(&self.keys.turns).key(&self.keys.processes);
         call.arg(a_minute).arg(longest.as_millis() as u64).arg(&self.process).arg(LEASE_MS);
@@ -150,13 +163,17 @@ impl Fleet {
             if self.is_away() {
                 // Whether it is back is looked at by our task alone: no message waits for that.
                 let processes = self.lock().processes.max(1);
-                return Ok(Turn::Alone((a_minute / processes).max(1)));
+                return Ok(SharedTurn::Alone((a_minute / processes).max(1)));
             }
             let trouble = match self.link.run::<(u8, u64, String, u32)>(&call).await {
                 Ok((there, wait, mark, processes)) => {
                     self.lock().processes = processes;
                     let wait = Duration::from_millis(wait);
-                    return Ok(if there == 1 { Turn::After(wait, mark) } else { Turn::TooLate(wait) });
+                    return Ok(if there == 1 {
+                        SharedTurn::After(wait, mark)
+                    } else {
+                        SharedTurn::TooLate(wait)
+                    });
                 }
                 Err(trouble) => trouble,
             };
@@ -176,7 +193,7 @@ impl Fleet {
         let mut call = scripts::SKIP_TURN.prepare_invoke();
         call.key(&self.keys.turns).arg(mark);
         // If it cannot be told, the turn is wasted and nothing worse.
-        let _: Result<Value, Trouble> = self.link.run(&call).await;
+        let _: Result<Value, RedisTrouble> = self.link.run(&call).await;
     }
 
     /// Tells once an outage that the limits are kept by each process for itself.
@@ -202,9 +219,9 @@ impl Fleet {
 
     /// # Errors
     /// `config_invalid` for a server that never took us.
-    fn check(&self, trouble: &Trouble) -> Result<()> {
+    fn check(&self, trouble: &RedisTrouble) -> Result<()> {
         match trouble {
-            Trouble::Refused(words) if !self.link.is_known() => {
+            RedisTrouble::Refused(words) if !self.link.is_known() => {
                 let text = format!("`limits.shared`: Redis at {}: {words}", self.link.place());
                 Err(Error::config("limits.shared", text)
                     .with_hint("Check the URL's user, password and database, and tls.roots for rediss://."))
@@ -213,10 +230,10 @@ impl Fleet {
         }
     }
 
-    async fn run(self: Arc<Self>, mailbox: Weak<Mailbox>) {
-        // As long as somebody has the mailbox.
+    async fn run<M: Member>(self: Arc<Self>, member: Weak<M>) {
+        // As long as somebody has the member.
         loop {
-            let Some(of) = mailbox.upgrade() else { return };
+            let Some(of) = member.upgrade() else { return };
             self.return_slots().await;
             let wanted = of.wanted();
             let pause = if wanted.is_some() || self.has_something_to_tell() {
@@ -235,7 +252,7 @@ impl Fleet {
         }
     }
 
-    async fn beat(self: &Arc<Self>, mailbox: &Arc<Mailbox>, wanted: usize) {
+    async fn beat<M: Member>(self: &Arc<Self>, member: &Arc<M>, wanted: usize) {
         let new: Vec<String> = (0..wanted).map(|_| self.new_id()).collect();
         let (held, since, cap) = {
             let state = self.lock();
@@ -253,20 +270,20 @@ impl Fleet {
             call.arg(id);
         }
         match self.link.run::<Vec<String>>(&call).await {
-            Ok(answer) => self.heard(mailbox, &answer, &held, new, asked),
+            Ok(answer) => self.heard(member, &answer, &held, new, asked),
             Err(trouble) => {
                 // The script may have run although nothing was heard of it.
                 self.lock().given_back.extend(new);
-                self.unheard(mailbox, &trouble);
+                self.unheard(member, &trouble);
             }
         }
     }
 
-    fn heard(
+    fn heard<M: Member>(
         self: &Arc<Self>,
-        mailbox: &Arc<Mailbox>,
+        member: &Arc<M>,
         answer: &[String],
-        held: &[Arc<Standing>],
+        held: &[Arc<LeaseState>],
         new: Vec<String>,
         asked: (Instant, SystemTime),
     ) {
@@ -288,28 +305,28 @@ impl Fleet {
         }
         self.away.store(false, Ordering::Release);
         if !lost.is_empty() {
-            mailbox.evict_lost();
+            member.evict_lost();
         }
         let short = taken < new.len();
         let leases = new.into_iter().take(taken).map(|id| self.hold(id, asked)).collect();
-        mailbox.lend(leases);
+        member.take_leases(leases);
         // One at a time: the next beat looks again. Our own waiters cannot use what is idle here.
         if others > 0 || short {
-            mailbox.evict_one();
+            member.evict_one();
         }
     }
 
-    fn unheard(&self, mailbox: &Arc<Mailbox>, trouble: &Trouble) {
+    fn unheard<M: Member>(&self, member: &Arc<M>, trouble: &RedisTrouble) {
         if let Err(error) = self.check(trouble) {
-            return mailbox.refuse(&error);
+            return member.refuse(&error);
         }
         if self.is_certain() {
             self.lock().trouble = trouble.words().to_owned();
             self.away.store(true, Ordering::Release);
             // One of our own may be opened now; an idle one that nobody can use makes way for it.
-            mailbox.lend(Vec::new());
-            if mailbox.wanted().is_some() {
-                mailbox.evict_one();
+            member.take_leases(Vec::new());
+            if member.wanted().is_some() {
+                member.evict_one();
             }
         }
     }
@@ -320,10 +337,10 @@ impl Fleet {
     }
 
     fn hold(self: &Arc<Self>, id: String, asked: (Instant, SystemTime)) -> Lease {
-        let standing = Arc::new(Standing::new(id.clone(), self.away.clone(), asked));
-        self.lock().held.insert(id, standing.clone());
+        let state = Arc::new(LeaseState::new(id.clone(), self.away.clone(), asked));
+        self.lock().held.insert(id, state.clone());
         self.wake();
-        Lease { fleet: self.clone(), standing }
+        Lease { fleet: self.clone(), state }
     }
 
     fn give_back(&self, id: &str) {
@@ -350,7 +367,7 @@ impl Fleet {
         for id in &ids {
             call.arg(id);
         }
-        let told: Result<Value, Trouble> = self.link.run(&call).await;
+        let told: Result<Value, RedisTrouble> = self.link.run(&call).await;
         let mut state = self.lock();
         state.giving_back = false;
         if told.is_err() && state.given_back.len() < MANY {
@@ -368,7 +385,7 @@ impl Fleet {
         format!("{}:{}", self.process, self.next.fetch_add(1, Ordering::Relaxed))
     }
 
-    fn lock(&self) -> MutexGuard<'_, State> {
+    fn lock(&self) -> MutexGuard<'_, FleetState> {
         lock(&self.state)
     }
 }

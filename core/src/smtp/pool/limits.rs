@@ -8,7 +8,7 @@ use tokio::time::Instant;
 
 /// One mailbox's restraints in this process.
 #[derive(Debug, Default)]
-pub(crate) struct Limits {
+pub(crate) struct MailboxLimits {
     /// When messages were, or will be, let through, in order: as many as a minute takes.
     let_through: VecDeque<Instant>,
     /// Fewer connections than allowed, until then.
@@ -19,7 +19,7 @@ pub(crate) struct Limits {
     recipients: ([u64; DAY], u64),
 }
 
-impl Limits {
+impl MailboxLimits {
     /// When the next message may go, if at most `per_minute` do in any minute; it is counted from then on.
     pub(crate) fn reserve(&mut self, now: Instant, per_minute: u32) -> Instant {
         let many = per_minute as usize;
@@ -124,7 +124,7 @@ mod tests {
         for arrivals in
             [vec![0; 100], (0..100).collect(), (0..100).map(|n| n / 20 * 35).collect::<Vec<u64>>()]
         {
-            let mut limits = Limits::default();
+            let mut limits = MailboxLimits::default();
             let times: Vec<Instant> = arrivals.iter().map(|at| limits.reserve(second(*at), 30)).collect();
             for (at, time) in times.iter().enumerate() {
                 assert!(*time >= second(arrivals[at]));
@@ -134,7 +134,7 @@ mod tests {
             assert!(times.is_sorted());
             assert!(*times.last().unwrap() <= second(3 * 60 + arrivals.last().unwrap()));
         }
-        let mut limits = Limits::default();
+        let mut limits = MailboxLimits::default();
         let all: Vec<_> = (0..30).map(|_| limits.reserve(start, 30)).collect();
         assert!(all.iter().all(|at| *at == start), "a burst is not held up");
         let waiting: Vec<_> = (0..20).map(|_| limits.reserve(start, 30)).collect();
@@ -151,7 +151,7 @@ mod tests {
 
     #[test]
     fn recipients_are_forgotten_after_a_day() {
-        let mut limits = Limits::default();
+        let mut limits = MailboxLimits::default();
         let begin = 497_000;
         for hour in 0..30 {
             limits.count_recipients(begin + hour, 10);
@@ -167,7 +167,7 @@ mod tests {
     #[test]
     fn connections_are_halved_for_a_minute_and_never_to_none() {
         let now = Instant::now();
-        let mut limits = Limits::default();
+        let mut limits = MailboxLimits::default();
         assert_eq!(limits.connections(now, Some(3)), Some(3));
         limits.halve(now, 8);
         assert_eq!((limits.connections(now, Some(3)), limits.connections(now, None)), (Some(3), Some(4)));
@@ -181,7 +181,7 @@ mod tests {
     #[test]
     fn a_pause_ends_by_itself() {
         let now = Instant::now();
-        let mut limits = Limits::default();
+        let mut limits = MailboxLimits::default();
         assert!(limits.pause_left(now).is_none());
         limits.pause(now, "550 5.2.252".into());
         assert_eq!(limits.pause_left(now), Some((PAUSE, "550 5.2.252")));

@@ -7,15 +7,15 @@ use std::sync::atomic::{AtomicBool, Ordering};
 
 use tokio::sync::{oneshot, watch};
 
-use super::limits::Limits;
-use super::{Key, Lease};
+use super::limits::MailboxLimits;
+use super::{Acquired, RouteKey};
 use crate::error::Result;
 use crate::smtp::fleet::{self, Fleet};
-use crate::smtp::protocol::auth::Breaker;
-use crate::smtp::session::job::Job;
+use crate::smtp::job::Job;
+use crate::smtp::protocol::breaker::Breaker;
 
 #[derive(Default)]
-pub(super) struct State {
+pub(super) struct PoolState {
     /// Slots taken: connections opening, open or closing.
     pub(super) open: usize,
     /// Idle connections, the last used last.
@@ -24,7 +24,7 @@ pub(super) struct State {
     pub(super) seats: VecDeque<Idle>,
     pub(super) waiting: VecDeque<Waiter>,
     pub(super) breaker: Breaker,
-    pub(super) limits: Limits,
+    pub(super) limits: MailboxLimits,
     /// Where slots must be leased first.
     pub(super) fleet: Option<Arc<Fleet>>,
     /// Leases without a connection yet.
@@ -39,27 +39,27 @@ pub(crate) struct Place {
     /// The connection was told to close, so that another one can be opened.
     pub(super) evicted: AtomicBool,
     /// The connection's lease among all processes.
-    standing: Option<Arc<fleet::Standing>>,
+    lease: Option<Arc<fleet::LeaseState>>,
 }
 
 impl Place {
-    pub(crate) fn new(opened: tokio::time::Instant, standing: Option<Arc<fleet::Standing>>) -> Self {
-        Self { opened, seat: AtomicBool::new(false), evicted: AtomicBool::new(false), standing }
+    pub(crate) fn new(opened: tokio::time::Instant, lease: Option<Arc<fleet::LeaseState>>) -> Self {
+        Self { opened, seat: AtomicBool::new(false), evicted: AtomicBool::new(false), lease }
     }
 
     /// Whether all processes count this connection.
     pub(crate) fn is_leased(&self) -> bool {
-        self.standing.is_some()
+        self.lease.is_some()
     }
 
     /// Others have the right to its connection.
     pub(crate) fn is_lost(&self) -> bool {
-        self.standing.as_ref().is_some_and(|standing| standing.is_over())
+        self.lease.as_ref().is_some_and(|lease| lease.is_over())
     }
 
     /// Whether the connection has served long enough, because others wait.
     pub(crate) fn is_to_go(&self) -> bool {
-        self.standing.as_ref().is_some_and(|standing| standing.is_to_go())
+        self.lease.as_ref().is_some_and(|lease| lease.is_to_go())
     }
 
     pub(crate) fn is_seat(&self) -> bool {
@@ -73,7 +73,7 @@ impl Place {
 
 /// An idle connection, or a seat on one: its task waits at the other end.
 pub(crate) struct Idle {
-    pub(super) key: Arc<Key>,
+    pub(super) key: Arc<RouteKey>,
     pub(super) job: oneshot::Sender<Job>,
     /// Errs when the socket is closed.
     pub(super) ended: watch::Receiver<()>,
@@ -91,11 +91,11 @@ pub(crate) enum Wanted {
 }
 
 pub(super) struct Waiter {
-    pub(super) key: Arc<Key>,
+    pub(super) key: Arc<RouteKey>,
     pub(super) wanted: Wanted,
     /// The idle connection that was told to close for this one; errs when it has.
     pub(super) evicted: Option<watch::Receiver<()>>,
-    pub(super) grant: oneshot::Sender<Result<Lease>>,
+    pub(super) grant: oneshot::Sender<Result<Acquired>>,
 }
 
 impl Waiter {
@@ -114,7 +114,7 @@ pub(super) enum Found {
     Slot(Option<fleet::Lease>),
 }
 
-impl State {
+impl PoolState {
     pub(super) fn put(&mut self, idle: Idle) {
         match idle.place.is_seat() {
             true => self.seats.push_back(idle),
@@ -131,7 +131,7 @@ impl State {
         self.seats.remove(at)
     }
 
-    pub(super) fn next_grant(&mut self) -> Option<(oneshot::Sender<Result<Lease>>, Found)> {
+    pub(super) fn next_grant(&mut self) -> Option<(oneshot::Sender<Result<Acquired>>, Found)> {
         // A task whose runtime went away closed its end.
         self.idle.retain(|idle| !idle.job.is_closed());
         self.seats.retain(|seat| !seat.job.is_closed());

@@ -4,7 +4,7 @@
 //! functions beside it. No line of it ever reaches an event, an error or a log.
 
 use std::collections::HashSet;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use base64::Engine;
 use base64::engine::general_purpose::{STANDARD, STANDARD_NO_PAD};
@@ -93,11 +93,11 @@ pub(crate) struct Exchange {
     response: Secret,
     /// A refused long line is asked again in two steps.
     may_fall_back: bool,
-    state: State,
+    state: Awaiting,
 }
 
 #[derive(Clone, Debug, PartialEq, Eq)]
-enum State {
+enum Awaiting {
     Inline,
     Asked,
     Responded,
@@ -106,7 +106,7 @@ enum State {
 
 /// What follows from a reply.
 #[derive(Debug)]
-pub(crate) enum Step {
+pub(crate) enum AuthStep {
     /// Send this, CRLF included.
     Send(Secret),
     /// The server does not take the response inline: remember it, and send this.
@@ -114,14 +114,14 @@ pub(crate) enum Step {
     /// Signed in.
     Done,
     /// Refused.
-    Refused(Refusal),
+    Refused(AuthRefusal),
     /// The reply has no place here.
     Unexpected(Reply),
 }
 
 /// How the server refused.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(crate) struct Refusal {
+pub(crate) struct AuthRefusal {
     /// The final reply.
     pub(crate) reply: Reply,
     /// The server sent an error challenge before.
@@ -142,38 +142,38 @@ impl Exchange {
             true => format!("AUTH {} {}\r\n", mechanism.name(), response.expose()),
             false => format!("AUTH {}\r\n", mechanism.name()),
         };
-        let state = if inline { State::Inline } else { State::Asked };
+        let state = if inline { Awaiting::Inline } else { Awaiting::Asked };
         (Self { mechanism, response, may_fall_back, state }, Secret::new(line))
     }
 
     /// Takes a reply.
-    pub(crate) fn reply(&mut self, reply: Reply) -> Step {
+    pub(crate) fn reply(&mut self, reply: Reply) -> AuthStep {
         match (reply.code, &self.state) {
-            (200..300, State::Asked) => Step::Unexpected(reply),
-            (200..300, _) => Step::Done,
+            (200..300, Awaiting::Asked) => AuthStep::Unexpected(reply),
+            (200..300, _) => AuthStep::Done,
             // Asked, or the inline response was dropped and is asked for again.
-            (334, State::Asked) => self.respond(),
-            (334, State::Inline) if reply.text.trim().is_empty() => self.respond(),
-            (334, State::Inline | State::Responded) => {
-                self.state = State::Challenged(challenge_status(&reply.text));
-                Step::Send(Secret::new(self.mechanism.end_of_challenge()))
+            (334, Awaiting::Asked) => self.respond(),
+            (334, Awaiting::Inline) if reply.text.trim().is_empty() => self.respond(),
+            (334, Awaiting::Inline | Awaiting::Responded) => {
+                self.state = Awaiting::Challenged(challenge_status(&reply.text));
+                AuthStep::Send(Secret::new(self.mechanism.end_of_challenge()))
             }
-            (500 | 501 | 555, State::Inline) if self.may_fall_back && !about_the_data(&reply) => {
-                self.state = State::Asked;
-                Step::FallBack(Secret::new(format!("AUTH {}\r\n", self.mechanism.name())))
+            (500 | 501 | 555, Awaiting::Inline) if self.may_fall_back && !about_the_data(&reply) => {
+                self.state = Awaiting::Asked;
+                AuthStep::FallBack(Secret::new(format!("AUTH {}\r\n", self.mechanism.name())))
             }
-            (535, State::Inline) if self.may_fall_back && self.is_long() && speaks_of_base64(&reply) => {
-                self.state = State::Asked;
-                Step::FallBack(Secret::new(format!("AUTH {}\r\n", self.mechanism.name())))
+            (535, Awaiting::Inline) if self.may_fall_back && self.is_long() && speaks_of_base64(&reply) => {
+                self.state = Awaiting::Asked;
+                AuthStep::FallBack(Secret::new(format!("AUTH {}\r\n", self.mechanism.name())))
             }
             (400..600, state) => {
                 let (challenged, status) = match state {
-                    State::Challenged(status) => (true, status.clone()),
+                    Awaiting::Challenged(status) => (true, status.clone()),
                     _ => (false, None),
                 };
-                Step::Refused(Refusal { reply: self.redacted(reply), challenged, status })
+                AuthStep::Refused(AuthRefusal { reply: self.redacted(reply), challenged, status })
             }
-            _ => Step::Unexpected(self.redacted(reply)),
+            _ => AuthStep::Unexpected(self.redacted(reply)),
         }
     }
 
@@ -182,9 +182,9 @@ impl Exchange {
         !fits(self.mechanism, self.response.expose())
     }
 
-    fn respond(&mut self) -> Step {
-        self.state = State::Responded;
-        Step::Send(Secret::new(format!("{}\r\n", self.response.expose())))
+    fn respond(&mut self) -> AuthStep {
+        self.state = Awaiting::Responded;
+        AuthStep::Send(Secret::new(format!("{}\r\n", self.response.expose())))
     }
 
     /// Some servers echo the line that they did not understand, whole or in part, decoded or not.
@@ -212,7 +212,7 @@ pub(super) fn repeats(response: &str, text: &str) -> bool {
     })
 }
 
-impl Refusal {
+impl AuthRefusal {
     /// Whether another token may be taken: after an error challenge, or where the reply says no more
     /// than that this one was not. A token from a minute ago is not stale: another would fare no better.
     pub(crate) fn calls_for_another_token(&self, age: Duration, breaker_open: bool) -> bool {
@@ -232,32 +232,6 @@ impl Refusal {
     /// Whether it says anything against the account: a 4xx does not.
     pub(crate) fn is_permanent(&self) -> bool {
         self.reply.code >= 500
-    }
-}
-
-/// Stops asking after refusals in a row, lest the provider lock the account.
-#[derive(Clone, Debug, Default)]
-pub(crate) struct Breaker {
-    refusals: u32,
-    last: Option<Instant>,
-}
-
-impl Breaker {
-    /// How long no AUTH should be tried; `None` if it may.
-    pub(crate) fn remaining(&self, now: Instant) -> Option<Duration> {
-        let last = self.last.filter(|_| self.refusals >= REFUSALS)?;
-        PAUSE.checked_sub(now.saturating_duration_since(last)).filter(|left| !left.is_zero())
-    }
-
-    /// AUTH was refused for good.
-    pub(crate) fn refused(&mut self, now: Instant) {
-        self.refusals = self.refusals.saturating_add(1);
-        self.last = Some(now);
-    }
-
-    /// AUTH was accepted.
-    pub(crate) fn accepted(&mut self) {
-        *self = Self::default();
     }
 }
 
@@ -293,8 +267,6 @@ fn shown(text: &str) -> String {
 /// No run of that length is by chance the same in a token and in anybody's prose.
 const PIECE: usize = 12;
 const FRESH: Duration = Duration::from_secs(60);
-const REFUSALS: u32 = 3;
-const PAUSE: Duration = Duration::from_secs(30);
 
 #[cfg(test)]
 mod tests {
@@ -313,13 +285,13 @@ mod tests {
         let mut sent = vec![first.expose().trim_end().to_owned()];
         for line in replies {
             match exchange.reply(reply(line)) {
-                Step::Send(line) => sent.push(line.expose().trim_end().to_owned()),
-                Step::FallBack(line) => sent.push(format!("fallback {}", line.expose().trim_end())),
-                Step::Done => return (sent, "done".into()),
-                Step::Refused(r) => {
+                AuthStep::Send(line) => sent.push(line.expose().trim_end().to_owned()),
+                AuthStep::FallBack(line) => sent.push(format!("fallback {}", line.expose().trim_end())),
+                AuthStep::Done => return (sent, "done".into()),
+                AuthStep::Refused(r) => {
                     return (sent, format!("{} {} {:?}", r.reply.code, r.challenged, r.status.as_deref()));
                 }
-                Step::Unexpected(r) => return (sent, format!("unexpected {}", r.code)),
+                AuthStep::Unexpected(r) => return (sent, format!("unexpected {}", r.code)),
             }
         }
         (sent, "more".into())
@@ -411,11 +383,12 @@ mod tests {
         ];
         for echo in &echoes {
             let mut exchange = Exchange::start(Sasl::Xoauth2, Secret::new(response.clone()), true, false).0;
-            let Step::Refused(refusal) = exchange.reply(reply(echo)) else { panic!("{echo}") };
+            let AuthStep::Refused(refusal) = exchange.reply(reply(echo)) else { panic!("{echo}") };
             assert!(refusal.reply.text.starts_with("(the server's words"), "{}", refusal.reply.text);
         }
         let mut exchange = Exchange::start(Sasl::Xoauth2, Secret::new(response), true, false).0;
-        let Step::Refused(refusal) = exchange.reply(reply("535 5.7.3 no user=ada@contoso.com here")) else {
+        let AuthStep::Refused(refusal) = exchange.reply(reply("535 5.7.3 no user=ada@contoso.com here"))
+        else {
             panic!()
         };
         assert_eq!(refusal.reply.text, "no user=ada@contoso.com here", "a name is no secret");
@@ -432,17 +405,18 @@ mod tests {
         let start = |length, fall_back| {
             Exchange::start(Sasl::Xoauth2, Secret::new("A".repeat(length)), true, fall_back).0
         };
-        assert!(matches!(start(2500, true).reply(cut()), Step::FallBack(_)));
-        assert!(matches!(start(400, true).reply(cut()), Step::Refused(_)), "it was not cut");
-        assert!(matches!(start(2500, false).reply(cut()), Step::Refused(_)));
-        assert!(matches!(start(2500, true).reply(reply("535 5.7.3 no")), Step::Refused(_)));
+        assert!(matches!(start(2500, true).reply(cut()), AuthStep::FallBack(_)));
+        assert!(matches!(start(400, true).reply(cut()), AuthStep::Refused(_)), "it was not cut");
+        assert!(matches!(start(2500, false).reply(cut()), AuthStep::Refused(_)));
+        assert!(matches!(start(2500, true).reply(reply("535 5.7.3 no")), AuthStep::Refused(_)));
     }
 
     #[test]
     fn an_echoed_token_is_left_out() {
         let secret = "dXNlcj1hQHgBYXV0aD1CZWFyZXIgYWJjZGVmZ2g=";
         let (mut exchange, _) = Exchange::start(Sasl::Xoauth2, Secret::new(secret), true, false);
-        let Step::Refused(refusal) = exchange.reply(reply(&format!("501 what is {}", &secret[..30]))) else {
+        let AuthStep::Refused(refusal) = exchange.reply(reply(&format!("501 what is {}", &secret[..30])))
+        else {
             panic!("not refused")
         };
         assert!(!refusal.reply.text.contains("dXNl"), "{}", refusal.reply.text);
@@ -470,26 +444,9 @@ mod tests {
             ("535 5.7.3 no", false, old, true, false),
         ];
         for (line, challenged, age, open, expected) in table {
-            let refusal = Refusal { reply: reply(line), challenged, status: None };
+            let refusal = AuthRefusal { reply: reply(line), challenged, status: None };
             assert_eq!(refusal.calls_for_another_token(age, open), expected, "{line} {challenged} {age:?}");
         }
-    }
-
-    #[test]
-    fn the_breaker_opens_after_three_in_a_row_and_closes_by_time_or_success() {
-        let t = Instant::now();
-        let at = |s| t + Duration::from_secs(s);
-        let mut breaker = Breaker::default();
-        breaker.refused(t);
-        breaker.refused(t);
-        assert_eq!(breaker.remaining(t), None);
-        breaker.refused(at(1));
-        assert_eq!(breaker.remaining(at(11)), Some(Duration::from_secs(20)));
-        assert_eq!(breaker.remaining(at(31)), None);
-        breaker.refused(at(40));
-        assert!(breaker.remaining(at(41)).is_some());
-        breaker.accepted();
-        assert_eq!(breaker.remaining(at(41)), None);
     }
 
     #[test]

@@ -2,10 +2,12 @@
 //! 3030, 4954). Octets and replies in, octets and decisions out; no sockets and no clock.
 
 pub(crate) mod auth;
+pub(crate) mod breaker;
 pub(crate) mod capabilities;
 pub(crate) mod classify;
 pub(crate) mod dot_stuffing;
 pub(crate) mod pipeline;
 pub(crate) mod refusal;
 pub(crate) mod reply;
+pub(crate) mod submission;
 pub(crate) mod transcript;

@@ -1,7 +1,7 @@
 //! From verdicts to what the caller gets: receipts' parts and errors.
 
 use super::classify::{Meaning, Stage, classify};
-use super::pipeline::{Lost, Outcome};
+use super::pipeline::{Decision, Lost};
 use crate::call::{Cancel, Partial};
 use crate::error::{Error, ErrorCode, Rejection, Reply};
 use crate::receipt::Envelope;
@@ -62,16 +62,16 @@ impl Peer {
     /// The caller's result of a transaction.
     pub(crate) fn result(
         &self,
-        outcome: Outcome,
+        outcome: Decision,
         envelope: &Envelope,
         partial: Partial,
     ) -> Result<Taken, Error> {
         match outcome {
-            Outcome::Accepted { reply, recipients } => {
+            Decision::Accepted { reply, recipients } => {
                 let (accepted, rejected) = by_recipient(envelope, &recipients);
                 Ok(Taken { reply, accepted, rejected })
             }
-            Outcome::Refused { reply, recipients } => {
+            Decision::Refused { reply, recipients } => {
                 let (stage, what) = match reply.command.as_deref() {
                     Some("MAIL FROM") => (Stage::Mail, "refused the sender"),
                     Some("RCPT TO") => (Stage::Rcpt, "refused a recipient"),
@@ -81,16 +81,16 @@ impl Peer {
                 let rejected = by_recipient(envelope, &recipients).1;
                 Err(self.refused(stage, what, reply).with_rejected(rejected))
             }
-            Outcome::NoRecipients { recipients } => {
+            Decision::NoRecipients { recipients } => {
                 Err(self.no_recipients(by_recipient(envelope, &recipients).1, envelope, partial))
             }
             // Nobody got it: the same call may be repeated, whatever broke; but a cancelled one was meant.
-            Outcome::NotDelivered(why) => {
+            Decision::NotDelivered(why) => {
                 let error = self.lost(&why, "before the message was handed over");
                 let again = !matches!(why, Lost::Cancelled | Lost::ServerClosing(_)) || error.retryable();
                 Err(error.with_retryable(again))
             }
-            Outcome::Uncertain(why) => Err(self.uncertain(&why)),
+            Decision::Uncertain(why) => Err(self.uncertain(&why)),
         }
     }
 
@@ -172,20 +172,20 @@ mod tests {
         Envelope { mail_from: "me@x".into(), rcpt_to: vec!["a@x".into(), "b@x".into()] }
     }
 
-    fn error(outcome: Outcome, partial: Partial) -> Error {
+    fn error(outcome: Decision, partial: Partial) -> Error {
         peer().result(outcome, &envelope(), partial).unwrap_err()
     }
 
     #[test]
     fn recipients_decide_by_policy() {
-        let mixed = || Outcome::NoRecipients { recipients: vec![reply(450, "later"), reply(550, "never")] };
+        let mixed = || Decision::NoRecipients { recipients: vec![reply(450, "later"), reply(550, "never")] };
         let lenient = error(mixed(), Partial::Deliver);
         assert_eq!((lenient.code(), lenient.retryable()), (ErrorCode::RecipientsRejected, true));
         assert_eq!(lenient.rejected().len(), 2);
         assert_eq!(lenient.rejected()[1].code, "recipients_rejected");
         assert!(!error(mixed(), Partial::Refuse).retryable());
         let throttled = error(
-            Outcome::NoRecipients { recipients: vec![reply(432, "x"), reply(432, "x")] },
+            Decision::NoRecipients { recipients: vec![reply(432, "x"), reply(432, "x")] },
             Partial::Deliver,
         );
         assert_eq!((throttled.code(), throttled.retryable()), (ErrorCode::Throttled, true));
@@ -201,10 +201,10 @@ mod tests {
             (Lost::Cancelled, ErrorCode::Cancelled, false),
         ];
         for (why, code, retryable) in table {
-            let before = error(Outcome::NotDelivered(why.clone()), Partial::Deliver);
+            let before = error(Decision::NotDelivered(why.clone()), Partial::Deliver);
             assert_eq!((before.code(), before.retryable()), (code, retryable));
             assert_eq!(before.delivery(), Delivery::None);
-            let uncertain = error(Outcome::Uncertain(why), Partial::Deliver);
+            let uncertain = error(Decision::Uncertain(why), Partial::Deliver);
             assert_eq!((uncertain.code(), uncertain.retryable()), (ErrorCode::DeliveryUncertain, false));
             assert_eq!(uncertain.delivery(), Delivery::Uncertain);
         }

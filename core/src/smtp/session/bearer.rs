@@ -10,7 +10,7 @@ use crate::call::Call;
 use crate::error::Result;
 use crate::input::Secret;
 use crate::smtp::protocol::auth::Sasl;
-use crate::token::{AccessToken, GetToken, Identity, TokenSource};
+use crate::token::{AccessToken, GetToken, SourceId, TokenSource};
 
 /// Brings tokens: a [`TokenSource`], or a test's own.
 pub(crate) trait Bearer: Clone + Send + Sync + 'static {
@@ -23,7 +23,7 @@ pub(crate) trait Bearer: Clone + Send + Sync + 'static {
     fn invalidate(&self, secret: &str);
 
     /// Equal for two sources only if they bring the same tokens: connections are shared by it.
-    fn identity(&self) -> Identity;
+    fn identity(&self) -> SourceId;
 }
 
 /// A token, as AUTH presents it.
@@ -48,7 +48,7 @@ impl Bearer for TokenSource {
         Self::invalidate(self, secret);
     }
 
-    fn identity(&self) -> Identity {
+    fn identity(&self) -> SourceId {
         Self::identity(self)
     }
 }

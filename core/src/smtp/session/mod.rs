@@ -3,6 +3,5 @@
 
 pub(crate) mod bearer;
 pub(crate) mod connection;
-pub(crate) mod job;
 pub(crate) mod sign_on;
 pub(crate) mod wire;

@@ -11,20 +11,21 @@ use std::time::{Duration, SystemTime};
 use tokio::net::TcpStream;
 
 use super::bearer::{Bearer, BearerToken};
-use super::wire::{Bounds, Wire, accepted};
+use super::wire::{Wire, accepted};
 use crate::config::{InitialResponse, SmtpSettings};
 use crate::doctor::Seen;
 use crate::error::{Error, ErrorCode, Result};
 use crate::event::EventSink;
 use crate::instant;
 use crate::net::dial;
-use crate::net::proxy::{self, Target};
+use crate::net::proxy::{self, ProxyTarget};
 use crate::net::stream::{Stream, Tap, handshake};
 use crate::net::tls::Roots;
 use crate::provider::Security;
 use crate::smtp::Route;
-use crate::smtp::pool::{Host, Mailbox};
-use crate::smtp::protocol::auth::{self, Exchange, Refusal, Sasl, Step};
+use crate::smtp::bounds::Bounds;
+use crate::smtp::pool::{Pool, ServerFacts};
+use crate::smtp::protocol::auth::{self, AuthRefusal, AuthStep, Exchange, Sasl};
 use crate::smtp::protocol::capabilities::Capabilities;
 use crate::smtp::protocol::classify::{Stage, classify};
 use crate::smtp::protocol::pipeline::Lost;
@@ -45,16 +46,16 @@ pub(crate) struct Opened {
 /// Those of each step, of the token source, and `auth_rejected` at once while the breaker is open.
 pub(crate) async fn open<B: Bearer>(
     route: &Route<B>,
-    mailbox: &Mailbox,
-    host: &Host,
+    pool: &Pool,
+    host: &ServerFacts,
     bounds: Bounds<'_>,
 ) -> Result<Opened> {
     let peer = route.peer();
-    mailbox.may_sign_in(&peer)?;
+    pool.may_sign_in(&peer)?;
     let mut steps = Steps::default();
     let connecting = prepare(&route.settings, &route.roots, &peer, &route.events, bounds, &mut steps);
     let (opened, token) = tokio::try_join!(connecting, route.tokens.token(bounds.call()))?;
-    sign_in(route, mailbox, host, opened, token, bounds).await
+    sign_in(route, pool, host, opened, token, bounds).await
 }
 
 /// What was seen on the way, and the step under way: for the doctor.
@@ -150,9 +151,9 @@ async fn tcp(settings: &SmtpSettings, bounds: Bounds<'_>, steps: &mut Steps) -> 
         steps.end(format!("connected to {}", tcp.peer_addr().map_or(place, |address| address.to_string())));
         return Ok(tcp);
     };
-    let target = match Target::wants_address(proxy) {
-        true => Target::Address(resolve(host, port).await?[0]),
-        false => Target::Name(host.to_owned(), port),
+    let target = match ProxyTarget::wants_address(proxy) {
+        true => ProxyTarget::Address(resolve(host, port).await?[0]),
+        false => ProxyTarget::Name(host.to_owned(), port),
     };
     let addresses = resolve(&proxy.host, proxy.port).await?;
     steps.end(format!("the proxy {}: {}", proxy.host, shown(&addresses)));
@@ -176,18 +177,18 @@ async fn tcp(settings: &SmtpSettings, bounds: Bounds<'_>, steps: &mut Steps) -> 
 /// The refusal's, the token source's, or those of a lost connection.
 pub(crate) async fn sign_in<B: Bearer>(
     route: &Route<B>,
-    mailbox: &Mailbox,
-    host: &Host,
+    pool: &Pool,
+    host: &ServerFacts,
     mut opened: Opened,
     mut token: B::Token,
     bounds: Bounds<'_>,
 ) -> Result<Opened> {
     let peer = route.peer();
     let Some(first) = authenticate(route, host, &mut opened, &token, bounds).await? else {
-        mailbox.signed_in();
+        pool.signed_in();
         return Ok(opened);
     };
-    let breaker_open = mailbox.sign_in_refused(&first, route.settings.breaker);
+    let breaker_open = pool.sign_in_refused(&first, route.settings.breaker);
     let error = refused(&peer, &first);
     if !first.calls_for_another_token(token.age(), breaker_open) {
         crate::smtp::session::wire::take_leave(opened.wire.stream).await;
@@ -220,11 +221,11 @@ pub(crate) async fn sign_in<B: Bearer>(
     };
     match end {
         None => {
-            mailbox.signed_in();
+            pool.signed_in();
             Ok(opened)
         }
         Some(refusal) => {
-            mailbox.sign_in_refused(&refusal, route.settings.breaker);
+            pool.sign_in_refused(&refusal, route.settings.breaker);
             crate::smtp::session::wire::take_leave(opened.wire.stream).await;
             Err(refused(&peer, &refusal))
         }
@@ -233,11 +234,11 @@ pub(crate) async fn sign_in<B: Bearer>(
 
 async fn authenticate<B: Bearer>(
     route: &Route<B>,
-    memory: &Host,
+    memory: &ServerFacts,
     opened: &mut Opened,
     token: &B::Token,
     bounds: Bounds<'_>,
-) -> Result<Option<Refusal>> {
+) -> Result<Option<AuthRefusal>> {
     let (settings, peer) = (&route.settings, route.peer());
     let host = settings.host.as_str();
     let mechanism = Sasl::choose(settings.mechanism, &opened.capabilities, host)?;
@@ -265,14 +266,14 @@ async fn authenticate<B: Bearer>(
             _ => error,
         })?;
         line = match exchange.reply(reply) {
-            Step::Send(line) => line,
-            Step::FallBack(line) => {
+            AuthStep::Send(line) => line,
+            AuthStep::FallBack(line) => {
                 memory.remember_two_step();
                 line
             }
-            Step::Done => return Ok(None),
-            Step::Refused(refusal) => return Ok(Some(refusal)),
-            Step::Unexpected(reply) => {
+            AuthStep::Done => return Ok(None),
+            AuthStep::Refused(refusal) => return Ok(Some(refusal)),
+            AuthStep::Unexpected(reply) => {
                 let what = format!("to AUTH the server answered {}", reply.code);
                 return Err(peer.lost(&Lost::Protocol(what), "at AUTH"));
             }
@@ -281,7 +282,7 @@ async fn authenticate<B: Bearer>(
     Err(peer.lost(&Lost::Protocol("AUTH does not end".into()), "at AUTH"))
 }
 
-fn refused(peer: &Peer, refusal: &Refusal) -> Error {
+fn refused(peer: &Peer, refusal: &AuthRefusal) -> Error {
     if refusal.reply.code == 504 {
         let what = format!("{} offers a mechanism that it does not take: {}", peer.host, refusal.reply);
         return Error::new(ErrorCode::CapabilityMissing, what)

@@ -21,12 +21,13 @@ use self::server::{Server, hello, one_message, signed_in, with};
 use super::protocol::auth::Sasl;
 use super::session::bearer::{Bearer, BearerToken};
 use super::*;
-use crate::call::Call;
+use crate::call::{Call, Partial};
 use crate::config::{InitialResponse, Mechanism, Pipelining, Timeouts};
 use crate::error::{Delivery, ErrorCode};
 use crate::input::Secret;
 use crate::provider::Security;
-use crate::token::Identity;
+use crate::receipt::Envelope;
+use crate::token::SourceId;
 
 /// Brings its tokens in order; the last again and again.
 #[derive(Clone)]
@@ -67,8 +68,8 @@ impl Bearer for Tokens {
         }
     }
 
-    fn identity(&self) -> Identity {
-        Identity { source: Arc::as_ptr(&self.0).addr() as u64, generation: 0 }
+    fn identity(&self) -> SourceId {
+        SourceId { source: Arc::as_ptr(&self.0).addr() as u64, generation: 0 }
     }
 }
 

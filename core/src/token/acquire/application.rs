@@ -6,13 +6,13 @@ use crate::error::Result;
 use crate::token::entry::Entry;
 use crate::token::freshness::{Freshness, Now};
 use crate::token::state::Held;
-use crate::token::store::Key;
+use crate::token::store::EntryKey;
 
 impl Attempt<'_> {
     /// Nothing rotates, so the store is but a cache that may fail.
     pub(super) async fn application(&mut self, auth: &AuthSettings) -> Result<Held> {
         let (shared, service) = (self.shared, self.shared.service()?);
-        let key = Key::of_application(auth);
+        let key = EntryKey::of_application(auth);
         // A machine's identity is nobody else's, and its service is at hand.
         let persistent = shared.is_persistent() && auth.grant != GrantKind::ManagedIdentity;
         let mut version = None;

@@ -12,8 +12,8 @@ use crate::token::claim::{Claiming, Fault, Last, Refusal, Step};
 use crate::token::entry::Entry;
 use crate::token::freshness::{Freshness, Now};
 use crate::token::locate::seed_digest;
-use crate::token::state::{Failure, Held, Unsaved};
-use crate::token::store::{Key, Versioned};
+use crate::token::state::{Held, LastFailure, Unsaved};
+use crate::token::store::{EntryKey, Versioned};
 
 impl Attempt<'_> {
     /// Claim, post, save, use.
@@ -120,7 +120,7 @@ impl Attempt<'_> {
     async fn stored(
         &self,
         auth: &AuthSettings,
-        key: &Key,
+        key: &EntryKey,
         seed: Option<&Secret>,
     ) -> Result<(Entry, Option<u64>)> {
         let shared = self.shared;
@@ -143,7 +143,7 @@ impl Attempt<'_> {
     }
 
     /// Lets callers use what the store has while, and if, the service does not answer.
-    fn offer(&self, auth: &AuthSettings, key: &Key, entry: &Entry) {
+    fn offer(&self, auth: &AuthSettings, key: &EntryKey, entry: &Entry) {
         let usable = self.acceptable(auth, entry, Freshness::Stale, Now::read());
         let mut inner = self.shared.state().lock();
         if inner.generation != self.order.generation {
@@ -167,7 +167,13 @@ impl Attempt<'_> {
 
     /// Saves the renewed entry. False: a sign-in or a rotation of somebody else's came first, and ours is
     /// dropped. If the place fails, the entry stays in memory and is saved next time.
-    async fn keep(&self, owner: &str, key: &Key, renewed: &Entry, sent: Option<&Secret>) -> Result<bool> {
+    async fn keep(
+        &self,
+        owner: &str,
+        key: &EntryKey,
+        renewed: &Entry,
+        sent: Option<&Secret>,
+    ) -> Result<bool> {
         let shared = self.shared;
         for _ in 0..ROUNDS {
             let saved = match shared.store()?.load(key).await {
@@ -218,7 +224,12 @@ impl Attempt<'_> {
 
     /// Gives our claim back, with what a policy wants of the next sign-in; tells which refresh token the store
     /// has now.
-    async fn release(&self, owner: &str, key: &Key, challenge: Option<String>) -> Result<Option<Secret>> {
+    async fn release(
+        &self,
+        owner: &str,
+        key: &EntryKey,
+        challenge: Option<String>,
+    ) -> Result<Option<Secret>> {
         let store = self.shared.store()?;
         for _ in 0..ROUNDS {
             let Some(Versioned { mut entry, version }) = store.load(key).await? else { return Ok(None) };
@@ -251,7 +262,8 @@ impl Attempt<'_> {
             && let Some(sent) = entry.refresh_token
         {
             let until = Instant::now() + DEAD_TIME;
-            self.shared.state().lock().dead = Some(Box::new((sent, Failure { error: error.clone(), until })));
+            self.shared.state().lock().dead =
+                Some(Box::new((sent, LastFailure { error: error.clone(), until })));
         }
         error
     }

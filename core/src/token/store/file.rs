@@ -32,17 +32,17 @@ pub(crate) struct FileStore {
 
 /// What stands in the file.
 #[derive(Default, Serialize, Deserialize)]
-struct Content {
+struct FileContent {
     /// Grows with every write: a version is never used twice.
     counter: u64,
-    entries: BTreeMap<String, Slot>,
+    entries: BTreeMap<String, FileSlot>,
     /// Sign-ins that were finished, and until when a copy of them could be tried again.
     #[serde(default)]
     finished: BTreeMap<String, u64>,
 }
 
 #[derive(Serialize, Deserialize)]
-struct Slot {
+struct FileSlot {
     version: u64,
     entry: Value,
 }
@@ -83,7 +83,7 @@ impl FileStore {
             content.counter += 1;
             match &kept {
                 Some(entry) => {
-                    let slot = Slot { version: content.counter, entry: entry.clone() };
+                    let slot = FileSlot { version: content.counter, entry: entry.clone() };
                     content.entries.insert(key.clone(), slot);
                 }
                 None => {
@@ -109,7 +109,7 @@ impl FileStore {
     /// Reads, changes and writes under the lock. `op` says what to return, and whether to write.
     async fn change<T: Send + 'static>(
         &self,
-        op: impl Fn(&mut Content) -> Result<(T, bool)> + Clone + Send + 'static,
+        op: impl Fn(&mut FileContent) -> Result<(T, bool)> + Clone + Send + 'static,
     ) -> Result<T> {
         let deadline = Instant::now() + LOCK_TIME;
         loop {
@@ -133,7 +133,7 @@ impl FileStore {
 /// A lock is held for the time of one write.
 const LOCK_TIME: Duration = Duration::from_secs(10);
 
-impl Content {
+impl FileContent {
     fn versioned(self, key: &str, seal: Option<&Seal>) -> Result<Option<Versioned>> {
         let Some(slot) = self.entries.get(key) else { return Ok(None) };
         let entry = Entry::from_bytes(&seal::open(seal, key, &slot.entry)?)?;
@@ -149,7 +149,7 @@ async fn blocking<T: Send + 'static>(op: impl FnOnce() -> Result<T> + Send + 'st
 }
 
 /// `None`: somebody else holds the lock.
-fn try_change<T>(path: &Path, op: &impl Fn(&mut Content) -> Result<(T, bool)>) -> Result<Option<T>> {
+fn try_change<T>(path: &Path, op: &impl Fn(&mut FileContent) -> Result<(T, bool)>) -> Result<Option<T>> {
     create_folder(path)?;
     // A link is followed: what it points to is locked and replaced, not the link.
     let path = &fs::canonicalize(path).unwrap_or_else(|_| path.to_owned());
@@ -175,8 +175,8 @@ fn try_change<T>(path: &Path, op: &impl Fn(&mut Content) -> Result<(T, bool)>) -
     Ok(Some(out))
 }
 
-fn read(path: &Path) -> Result<Content> {
-    let Some(text) = private_file::read(path)? else { return Ok(Content::default()) };
+fn read(path: &Path) -> Result<FileContent> {
+    let Some(text) = private_file::read(path)? else { return Ok(FileContent::default()) };
     // The parser's own words could quote a token.
     serde_json::from_slice(&text).map_err(|_| {
         Error::new(ErrorCode::StoreFailed, format!("{} is not a token file", path.display()))
@@ -186,7 +186,7 @@ fn read(path: &Path) -> Result<Content> {
 
 /// A new file, synced, renamed over the old one; then the folder is synced, so that the name is too. Under
 /// the lock: what a process that was killed left behind has the new file's name, and goes.
-fn write(path: &Path, content: &Content) -> Result<()> {
+fn write(path: &Path, content: &FileContent) -> Result<()> {
     let folder = folder(path);
     let temporary = beside(path, ".new");
     let text = serde_json::to_vec(content)

@@ -3,7 +3,7 @@
 //! It cannot be searched, so the principals of one authority, client and scopes stand in an entry of
 //! their own, a JSON list, under `principals|authority|client_id|scopes`.
 
-use super::{Key, Versioned};
+use super::{EntryKey, Versioned};
 use crate::error::{Error, ErrorCode, Result};
 use crate::host::TokenStore;
 use crate::token::entry::Entry;
@@ -23,11 +23,11 @@ pub(super) async fn save(
     store.save(key, bytes, expected).await.map_err(failed)
 }
 
-pub(super) async fn principals(store: &dyn TokenStore, key: &Key) -> Result<Vec<String>> {
+pub(super) async fn principals(store: &dyn TokenStore, key: &EntryKey) -> Result<Vec<String>> {
     Ok(list(store, key).await?.0)
 }
 
-pub(super) async fn enlist(store: &dyn TokenStore, key: &Key, present: bool) -> Result<()> {
+pub(super) async fn enlist(store: &dyn TokenStore, key: &EntryKey, present: bool) -> Result<()> {
     // Others may write at the same time; each round is lost to somebody who got ahead.
     for _ in 0..20 {
         let (mut names, version) = list(store, key).await?;
@@ -49,7 +49,7 @@ pub(super) async fn enlist(store: &dyn TokenStore, key: &Key, present: bool) -> 
     Err(Error::new(ErrorCode::StoreFailed, "the token store's list of accounts changes all the time"))
 }
 
-async fn list(store: &dyn TokenStore, key: &Key) -> Result<(Vec<String>, Option<u64>)> {
+async fn list(store: &dyn TokenStore, key: &EntryKey) -> Result<(Vec<String>, Option<u64>)> {
     let Some(stored) = store.load(&key.index()).await.map_err(failed)? else { return Ok((Vec::new(), None)) };
     let names = serde_json::from_slice(&stored.entry)
         .map_err(|_| Error::new(ErrorCode::StoreFailed, "the token store's list of accounts is damaged"))?;

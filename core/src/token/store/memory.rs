@@ -9,10 +9,10 @@ use crate::token::entry::Entry;
 
 /// Entries of one token source.
 #[derive(Default)]
-pub(crate) struct MemoryStore(Mutex<Inner>);
+pub(crate) struct MemoryStore(Mutex<MemoryEntries>);
 
 #[derive(Clone, Default)]
-struct Inner {
+struct MemoryEntries {
     /// Boxed: a table has room for several, and mostly holds one.
     entries: HashMap<String, Box<Versioned>>,
     counter: u64,
@@ -56,7 +56,7 @@ impl MemoryStore {
         Self(Mutex::new(inner))
     }
 
-    fn lock(&self) -> MutexGuard<'_, Inner> {
+    fn lock(&self) -> MutexGuard<'_, MemoryEntries> {
         lock(&self.0)
     }
 }

@@ -42,7 +42,7 @@ impl Store<'_> {
     ///
     /// # Errors
     /// `store_failed`.
-    pub(crate) async fn load(&self, key: &Key) -> Result<Option<Versioned>> {
+    pub(crate) async fn load(&self, key: &EntryKey) -> Result<Option<Versioned>> {
         match self {
             Self::Memory(store) => Ok(store.load(&key.text())),
             Self::File(store) => store.load(&key.text()).await,
@@ -55,7 +55,12 @@ impl Store<'_> {
     ///
     /// # Errors
     /// `store_failed`.
-    pub(crate) async fn save(&self, key: &Key, entry: Option<&Entry>, expected: Option<u64>) -> Result<bool> {
+    pub(crate) async fn save(
+        &self,
+        key: &EntryKey,
+        entry: Option<&Entry>,
+        expected: Option<u64>,
+    ) -> Result<bool> {
         match self {
             Self::Memory(store) => Ok(store.save(&key.text(), entry, expected)),
             Self::File(store) => store.save(&key.text(), entry, expected).await,
@@ -69,7 +74,7 @@ impl Store<'_> {
     ///
     /// # Errors
     /// `store_failed`.
-    pub(crate) async fn enlist(&self, key: &Key, present: bool) -> Result<()> {
+    pub(crate) async fn enlist(&self, key: &EntryKey, present: bool) -> Result<()> {
         match self {
             Self::Memory(_) | Self::File(_) | Self::Redis(_) => Ok(()),
             Self::Host(store) => host::enlist(*store, key, present).await,
@@ -80,7 +85,7 @@ impl Store<'_> {
     ///
     /// # Errors
     /// `store_failed`.
-    pub(crate) async fn principals(&self, key: &Key) -> Result<Vec<String>> {
+    pub(crate) async fn principals(&self, key: &EntryKey) -> Result<Vec<String>> {
         let keys = match self {
             Self::Memory(store) => store.keys(),
             Self::File(store) => store.keys().await?,
@@ -94,7 +99,7 @@ impl Store<'_> {
 /// What an entry is kept under.
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[cfg_attr(test, derive(Default))]
-pub(crate) struct Key {
+pub(crate) struct EntryKey {
     authority: String,
     client_id: String,
     /// Empty for `client_credentials`.
@@ -102,7 +107,7 @@ pub(crate) struct Key {
     scopes: String,
 }
 
-impl Key {
+impl EntryKey {
     pub(crate) fn new(auth: &AuthSettings, principal: &str) -> Self {
         let mut scopes: Vec<&str> = auth.scopes.iter().map(String::as_str).collect();
         scopes.sort_unstable();

@@ -9,13 +9,13 @@ use serde_json::Value;
 use super::Versioned;
 use crate::crypto::seal::{self, Seal};
 use crate::error::{Error, ErrorCode, Result};
-use crate::net::redis::{Link, Trouble};
+use crate::net::redis::{RedisLink, RedisTrouble};
 use crate::token::entry::Entry;
 
 /// The server, and what entries are encrypted with.
 #[derive(Clone)]
 pub(crate) struct RedisStore {
-    link: Arc<Link>,
+    link: Arc<RedisLink>,
     seal: Option<Seal>,
 }
 
@@ -51,7 +51,7 @@ static FINISH: LazyLock<Script> = LazyLock::new(|| {
 static LIST: LazyLock<Script> = LazyLock::new(|| Script::new("return redis.call('SMEMBERS', KEYS[1])"));
 
 impl RedisStore {
-    pub(crate) fn new(link: Arc<Link>, seal: Option<Seal>) -> Self {
+    pub(crate) fn new(link: Arc<RedisLink>, seal: Option<Seal>) -> Self {
         Self { link, seal }
     }
 
@@ -92,7 +92,7 @@ impl RedisStore {
 
     async fn run<T: redis::FromRedisValue>(&self, call: &ScriptInvocation<'_>) -> Result<T> {
         self.link.run(call).await.map_err(|trouble| {
-            let passing = matches!(trouble, Trouble::Away(_));
+            let passing = matches!(trouble, RedisTrouble::Away(_));
             let text = format!("the token store, Redis at {}: {}", self.link.place(), trouble.words());
             let error = Error::new(ErrorCode::StoreFailed, text).with_retryable(passing);
             match passing {

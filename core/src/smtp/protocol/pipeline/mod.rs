@@ -16,9 +16,9 @@ use std::collections::VecDeque;
 
 pub(crate) use self::plan::{Plan, too_large};
 pub(crate) use self::transaction::Mode;
-pub(crate) use self::verdict::{Lost, Outcome, Verdict};
+pub(crate) use self::verdict::{Decision, Lost, Verdict};
 
-use self::transaction::{Body, Carriage, Command, Expected, Transaction, WINDOW_OCTETS};
+use self::transaction::{BodyProgress, Carriage, Command, Expected, OpenTransaction, WINDOW_OCTETS};
 use super::dot_stuffing::DotStuffing;
 use super::reply::ReplyParser;
 use crate::call::Partial;
@@ -40,7 +40,7 @@ pub(crate) struct Pipeline {
     /// Commands without a reply, in order.
     expected: VecDeque<Expected>,
     /// Transactions whose replies are not all in, in order.
-    open: VecDeque<Transaction>,
+    open: VecDeque<OpenTransaction>,
     next_id: u64,
     verdicts: VecDeque<(u64, Verdict)>,
     /// A transaction was left open: RSET goes before the next MAIL.
@@ -123,7 +123,7 @@ impl Pipeline {
         let chained = !self.open.is_empty();
         // A server that keeps the envelope of a failed message would send this one under its sender.
         let reset_first = std::mem::take(&mut self.needs_reset) || chained;
-        self.open.push_back(Transaction {
+        self.open.push_back(OpenTransaction {
             id,
             carriage: self.mode.carriage(&plan),
             begun_at: self.total_queued,
@@ -136,7 +136,7 @@ impl Pipeline {
             mail: None,
             outstanding: 0,
             decided: false,
-            body: Body::NotBegun,
+            body: BodyProgress::NotBegun,
         });
         if reset_first {
             self.command(Command::Reset, |_, out| out.extend_from_slice(b"RSET\r\n"));
@@ -167,7 +167,7 @@ impl Pipeline {
     /// Octets of a body that need no looking at, straight from where they were read.
     fn plain_rest(&self) -> &[u8] {
         match self.open.back().filter(|last| !last.decided).map(|last| &last.body) {
-            Some(Body::Going(stuffing)) => stuffing.plain_rest(),
+            Some(BodyProgress::Going(stuffing)) => stuffing.plain_rest(),
             _ => &[],
         }
     }
@@ -175,7 +175,7 @@ impl Pipeline {
     /// The transaction whose body is to be [fed](Self::feed) before there can be more output.
     pub(crate) fn hungry(&self) -> Option<u64> {
         let last = self.open.back().filter(|last| !last.decided && !self.dead && !self.stopped)?;
-        let wants = matches!(&last.body, Body::Going(stuffing) if stuffing.wants_more());
+        let wants = matches!(&last.body, BodyProgress::Going(stuffing) if stuffing.wants_more());
         (wants && self.written == self.out.len()).then_some(last.id)
     }
 
@@ -183,7 +183,7 @@ impl Pipeline {
     /// dot-stuffed.
     pub(crate) fn feed(&mut self, piece: Option<Piece>) {
         let Some(last) = self.open.back_mut() else { return };
-        if let Body::Going(stuffing) = &mut last.body {
+        if let BodyProgress::Going(stuffing) = &mut last.body {
             match piece {
                 Some(Piece { octets, plain: true }) => stuffing.push_plain(octets),
                 Some(Piece { octets, plain: false }) => stuffing.push(octets),
@@ -197,7 +197,7 @@ impl Pipeline {
         self.total_written += n as u64;
         if !self.out.is_empty() {
             self.written += n;
-        } else if let Some(Body::Going(stuffing)) = self.open.back_mut().map(|last| &mut last.body) {
+        } else if let Some(BodyProgress::Going(stuffing)) = self.open.back_mut().map(|last| &mut last.body) {
             stuffing.plain_went(n);
             self.total_queued += n as u64;
         }
@@ -236,13 +236,13 @@ impl Pipeline {
             return;
         }
         if one.is_committed(self.total_written) {
-            return self.decide(at, Outcome::Uncertain(why));
+            return self.decide(at, Decision::Uncertain(why));
         }
         if self.total_written <= one.begun_at {
             return self.take_back(at, why);
         }
-        let begun = !matches!(one.body, Body::NotBegun);
-        self.decide(at, Outcome::NotDelivered(why));
+        let begun = !matches!(one.body, BodyProgress::NotBegun);
+        self.decide(at, Decision::NotDelivered(why));
         if begun {
             // Nothing but closing without the end stops a body that has begun (RFC 5321 §4.1.1.4).
             self.stop(at);
@@ -275,7 +275,7 @@ impl Pipeline {
         if self.dead {
             return Phase::Dead;
         }
-        let going = matches!(last.body, Body::Going(_)) && !last.decided;
+        let going = matches!(last.body, BodyProgress::Going(_)) && !last.decided;
         if going || (writing && last.is_queued()) {
             Phase::Body
         } else if !writing && first.is_committed(self.total_written) && self.the_end_is_due() {
@@ -316,12 +316,12 @@ impl Pipeline {
     /// Encodes more of the body that is going out.
     fn fill(&mut self) {
         let Some(last) = self.open.back_mut().filter(|last| !last.decided) else { return };
-        let Body::Going(stuffing) = &mut last.body else { return };
+        let BodyProgress::Going(stuffing) = &mut last.body else { return };
         let before = self.out.len();
         stuffing.fill(&mut self.out, CHUNK);
         self.total_queued += (self.out.len() - before) as u64;
         if stuffing.is_finished() {
-            last.body = Body::Queued { end: self.total_queued };
+            last.body = BodyProgress::Queued { end: self.total_queued };
             let (id, until) = (last.id, self.total_queued);
             // Until now the terminator's place was not known.
             let end = self.expected.iter_mut().find(|e| e.id == id && e.command == Command::End);
@@ -397,14 +397,14 @@ impl Pipeline {
         let mut line = 0;
         self.command(Command::Chunk, |one, out| {
             let begin = out.len();
-            if let plan::Body::Whole(octets) = &one.plan.body {
+            if let plan::PlannedBody::Whole(octets) = &one.plan.body {
                 Plan::write_chunk(octets, out);
             }
             line = memchr::memchr(b'\n', &out[begin..]).map_or(0, |at| at + 1);
         });
         let end = self.total_queued;
         if let Some(one) = self.open.back_mut() {
-            one.body = Body::Queued { end };
+            one.body = BodyProgress::Queued { end };
         }
         // A server that refuses may say so at the command's line, and discards the rest (RFC 3030 §2).
         if let (true, Some(expected)) = (windowed, self.expected.back_mut()) {
@@ -413,7 +413,7 @@ impl Pipeline {
     }
 
     /// Queues a command of the last transaction.
-    fn command(&mut self, command: Command, write: impl FnOnce(&Transaction, &mut Vec<u8>)) {
+    fn command(&mut self, command: Command, write: impl FnOnce(&OpenTransaction, &mut Vec<u8>)) {
         let Some(one) = self.open.back_mut() else { return };
         let before = self.out.len();
         write(one, &mut self.out);
@@ -424,7 +424,7 @@ impl Pipeline {
 
     /// Nothing of this transaction has left us: it is as if it had never begun.
     fn take_back(&mut self, at: usize, why: Lost) {
-        self.decide(at, Outcome::NotDelivered(why));
+        self.decide(at, Decision::NotDelivered(why));
         let end = self.open.get(at + 1).map_or(self.total_queued, |next| next.begun_at);
         let Some(one) = self.open.remove(at) else { return };
         let octets = end - one.begun_at;
@@ -436,7 +436,7 @@ impl Pipeline {
         self.expected.retain(|expected| expected.id != one.id);
         for later in self.open.range_mut(at..) {
             later.begun_at -= octets;
-            if let Body::Queued { end } = &mut later.body {
+            if let BodyProgress::Queued { end } = &mut later.body {
                 *end -= octets;
             }
         }
@@ -457,7 +457,7 @@ impl Pipeline {
         self.total_queued = self.total_written;
         let behind = "closed, because an earlier message was given up";
         for later in at + 1..self.open.len() {
-            self.decide(later, Outcome::NotDelivered(Lost::Connection(behind.to_owned())));
+            self.decide(later, Decision::NotDelivered(Lost::Connection(behind.to_owned())));
         }
         let written = self.total_written;
         let open = &mut self.open;
@@ -484,16 +484,16 @@ impl Pipeline {
         self.decide(at, outcome);
     }
 
-    fn decide(&mut self, at: usize, outcome: Outcome) {
+    fn decide(&mut self, at: usize, outcome: Decision) {
         let one = &mut self.open[at];
         if std::mem::replace(&mut one.decided, true) {
             return;
         }
         let mail_accepted = one.mail.as_ref().is_some_and(Reply::is_positive);
-        self.out_of_step |= matches!(outcome, Outcome::NotDelivered(Lost::OutOfStep(_)));
+        self.out_of_step |= matches!(outcome, Decision::NotDelivered(Lost::OutOfStep(_)));
         // Those behind it, if any, brought their own RSET.
         if at + 1 == self.open.len() {
-            self.needs_reset = !matches!(outcome, Outcome::Accepted { .. });
+            self.needs_reset = !matches!(outcome, Decision::Accepted { .. });
         }
         let id = self.open[at].id;
         self.verdicts.push_back((id, Verdict { outcome, mail_accepted }));
@@ -502,11 +502,11 @@ impl Pipeline {
     fn begin_body(&mut self, at: usize) {
         let one = &mut self.open[at];
         let mut stuffing = DotStuffing::new();
-        if let plan::Body::Whole(octets) = &one.plan.body {
+        if let plan::PlannedBody::Whole(octets) = &one.plan.body {
             stuffing.push(octets.clone());
             stuffing.end();
         }
-        one.body = Body::Going(stuffing);
+        one.body = BodyProgress::Going(stuffing);
         one.outstanding += 1;
         // The terminator's place is not known yet: every reply before it is early.
         self.expected.push_back(Expected { id: one.id, command: Command::End, until: u64::MAX });

@@ -11,13 +11,13 @@ use crate::call::Partial;
 use crate::error::{Error, ErrorCode, Result};
 use crate::message::{Hold, Requests, xtext};
 use crate::receipt::Envelope;
-use crate::smtp::Transaction;
 use crate::smtp::protocol::capabilities::Capabilities;
+use crate::smtp::protocol::submission::Transaction;
 use crate::text;
 
 /// How a transaction's octets get to the pipeline.
 #[derive(Clone, Debug)]
-pub(crate) enum Body {
+pub(crate) enum PlannedBody {
     /// The plan has all octets: CRLF line ends, not dot-stuffed.
     Whole(Bytes),
     /// They are [fed](crate::smtp::protocol::pipeline::Pipeline::feed) to it.
@@ -31,7 +31,7 @@ pub(crate) struct Plan {
     /// Parameters of each RCPT, a space in front.
     rcpt: String,
     pub(crate) envelope: Arc<Envelope>,
-    pub(crate) body: Body,
+    pub(crate) body: PlannedBody,
     pub(crate) partial: Partial,
 }
 
@@ -51,8 +51,8 @@ impl Plan {
             Some(octets) if octets.is_empty() => {
                 return Err(Error::new(ErrorCode::MessageInvalid, "the message is empty"));
             }
-            Some(octets) => Body::Whole(octets.clone()),
-            None => Body::Fed,
+            Some(octets) => PlannedBody::Whole(octets.clone()),
+            None => PlannedBody::Fed,
         };
         let addresses = || std::iter::once(&envelope.mail_from).chain(&envelope.rcpt_to);
         if let Some(bad) = addresses().find(|a| a.bytes().any(|b| b.is_ascii_control() || b"<>".contains(&b)))
@@ -61,8 +61,8 @@ impl Plan {
             return Err(Error::invalid_message("envelope", format!("`{shown}` cannot stand in an envelope")));
         }
         let size = match &body {
-            Body::Whole(octets) => Some(size(octets)),
-            Body::Fed => transaction.body.size(),
+            PlannedBody::Whole(octets) => Some(size(octets)),
+            PlannedBody::Fed => transaction.body.size(),
         };
         let least = size.unwrap_or_else(|| transaction.body.least_size());
         if let Some(Some(limit)) = server.size
@@ -116,8 +116,8 @@ impl Plan {
     /// Of its body.
     pub(super) fn octets_in_memory(&self) -> u64 {
         match &self.body {
-            Body::Whole(octets) => octets.len() as u64,
-            Body::Fed => 0,
+            PlannedBody::Whole(octets) => octets.len() as u64,
+            PlannedBody::Fed => 0,
         }
     }
 

@@ -10,8 +10,8 @@ use bytes::Bytes;
 use super::*;
 use crate::message::Piece;
 use crate::receipt::Envelope;
-use crate::smtp::Transaction;
 use crate::smtp::protocol::capabilities::Capabilities;
+use crate::smtp::protocol::submission::Transaction;
 use std::collections::HashMap;
 
 /// Xorshift64: the same numbers every time.
@@ -304,7 +304,7 @@ fn converse(seed: u64, mode: Mode, tally: &mut Tally) {
                 let (transaction, body) = message(messages.len(), &mut random);
                 let mut plan = Plan::new(&transaction, &Capabilities::default()).unwrap();
                 if random.one_in(4) {
-                    plan.body = crate::smtp::protocol::pipeline::plan::Body::Fed;
+                    plan.body = crate::smtp::protocol::pipeline::plan::PlannedBody::Fed;
                 }
                 if pipeline.takes(&plan) {
                     assert_eq!(pipeline.begin(plan), messages.len() as u64);
@@ -320,7 +320,7 @@ fn converse(seed: u64, mode: Mode, tally: &mut Tally) {
         let verdict =
             verdicts.get(&(id as u64)).unwrap_or_else(|| panic!("seed {seed}: no verdict for {id}"));
         let case = format!("seed {seed} message {id} {mode:?}: {verdict:?}");
-        if matches!(verdict.outcome, Outcome::Uncertain(_)) {
+        if matches!(verdict.outcome, Decision::Uncertain(_)) {
             assert!(committed.contains(&(id as u64)), "{case}: uncertain before it was committed");
         }
         let envelope = &transaction.envelope;
@@ -334,7 +334,7 @@ fn converse(seed: u64, mode: Mode, tally: &mut Tally) {
             assert!(mine.to.iter().all(|to| envelope.rcpt_to.contains(to)), "{case}");
         }
         match &verdict.outcome {
-            Outcome::Accepted { recipients, .. } => {
+            Decision::Accepted { recipients, .. } => {
                 tally.accepted += 1;
                 let accepted: Vec<String> = envelope
                     .rcpt_to
@@ -347,7 +347,7 @@ fn converse(seed: u64, mode: Mode, tally: &mut Tally) {
                 let all = accepted.len() == envelope.rcpt_to.len();
                 assert!(all || transaction.partial == Partial::Deliver, "{case}");
             }
-            Outcome::Uncertain(_) => tally.uncertain += 1,
+            Decision::Uncertain(_) => tally.uncertain += 1,
             _ => {
                 tally.others += 1;
                 assert_eq!(mine, None, "{case}: it is stored");

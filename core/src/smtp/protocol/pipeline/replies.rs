@@ -2,7 +2,7 @@
 //! every reply of a group is looked at.
 
 use super::transaction::{Command, Expected};
-use super::{Lost, Outcome, Pipeline};
+use super::{Decision, Lost, Pipeline};
 use crate::error::Reply;
 
 impl Pipeline {
@@ -69,8 +69,8 @@ impl Pipeline {
             let one = &self.open[at];
             let outcome = match one.is_committed(self.total_written) {
                 _ if one.is_refused_by_envelope() => one.envelope_outcome(),
-                true => Outcome::Uncertain(why.clone()),
-                false => Outcome::NotDelivered(why.clone()),
+                true => Decision::Uncertain(why.clone()),
+                false => Decision::NotDelivered(why.clone()),
             };
             self.decide(at, outcome);
         }
@@ -92,14 +92,14 @@ impl Pipeline {
         let one = &mut self.open[at];
         if one.mail_refused() {
             let what = format!("the server took a message whose sender it had refused: {reply}");
-            self.decide(at, Outcome::Uncertain(Lost::Protocol(what.clone())));
+            self.decide(at, Decision::Uncertain(Lost::Protocol(what.clone())));
             return self.lose(Lost::Protocol(what));
         }
         if !one.anyone() {
             return self.decide_envelope(at);
         }
         let recipients = std::mem::take(&mut one.recipients);
-        self.decide(at, Outcome::Accepted { reply, recipients });
+        self.decide(at, Decision::Accepted { reply, recipients });
     }
 
     /// A reply to the body before its end was handed over.
@@ -123,7 +123,7 @@ impl Pipeline {
             self.refuse(at, reply.clone());
         }
         for later in at..self.open.len() {
-            self.decide(later, Outcome::NotDelivered(Lost::ServerClosing(reply.clone())));
+            self.decide(later, Decision::NotDelivered(Lost::ServerClosing(reply.clone())));
         }
         self.dead = true;
     }
@@ -156,7 +156,7 @@ impl Pipeline {
 
     fn refuse(&mut self, at: usize, reply: Reply) {
         let recipients = self.open[at].recipients.clone();
-        self.decide(at, Outcome::Refused { reply, recipients });
+        self.decide(at, Decision::Refused { reply, recipients });
     }
 
     /// The lone dot's reply changes nothing: nobody was taken.

@@ -4,8 +4,8 @@ use bytes::Bytes;
 
 use super::*;
 use crate::receipt::Envelope;
-use crate::smtp::Transaction;
 use crate::smtp::protocol::capabilities::Capabilities;
+use crate::smtp::protocol::submission::Transaction;
 
 pub(super) fn plan(recipients: usize, body: &[u8], partial: Partial) -> Plan {
     let envelope = std::sync::Arc::new(Envelope {
@@ -133,15 +133,15 @@ fn one(script: &Script, partial: Partial, grouped: bool) {
     let (name, closed) = expected(script, partial, grouped);
     let verdict = verdict.expect(&case);
     let got = match &verdict.outcome {
-        Outcome::Accepted { recipients, .. } => {
+        Decision::Accepted { recipients, .. } => {
             let codes: Vec<u16> = recipients.iter().flatten().map(|r| r.code).collect();
             assert_eq!(codes, script.rcpt, "{case}");
             "accepted"
         }
-        Outcome::Refused { .. } => "refused",
-        Outcome::NoRecipients { .. } => "no recipients",
-        Outcome::NotDelivered(_) => "not delivered",
-        Outcome::Uncertain(_) => "uncertain",
+        Decision::Refused { .. } => "refused",
+        Decision::NoRecipients { .. } => "no recipients",
+        Decision::NotDelivered(_) => "not delivered",
+        Decision::Uncertain(_) => "uncertain",
     };
     assert_eq!(got, name, "{case}");
     assert_eq!(pipeline.phase(), if closed { Phase::Dead } else { Phase::Idle }, "{case}");
@@ -161,7 +161,7 @@ fn one(script: &Script, partial: Partial, grouped: bool) {
 }
 
 fn verdict_is_of_end(verdict: &Verdict) -> bool {
-    matches!(&verdict.outcome, Outcome::Refused { reply, .. } if reply.command.as_deref() == Some("end of data"))
+    matches!(&verdict.outcome, Decision::Refused { reply, .. } if reply.command.as_deref() == Some("end of data"))
 }
 
 #[test]
@@ -179,7 +179,7 @@ fn one_message_is_two_writes() {
     pipeline.received(b"250 2.0.0 OK\r\n");
     assert!(matches!(
         pipeline.verdict().map(|(_, verdict)| verdict).unwrap().outcome,
-        Outcome::Accepted { .. }
+        Decision::Accepted { .. }
     ));
     assert_eq!(pipeline.verdict().map(|(_, verdict)| verdict), None);
 }
@@ -229,7 +229,7 @@ fn the_end_of_a_connection_at_every_step() {
                 pipeline.verdict().map(|(_, verdict)| verdict).unwrap_or_else(|| panic!("{step} {end}"));
             assert_eq!(pipeline.phase(), Phase::Dead);
             assert!(pipeline.output().is_empty());
-            let uncertain = matches!(verdict.outcome, Outcome::Uncertain(_));
+            let uncertain = matches!(verdict.outcome, Decision::Uncertain(_));
             // 421 is an answer, unless it stands behind half a reply and makes no sense.
             let answered = end == "421" && step != 6;
             assert_eq!(uncertain, committed && !answered, "{step} {end}: {verdict:?}");
@@ -251,8 +251,8 @@ fn an_early_refusal_of_the_body_is_the_verdict_and_closes_without_the_dot() {
         assert_eq!(pipeline.phase(), Phase::Body);
         pipeline.received(format!("{reply}\r\n").as_bytes());
         let outcome = pipeline.verdict().map(|(_, verdict)| verdict).unwrap().outcome;
-        assert_eq!(matches!(outcome, Outcome::Refused { .. }), refused, "{reply}");
-        assert!(refused || matches!(outcome, Outcome::NotDelivered(Lost::Protocol(_))));
+        assert_eq!(matches!(outcome, Decision::Refused { .. }), refused, "{reply}");
+        assert!(refused || matches!(outcome, Decision::NotDelivered(Lost::Protocol(_))));
         assert_eq!((pipeline.phase(), pipeline.output()), (Phase::Dead, &b""[..]));
     }
 }
@@ -266,7 +266,7 @@ fn a_reply_too_many_is_a_protocol_error() {
     pipeline.received(b"250 so soon\r\n");
     assert!(matches!(
         pipeline.verdict().map(|(_, verdict)| verdict).unwrap().outcome,
-        Outcome::NotDelivered(Lost::Protocol(_))
+        Decision::NotDelivered(Lost::Protocol(_))
     ));
     // In DATA's place.
     let mut pipeline = Pipeline::new(Mode::GROUP);
@@ -275,7 +275,7 @@ fn a_reply_too_many_is_a_protocol_error() {
     pipeline.received(b"250 a\r\n250 b\r\n250 c\r\n354 go\r\n");
     assert!(matches!(
         pipeline.verdict().map(|(_, verdict)| verdict).unwrap().outcome,
-        Outcome::NotDelivered(Lost::Protocol(_))
+        Decision::NotDelivered(Lost::Protocol(_))
     ));
     assert_eq!(pipeline.phase(), Phase::Dead);
     // Behind the verdict, which stands.
@@ -287,7 +287,7 @@ fn a_reply_too_many_is_a_protocol_error() {
     pipeline.received(b"250 ok\r\n250 again\r\n");
     assert!(matches!(
         pipeline.verdict().map(|(_, verdict)| verdict).unwrap().outcome,
-        Outcome::Accepted { .. }
+        Decision::Accepted { .. }
     ));
     assert_eq!(pipeline.phase(), Phase::Dead);
 }
@@ -306,7 +306,7 @@ fn giving_up_at_every_step() {
         write(&mut pipeline);
         pipeline.received(after);
         assert_eq!(pipeline.verdict().map(|(_, verdict)| verdict), None);
-        (matches!(outcome, Outcome::Uncertain(_)), pipeline.phase())
+        (matches!(outcome, Decision::Uncertain(_)), pipeline.phase())
     };
     let lenient = Partial::Deliver;
     // Nothing left us: as if it had never begun.
@@ -332,7 +332,7 @@ fn write_some(pipeline: &mut Pipeline, n: usize) {
     }
 }
 
-fn next(pipeline: &mut Pipeline) -> (u64, Outcome) {
+fn next(pipeline: &mut Pipeline) -> (u64, Decision) {
     let (id, verdict) = pipeline.verdict().expect("a verdict");
     (id, verdict.outcome)
 }
@@ -351,7 +351,7 @@ fn the_end_of_one_message_and_the_commands_of_the_next_are_one_write() {
     write(&mut pipeline);
     assert_eq!(pipeline.phase(), Phase::Committed);
     pipeline.received(b"250 taken\r\n250 reset\r\n250 c\r\n250 d\r\n354 go\r\n");
-    assert!(matches!(next(&mut pipeline), (0, Outcome::Accepted { .. })));
+    assert!(matches!(next(&mut pipeline), (0, Decision::Accepted { .. })));
     // Without a successor nothing waits for one.
     assert_eq!(write(&mut pipeline), "two\r\n.\r\n");
     assert_eq!(pipeline.phase(), Phase::Committed);
@@ -359,8 +359,8 @@ fn the_end_of_one_message_and_the_commands_of_the_next_are_one_write() {
     pipeline.begin(plan(1, b"three\r\n", Partial::Deliver));
     assert_eq!(write(&mut pipeline), group);
     pipeline.received(b"452 full\r\n250 reset\r\n250 e\r\n550 f\r\n554 none\r\n");
-    assert!(matches!(next(&mut pipeline), (1, Outcome::Refused { .. })));
-    assert!(matches!(next(&mut pipeline), (2, Outcome::NoRecipients { .. })));
+    assert!(matches!(next(&mut pipeline), (1, Decision::Refused { .. })));
+    assert!(matches!(next(&mut pipeline), (2, Decision::NoRecipients { .. })));
     assert_eq!(pipeline.phase(), Phase::Idle);
 }
 
@@ -409,11 +409,11 @@ fn every_pair_of_ends_in_a_chain() {
             let case = format!("{first:?} {second:?}: {verdicts:?}");
             assert_eq!(verdicts.iter().map(|(id, _)| *id).collect::<Vec<_>>(), [0, 1], "{case}");
             let name = |at: usize| match &verdicts[at].1.outcome {
-                Outcome::Accepted { .. } => "accepted",
-                Outcome::Refused { .. } => "refused",
-                Outcome::NoRecipients { .. } => "no recipients",
-                Outcome::NotDelivered(_) => "not delivered",
-                Outcome::Uncertain(_) => "uncertain",
+                Decision::Accepted { .. } => "accepted",
+                Decision::Refused { .. } => "refused",
+                Decision::NoRecipients { .. } => "no recipients",
+                Decision::NotDelivered(_) => "not delivered",
+                Decision::Uncertain(_) => "uncertain",
             };
             let expected_first = match first {
                 "250 ok" => "accepted",
@@ -436,7 +436,10 @@ fn every_pair_of_ends_in_a_chain() {
                 assert_eq!(name(1), expected_second, "{case}");
             }
             if in_order && second.starts_with("250 r|503 m") {
-                assert!(matches!(verdicts[1].1.outcome, Outcome::NotDelivered(Lost::OutOfStep(_))), "{case}");
+                assert!(
+                    matches!(verdicts[1].1.outcome, Decision::NotDelivered(Lost::OutOfStep(_))),
+                    "{case}"
+                );
                 assert!(out_of_step);
             }
             assert_eq!(
@@ -463,7 +466,7 @@ fn a_chunk_goes_out_behind_its_own_accepted_envelope() {
         "BDAT 11 LAST\r\none\r\n.dot\r\nRSET\r\nMAIL FROM:<me@x>\r\nRCPT TO:<r0@x>\r\n"
     );
     pipeline.received(b"250 taken\r\n250 reset\r\n250 d\r\n250 e\r\n");
-    assert!(matches!(next(&mut pipeline), (0, Outcome::Accepted { .. })));
+    assert!(matches!(next(&mut pipeline), (0, Decision::Accepted { .. })));
     // Who refuses to send to some only gets DATA.
     assert_eq!(write(&mut pipeline), "DATA\r\n");
     // Nobody was taken: no chunk.
@@ -471,7 +474,7 @@ fn a_chunk_goes_out_behind_its_own_accepted_envelope() {
     pipeline.begin(plan(1, b"one\r\n", Partial::Deliver));
     write(&mut pipeline);
     pipeline.received(b"250 a\r\n550 b\r\n");
-    assert!(matches!(next(&mut pipeline), (0, Outcome::NoRecipients { .. })));
+    assert!(matches!(next(&mut pipeline), (0, Decision::NoRecipients { .. })));
     assert_eq!((write(&mut pipeline).as_str(), pipeline.phase()), ("", Phase::Idle));
     // A body over 256 KiB goes by DATA.
     pipeline.begin(plan(1, &b"line\r\n".repeat(50_000), Partial::Deliver));
@@ -494,14 +497,16 @@ fn a_window_of_whole_messages() {
     pipeline.received(b"250 m\r\n250 r\r\n250 taken\r\n250 reset\r\n550 m\r\n503 r\r\n503 b\r\n");
     pipeline.received(b"250 reset\r\n250 m\r\n550 r\r\n503 b\r\n250 reset\r\n250 m\r\n250 r\r\n452 b\r\n");
     pipeline.received(b"250 reset\r\n250 m\r\n250 r\r\n421 bye\r\n");
-    assert!(matches!(next(&mut pipeline), (0, Outcome::Accepted { .. })));
-    assert!(matches!(next(&mut pipeline), (1, Outcome::Refused { reply, .. }) if reply.code == 550));
-    assert!(matches!(next(&mut pipeline), (2, Outcome::NoRecipients { .. })));
-    assert!(matches!(next(&mut pipeline), (3, Outcome::Refused { reply, .. }) if reply.code == 452));
-    assert!(matches!(next(&mut pipeline), (4, Outcome::Refused { reply, .. }) if reply.code == 421));
+    assert!(matches!(next(&mut pipeline), (0, Decision::Accepted { .. })));
+    assert!(matches!(next(&mut pipeline), (1, Decision::Refused { reply, .. }) if reply.code == 550));
+    assert!(matches!(next(&mut pipeline), (2, Decision::NoRecipients { .. })));
+    assert!(matches!(next(&mut pipeline), (3, Decision::Refused { reply, .. }) if reply.code == 452));
+    assert!(matches!(next(&mut pipeline), (4, Decision::Refused { reply, .. }) if reply.code == 421));
     // Handed over, and yet not looked at: commands run in order.
     for id in 5..16 {
-        assert!(matches!(next(&mut pipeline), (i, Outcome::NotDelivered(Lost::ServerClosing(_))) if i == id));
+        assert!(
+            matches!(next(&mut pipeline), (i, Decision::NotDelivered(Lost::ServerClosing(_))) if i == id)
+        );
     }
     // A window holds a mebibyte, and no long lists.
     let mut pipeline = Pipeline::new(Mode::WINDOW);
@@ -524,15 +529,15 @@ fn giving_up_one_message_of_a_window_leaves_the_earlier_ones_their_replies() {
     pipeline.handed_over(second + 10);
     // The last has not left us: it is as if it had never been.
     pipeline.abandon(2, Lost::Cancelled);
-    assert!(matches!(next(&mut pipeline), (2, Outcome::NotDelivered(Lost::Cancelled))));
+    assert!(matches!(next(&mut pipeline), (2, Decision::NotDelivered(Lost::Cancelled))));
     // The second is on its way: only a close can stop it, and the first is waited for.
     pipeline.abandon(1, Lost::Cancelled);
-    assert!(matches!(next(&mut pipeline), (1, Outcome::NotDelivered(Lost::Cancelled))));
+    assert!(matches!(next(&mut pipeline), (1, Decision::NotDelivered(Lost::Cancelled))));
     assert!(pipeline.output().is_empty() && !pipeline.has_room());
     pipeline.received(b"250 m\r\n250 r\r\n");
     assert_eq!(pipeline.phase(), Phase::Committed);
     pipeline.received(b"250 taken\r\n");
-    assert!(matches!(next(&mut pipeline), (0, Outcome::Accepted { .. })));
+    assert!(matches!(next(&mut pipeline), (0, Decision::Accepted { .. })));
     assert_eq!(pipeline.phase(), Phase::Dead);
 }
 
@@ -546,17 +551,17 @@ fn giving_up_an_untouched_message_takes_its_octets_out_and_no_others() {
     // Half of the first is out.
     pipeline.handed_over(10);
     pipeline.abandon(1, Lost::Cancelled);
-    assert!(matches!(next(&mut pipeline), (1, Outcome::NotDelivered(Lost::Cancelled))));
+    assert!(matches!(next(&mut pipeline), (1, Decision::NotDelivered(Lost::Cancelled))));
     pipeline.abandon(3, Lost::Deadline);
-    assert!(matches!(next(&mut pipeline), (3, Outcome::NotDelivered(Lost::Deadline))));
+    assert!(matches!(next(&mut pipeline), (3, Decision::NotDelivered(Lost::Deadline))));
     let rest = write(&mut pipeline);
     assert!(
         rest.contains("zero") && rest.contains("two") && !rest.contains("one") && !rest.contains("three")
     );
     assert!(pipeline.is_committed(0) && pipeline.is_committed(2));
     pipeline.received(b"250 m\r\n250 r\r\n250 taken\r\n250 reset\r\n250 m\r\n250 r\r\n250 taken\r\n");
-    assert!(matches!(next(&mut pipeline), (0, Outcome::Accepted { .. })));
-    assert!(matches!(next(&mut pipeline), (2, Outcome::Accepted { .. })));
+    assert!(matches!(next(&mut pipeline), (0, Decision::Accepted { .. })));
+    assert!(matches!(next(&mut pipeline), (2, Decision::Accepted { .. })));
     assert_eq!(pipeline.phase(), Phase::Idle);
     assert_eq!(pipeline.begin(plan(1, b"four\r\n", Partial::Deliver)), 4);
 }
@@ -575,8 +580,8 @@ fn a_refusal_that_was_read_counts_although_the_server_closed_behind_it() {
             }
             let outcome = next(&mut pipeline).1;
             let found = match outcome {
-                Outcome::Refused { reply, .. } if reply.code == 550 => "refused",
-                Outcome::NoRecipients { .. } => "no recipients",
+                Decision::Refused { reply, .. } if reply.code == 550 => "refused",
+                Decision::NoRecipients { .. } => "no recipients",
                 _ => "another",
             };
             assert_eq!((found, pipeline.phase()), (name, Phase::Dead), "{end}");

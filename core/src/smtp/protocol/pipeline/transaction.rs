@@ -1,7 +1,7 @@
 //! One message on a connection: what was sent of it, and what was answered.
 
 use super::plan::{self, Plan};
-use super::verdict::{Lost, Outcome};
+use super::verdict::{Decision, Lost};
 use crate::call::Partial;
 use crate::config::Chunking;
 use crate::error::Reply;
@@ -37,7 +37,7 @@ impl Mode {
 
     /// How this message's body goes.
     pub(super) fn carriage(self, plan: &Plan) -> Carriage {
-        let small = matches!(&plan.body, plan::Body::Whole(octets) if octets.len() <= AHEAD)
+        let small = matches!(&plan.body, plan::PlannedBody::Whole(octets) if octets.len() <= AHEAD)
             && plan.partial == Partial::Deliver;
         match self.chunking {
             Chunking::Pipelined if small && self.ahead && plan.fits_one_group() => Carriage::Window,
@@ -109,7 +109,7 @@ pub(super) struct Expected {
 }
 
 #[derive(Debug)]
-pub(super) enum Body {
+pub(super) enum BodyProgress {
     NotBegun,
     /// Being encoded.
     Going(DotStuffing),
@@ -121,7 +121,7 @@ pub(super) enum Body {
 
 /// A message under way.
 #[derive(Debug)]
-pub(super) struct Transaction {
+pub(super) struct OpenTransaction {
     pub(super) id: u64,
     pub(super) plan: Plan,
     pub(super) carriage: Carriage,
@@ -139,10 +139,10 @@ pub(super) struct Transaction {
     pub(super) outstanding: usize,
     /// The verdict was given; what is left are replies to commands sent before.
     pub(super) decided: bool,
-    pub(super) body: Body,
+    pub(super) body: BodyProgress,
 }
 
-impl Transaction {
+impl OpenTransaction {
     pub(super) fn anyone(&self) -> bool {
         self.recipients.iter().flatten().any(Reply::is_positive)
     }
@@ -161,25 +161,25 @@ impl Transaction {
     }
 
     pub(super) fn is_queued(&self) -> bool {
-        matches!(self.body, Body::Queued { .. })
+        matches!(self.body, BodyProgress::Queued { .. })
     }
 
     /// Whether the last octet was handed over.
     pub(super) fn is_committed(&self, total_written: u64) -> bool {
-        matches!(self.body, Body::Queued { end } if end <= total_written)
+        matches!(self.body, BodyProgress::Queued { end } if end <= total_written)
     }
 
     /// What MAIL or the recipients decided.
-    pub(super) fn envelope_outcome(&self) -> Outcome {
+    pub(super) fn envelope_outcome(&self) -> Decision {
         match &self.mail {
             // RSET went before it: the server has lost step.
             Some(mail) if mail.code == 503 && self.chained => {
-                Outcome::NotDelivered(Lost::OutOfStep(mail.clone()))
+                Decision::NotDelivered(Lost::OutOfStep(mail.clone()))
             }
             Some(mail) if !mail.is_positive() => {
-                Outcome::Refused { reply: mail.clone(), recipients: Vec::new() }
+                Decision::Refused { reply: mail.clone(), recipients: Vec::new() }
             }
-            _ => Outcome::NoRecipients { recipients: self.recipients.clone() },
+            _ => Decision::NoRecipients { recipients: self.recipients.clone() },
         }
     }
 }

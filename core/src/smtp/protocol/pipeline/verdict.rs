@@ -5,14 +5,14 @@ use crate::error::Reply;
 /// The end of a transaction.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Verdict {
-    pub(crate) outcome: Outcome,
+    pub(crate) outcome: Decision,
     /// MAIL got 2xx: the server had begun to take the message.
     pub(crate) mail_accepted: bool,
 }
 
 /// How a transaction ended. `recipients` has the reply to each RCPT, in the envelope's order.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(crate) enum Outcome {
+pub(crate) enum Decision {
     /// 2xx to the terminator.
     Accepted { reply: Reply, recipients: Vec<Option<Reply>> },
     /// This reply refused the message for all.

@@ -7,10 +7,10 @@ use std::time::Duration;
 
 use tokio::time::Instant;
 
-use super::{Connection, End, Turn};
+use super::{Connection, End, Wake};
 use crate::error::{Error, ErrorCode};
+use crate::smtp::job::InFlight;
 use crate::smtp::protocol::pipeline::{Lost, Phase};
-use crate::smtp::session::job::Flight;
 
 impl Connection {
     pub(super) fn look_at_the_clock(&mut self) -> Option<End> {
@@ -21,7 +21,7 @@ impl Connection {
             self.give_up(None, Lost::Deadline);
         }
         // From the terminator on only the server's answer counts.
-        let late = |flight: &&Flight| flight.deadline <= now && !self.pipeline.is_committed(flight.id);
+        let late = |flight: &&InFlight| flight.deadline <= now && !self.pipeline.is_committed(flight.id);
         let late: Vec<u64> = self.flights.iter().filter(late).map(|flight| flight.id).collect();
         for id in late {
             self.pipeline.abandon(id, Lost::Deadline);
@@ -39,7 +39,7 @@ impl Connection {
         if now < self.idle_until() {
             return None;
         }
-        if self.offer.is_some() && !self.slot.mailbox().withdraw(&self.place) {
+        if self.offer.is_some() && !self.slot.pool().withdraw(&self.place) {
             // Somebody has just been given it.
             self.patience = Patience::new(now);
             return None;
@@ -101,20 +101,20 @@ impl Connection {
             return self.idle_until();
         }
         let waiting = self.held.iter().map(|(_, flight)| flight.deadline);
-        let uncommitted = |flight: &&Flight| !flight.course.committed.load(Ordering::Relaxed);
+        let uncommitted = |flight: &&InFlight| !flight.course.committed.load(Ordering::Relaxed);
         let deadlines = self.flights.iter().filter(uncommitted).map(|flight| flight.deadline);
         deadlines.chain(waiting).fold(self.patience_ends(), Instant::min)
     }
 
     /// The timer may go off too early, never too late: setting it anew for each octet would cost more.
-    pub(super) fn poll_timer(&mut self, cx: &mut Context<'_>) -> Poll<Turn> {
+    pub(super) fn poll_timer(&mut self, cx: &mut Context<'_>) -> Poll<Wake> {
         let limit = self.next_limit();
         if limit < self.timer.deadline() {
             self.timer.as_mut().reset(limit);
         }
         while self.timer.as_mut().poll(cx).is_ready() {
             if limit <= Instant::now() {
-                return Poll::Ready(Turn::Timer);
+                return Poll::Ready(Wake::Timer);
             }
             self.timer.as_mut().reset(limit);
         }

@@ -5,6 +5,7 @@
 //! offers a seat to the pool; while nothing is under way, itself.
 
 mod clock;
+mod exchange;
 
 use std::collections::VecDeque;
 use std::future::{Future, poll_fn};
@@ -12,24 +13,22 @@ use std::io;
 use std::pin::Pin;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
-use std::task::{Context, Poll, ready};
+use std::task::{Context, Poll};
 
-use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::sync::{oneshot, watch};
 use tokio::time::{Instant, Sleep, sleep_until};
 
 use self::clock::{FAR, Patience};
-use super::job::{Answer, Flight, Job};
 use super::sign_on::Opened;
 use super::wire::quit;
 use crate::config::{Chunking, Pipelining};
 use crate::event::{Event, EventSink};
 use crate::message::Reading;
 use crate::net::stream::Stream;
-use crate::smtp::pool::{Host, Key, Place, Slot};
+use crate::smtp::job::{InFlight, Job, JobAnswer};
+use crate::smtp::pool::{Place, RouteKey, ServerFacts, Slot};
 use crate::smtp::protocol::capabilities::Capabilities;
-use crate::smtp::protocol::pipeline::{Lost, Mode, Outcome, Phase, Pipeline, Plan, Verdict, too_large};
-use crate::smtp::protocol::reply::ReplyParser;
+use crate::smtp::protocol::pipeline::{Decision, Lost, Mode, Phase, Pipeline, Plan, Verdict};
 
 /// The task's state.
 pub(crate) struct Connection {
@@ -38,8 +37,8 @@ pub(crate) struct Connection {
     capabilities: Capabilities,
     /// For logs.
     number: u64,
-    key: Arc<Key>,
-    host: Arc<Host>,
+    key: Arc<RouteKey>,
+    host: Arc<ServerFacts>,
     events: EventSink,
     /// Given back when the socket is closed.
     slot: Slot,
@@ -53,16 +52,16 @@ pub(crate) struct Connection {
     needs_flush: bool,
     write_error: Option<io::Error>,
     /// Messages under way, in order.
-    flights: VecDeque<Flight>,
+    flights: VecDeque<InFlight>,
     /// The body that is read as it goes, and its message.
     reading: Option<(u64, Reading)>,
     /// A message that must wait for room, and its lines.
-    held: Option<(Plan, Flight)>,
+    held: Option<(Plan, InFlight)>,
     /// What the pool's entry of this connection, or a lease of it, gives us.
     offer: Option<oneshot::Receiver<Job>>,
     place: Arc<Place>,
     /// Answers for callers whose next message shall find this connection, or its slot, free.
-    untold: Vec<(Flight, Answer)>,
+    untold: Vec<(InFlight, JobAnswer)>,
     patience: Patience,
     timer: Pin<Box<Sleep>>,
 }
@@ -76,7 +75,7 @@ enum End {
 }
 
 /// What happened.
-enum Turn {
+enum Wake {
     /// Octets moved, one way or the other.
     Moved,
     /// The pool handed over a message.
@@ -95,14 +94,14 @@ impl Connection {
     /// Starts the task; without a first message it waits in the pool.
     pub(crate) fn start(
         opened: Opened,
-        key: Arc<Key>,
-        host: Arc<Host>,
+        key: Arc<RouteKey>,
+        host: Arc<ServerFacts>,
         events: EventSink,
         slot: Slot,
         first: Option<Job>,
     ) {
         let now = Instant::now();
-        let place = Arc::new(Place::new(now, slot.standing()));
+        let place = Arc::new(Place::new(now, slot.lease_state()));
         let mut connection = Self {
             stream: opened.wire.stream,
             pipeline: Pipeline::new(mode(&opened.capabilities, &key, &host)),
@@ -153,20 +152,20 @@ impl Connection {
             }
             self.tell();
             match poll_fn(|cx| self.poll_turn(cx)).await {
-                Turn::Moved => {}
-                Turn::Job(job) => {
+                Wake::Moved => {}
+                Wake::Job(job) => {
                     self.offer = None;
                     self.admit(job);
                 }
-                Turn::Forgotten => {
+                Wake::Forgotten => {
                     self.offer = None;
                     if self.place.was_evicted() && self.pipeline.phase() == Phase::Idle {
                         break End::Quit("another connection was needed");
                     }
                 }
-                Turn::Left(id) => self.give_up(id, Lost::Cancelled),
-                Turn::Unsolicited(what) => break End::Close(what),
-                Turn::Timer => {
+                Wake::Left(id) => self.give_up(id, Lost::Cancelled),
+                Wake::Unsolicited(what) => break End::Close(what),
+                Wake::Timer => {
                     if let Some(end) = self.look_at_the_clock() {
                         break end;
                     }
@@ -179,7 +178,7 @@ impl Connection {
     async fn end(mut self, end: End) {
         // A message may have been handed over in this moment.
         if let Some(mut jobs) = self.offer.take() {
-            self.slot.mailbox().withdraw(&self.place);
+            self.slot.pool().withdraw(&self.place);
             jobs.close();
             if let Ok(job) = jobs.try_recv() {
                 self.hold(job);
@@ -211,8 +210,8 @@ impl Connection {
             flight.answer(answer);
         }
         if let Some((_, flight)) = held {
-            let outcome = Outcome::NotDelivered(Lost::Connection(reason));
-            flight.answer(Answer::Verdict(Verdict { outcome, mail_accepted: false }));
+            let outcome = Decision::NotDelivered(Lost::Connection(reason));
+            flight.answer(JobAnswer::Verdict(Verdict { outcome, mail_accepted: false }));
         }
     }
 
@@ -225,8 +224,8 @@ impl Connection {
     fn hold(&mut self, job: Job) {
         job.course.connection.store(self.number, Ordering::Relaxed);
         match Plan::new(&job.transaction, &self.capabilities) {
-            Ok(plan) => self.held = Some((plan, Flight::new(job))),
-            Err(error) => self.untold.push((Flight::new(job), Answer::Failed(error))),
+            Ok(plan) => self.held = Some((plan, InFlight::new(job))),
+            Err(error) => self.untold.push((InFlight::new(job), JobAnswer::Failed(error))),
         }
     }
 
@@ -261,9 +260,9 @@ impl Connection {
     fn learn(&mut self) {
         while let Some((id, verdict)) = self.pipeline.verdict() {
             match verdict.outcome {
-                Outcome::Accepted { .. } => self.refusals_in_a_row = 0,
-                Outcome::Refused { .. } | Outcome::NoRecipients { .. } => self.refusals_in_a_row += 1,
-                Outcome::NotDelivered(_) | Outcome::Uncertain(_) => {}
+                Decision::Accepted { .. } => self.refusals_in_a_row = 0,
+                Decision::Refused { .. } | Decision::NoRecipients { .. } => self.refusals_in_a_row += 1,
+                Decision::NotDelivered(_) | Decision::Uncertain(_) => {}
             }
             if let Some(at) = self.flights.iter().position(|flight| flight.id == id)
                 && let Some(flight) = self.flights.remove(at)
@@ -289,13 +288,13 @@ impl Connection {
         }
     }
 
-    fn answer_with(&mut self, mut flight: Flight, verdict: Verdict) {
+    fn answer_with(&mut self, mut flight: InFlight, verdict: Verdict) {
         if self.reading.as_ref().is_some_and(|(id, _)| *id == flight.id) {
             self.reading = None;
         }
         let answer = match flight.failure.take() {
-            Some(error) => Answer::Failed(error),
-            None => Answer::Verdict(verdict),
+            Some(error) => JobAnswer::Failed(error),
+            None => JobAnswer::Verdict(verdict),
         };
         self.untold.push((flight, answer));
     }
@@ -311,18 +310,18 @@ impl Connection {
         let retired = self.retired();
         let idle = self.pipeline.phase() == Phase::Idle && self.held.is_none();
         let room = self.held.is_none() && self.pipeline.has_room();
-        let mailbox = self.slot.mailbox();
+        let pool = self.slot.pool();
         if (idle || room) && retired.is_none() {
             if self.offer.is_none() {
                 let (key, ended) = (self.key.clone(), self.ended.subscribe());
-                self.offer = Some(mailbox.offer(key, ended, self.place.clone(), !idle));
+                self.offer = Some(pool.offer(key, ended, self.place.clone(), !idle));
             } else if self.place.is_seat() == idle {
-                mailbox.moved(&self.place, !idle);
+                pool.moved(&self.place, !idle);
             }
             return None;
         }
         // Where somebody was given it already, the message is on its way.
-        if self.offer.is_some() && mailbox.withdraw(&self.place) {
+        if self.offer.is_some() && pool.withdraw(&self.place) {
             self.offer = None;
         }
         match (idle, &self.offer, retired) {
@@ -350,8 +349,8 @@ impl Connection {
 
     fn closing_words(&self) -> String {
         let words = self.untold.iter().rev().find_map(|(_, answer)| match answer {
-            Answer::Verdict(verdict) => Some(closing_words(&verdict.outcome)),
-            Answer::Failed(_) => None,
+            JobAnswer::Verdict(verdict) => Some(closing_words(&verdict.outcome)),
+            JobAnswer::Failed(_) => None,
         });
         words.unwrap_or_else(|| "a message was given up".to_owned())
     }
@@ -361,14 +360,14 @@ impl Connection {
             Some(id) => self.pipeline.abandon(id, why),
             None => {
                 if let Some((_, flight)) = self.held.take() {
-                    let outcome = Outcome::NotDelivered(why);
-                    flight.answer(Answer::Verdict(Verdict { outcome, mail_accepted: false }));
+                    let outcome = Decision::NotDelivered(why);
+                    flight.answer(JobAnswer::Verdict(Verdict { outcome, mail_accepted: false }));
                 }
             }
         }
     }
 
-    fn poll_turn(&mut self, cx: &mut Context<'_>) -> Poll<Turn> {
+    fn poll_turn(&mut self, cx: &mut Context<'_>) -> Poll<Wake> {
         for at in 0..self.flights.len() {
             if self.flights[at].poll_left(cx).is_ready() {
                 let id = self.flights[at].id;
@@ -376,129 +375,33 @@ impl Connection {
                     // The answer may be there already: then it counts.
                     let _ = self.poll_exchange(cx);
                 }
-                return Poll::Ready(Turn::Left(Some(id)));
+                return Poll::Ready(Wake::Left(Some(id)));
             }
         }
         if let Some((_, flight)) = &mut self.held
             && flight.poll_left(cx).is_ready()
         {
-            return Poll::Ready(Turn::Left(None));
+            return Poll::Ready(Wake::Left(None));
         }
         if let Some(jobs) = &mut self.offer
             && let Poll::Ready(job) = Pin::new(jobs).poll(cx)
         {
-            return Poll::Ready(job.map_or(Turn::Forgotten, Turn::Job));
+            return Poll::Ready(job.map_or(Wake::Forgotten, Wake::Job));
         }
         let idle = self.pipeline.phase() == Phase::Idle;
         if idle {
             if let Poll::Ready(what) = self.poll_unsolicited(cx) {
-                return Poll::Ready(Turn::Unsolicited(what));
+                return Poll::Ready(Wake::Unsolicited(what));
             }
         } else if self.poll_exchange(cx).is_ready() {
             self.patience.moved((self.pipeline.progress(), self.write_error.is_some()));
-            return Poll::Ready(Turn::Moved);
+            return Poll::Ready(Wake::Moved);
         }
         self.poll_timer(cx)
     }
-
-    /// Reads first: a refusal that is there saves the rest of the body. A write error is not the end:
-    /// what the server said before it closed is still to be read.
-    fn poll_exchange(&mut self, cx: &mut Context<'_>) -> Poll<()> {
-        let mut octets = [std::mem::MaybeUninit::uninit(); 8192];
-        let mut buffer = ReadBuf::uninit(&mut octets);
-        if let Poll::Ready(read) = Pin::new(&mut self.stream).poll_read(cx, &mut buffer) {
-            match (read, buffer.filled()) {
-                (Ok(()), []) => {
-                    let why = self.write_error.take().map(|error| error.to_string());
-                    let why = why.unwrap_or_else(|| "closed by the server".to_owned());
-                    self.pipeline.closed(Lost::Connection(why));
-                }
-                (Ok(()), filled) => {
-                    self.pipeline.received(filled);
-                    self.stream.acknowledge_quickly();
-                }
-                (Err(error), _) => self.pipeline.closed(Lost::Connection(error.to_string())),
-            }
-            return Poll::Ready(());
-        }
-        if self.write_error.is_some() {
-            return Poll::Pending;
-        }
-        if let Poll::Ready(()) = self.poll_body(cx) {
-            return Poll::Ready(());
-        }
-        let output = self.pipeline.output();
-        if !output.is_empty() {
-            match ready!(Pin::new(&mut self.stream).poll_write(cx, output)) {
-                Ok(0) => self.write_error = Some(io::ErrorKind::WriteZero.into()),
-                Ok(n) => {
-                    self.pipeline.handed_over(n);
-                    self.needs_flush = true;
-                }
-                Err(error) => self.write_error = Some(error),
-            }
-            return Poll::Ready(());
-        }
-        if self.needs_flush {
-            match ready!(Pin::new(&mut self.stream).poll_flush(cx)) {
-                Ok(()) => self.needs_flush = false,
-                Err(error) => {
-                    self.write_error = Some(error);
-                    return Poll::Ready(());
-                }
-            }
-        }
-        Poll::Pending
-    }
-
-    /// Ready when more of a body that is read as it goes came, or none can be had.
-    fn poll_body(&mut self, cx: &mut Context<'_>) -> Poll<()> {
-        let Some(id) = self.pipeline.hungry() else { return Poll::Pending };
-        let Some(flight) = self.flights.iter_mut().find(|flight| flight.id == id) else {
-            return Poll::Pending;
-        };
-        if let Some(body) = flight.body.take() {
-            self.reading = Some((id, body.read()));
-        }
-        let Some((_, reading)) = &mut self.reading else { return Poll::Pending };
-        let mut piece = ready!(reading.poll_next(cx));
-        if let (Ok(Some(some)), Some(Some(limit))) = (&piece, self.capabilities.size) {
-            flight.fed += some.octets.len() as u64;
-            if flight.fed > limit {
-                piece = Err(too_large(&format!("has more than {limit} octets"), limit));
-            }
-        }
-        match piece {
-            Ok(piece) => self.pipeline.feed(piece),
-            Err(error) => {
-                flight.failure = Some(error);
-                let why = "closed within a message, since its octets could not be read to the end";
-                self.pipeline.abandon(id, Lost::Connection(why.to_owned()));
-            }
-        }
-        Poll::Ready(())
-    }
-
-    /// Ready when the server closes or speaks although nothing is under way, with the reason.
-    fn poll_unsolicited(&mut self, cx: &mut Context<'_>) -> Poll<String> {
-        let mut octets = [0; 512];
-        let mut buffer = ReadBuf::new(&mut octets);
-        Poll::Ready(match ready!(Pin::new(&mut self.stream).poll_read(cx, &mut buffer)) {
-            Err(error) => error.to_string(),
-            Ok(()) if buffer.filled().is_empty() => "closed by the server".to_owned(),
-            Ok(()) => {
-                let mut parser = ReplyParser::default();
-                parser.push(buffer.filled());
-                match parser.next() {
-                    Ok(Some(reply)) => format!("the server said {reply}"),
-                    _ => "the server spoke out of turn".to_owned(),
-                }
-            }
-        })
-    }
 }
 
-fn mode(server: &Capabilities, key: &Key, host: &Host) -> Mode {
+fn mode(server: &Capabilities, key: &RouteKey, host: &ServerFacts) -> Mode {
     let (pipelining, chunking) = (key.settings.pipelining, key.settings.chunking);
     let grouped = server.pipelining && pipelining != Pipelining::Off;
     let chunking = if server.chunking { chunking } else { Chunking::Off };
@@ -507,17 +410,19 @@ fn mode(server: &Capabilities, key: &Key, host: &Host) -> Mode {
     Mode { grouped, ahead: grouped && wanted && !host.in_groups_only(), chunking }
 }
 
-fn closing_words(outcome: &Outcome) -> String {
+fn closing_words(outcome: &Decision) -> String {
     match outcome {
-        Outcome::NotDelivered(why) | Outcome::Uncertain(why) => match why {
+        Decision::NotDelivered(why) | Decision::Uncertain(why) => match why {
             Lost::Connection(what) | Lost::Protocol(what) => what.clone(),
             Lost::TimedOut(what) => format!("no {what}"),
             Lost::Deadline => "the call's time was up".to_owned(),
             Lost::Cancelled => "the call was cancelled".to_owned(),
             Lost::ServerClosing(reply) | Lost::OutOfStep(reply) => format!("the server said {reply}"),
         },
-        Outcome::Refused { reply, .. } => format!("the server said {reply}"),
-        Outcome::Accepted { .. } | Outcome::NoRecipients { .. } => "the server spoke out of turn".to_owned(),
+        Decision::Refused { reply, .. } => format!("the server said {reply}"),
+        Decision::Accepted { .. } | Decision::NoRecipients { .. } => {
+            "the server spoke out of turn".to_owned()
+        }
     }
 }
 

@@ -9,11 +9,11 @@ use std::task::{Context, Poll};
 use tokio::sync::oneshot;
 use tokio::time::Instant;
 
+use super::protocol::pipeline::Verdict;
+use super::protocol::submission::Transaction;
 use crate::call::{Cancel, Cancelled};
 use crate::error::Error;
 use crate::message::Content;
-use crate::smtp::Transaction;
-use crate::smtp::protocol::pipeline::Verdict;
 
 /// One message for a connection.
 pub(crate) struct Job {
@@ -21,7 +21,7 @@ pub(crate) struct Job {
     /// Holds until the terminator is handed over.
     pub(crate) deadline: Instant,
     pub(crate) cancel: Cancel,
-    pub(crate) answer: oneshot::Sender<Answer>,
+    pub(crate) answer: oneshot::Sender<JobAnswer>,
     pub(crate) course: Arc<Course>,
 }
 
@@ -36,7 +36,7 @@ pub(crate) struct Course {
 
 /// What became of a job.
 #[derive(Debug)]
-pub(crate) enum Answer {
+pub(crate) enum JobAnswer {
     /// Nothing was delivered: this server cannot take the message, or its octets cannot be had.
     Failed(Error),
     /// What the pipeline said.
@@ -44,7 +44,7 @@ pub(crate) enum Answer {
 }
 
 /// A job on a connection, without its message.
-pub(crate) struct Flight {
+pub(crate) struct InFlight {
     /// The pipeline's number for it, once it was begun.
     pub(crate) id: u64,
     pub(crate) deadline: Instant,
@@ -56,12 +56,12 @@ pub(crate) struct Flight {
     /// Why they cannot be had.
     pub(crate) failure: Option<Error>,
     cancelled: Pin<Box<Cancelled>>,
-    answer: oneshot::Sender<Answer>,
+    answer: oneshot::Sender<JobAnswer>,
     /// The pipeline was told that its caller left.
     left: bool,
 }
 
-impl Flight {
+impl InFlight {
     pub(crate) fn new(job: Job) -> Self {
         Self {
             id: u64::MAX,
@@ -77,7 +77,7 @@ impl Flight {
     }
 
     /// A caller that went away needs no answer.
-    pub(crate) fn answer(self, answer: Answer) {
+    pub(crate) fn answer(self, answer: JobAnswer) {
         let _ = self.answer.send(answer);
     }
 
