@@ -8,6 +8,7 @@
 use bytes::Bytes;
 
 use super::*;
+use crate::call::Partial;
 use crate::message::Piece;
 use crate::receipt::Envelope;
 use crate::smtp::protocol::capabilities::Capabilities;

@@ -3,6 +3,7 @@
 use bytes::Bytes;
 
 use super::*;
+use crate::call::Partial;
 use crate::receipt::Envelope;
 use crate::smtp::protocol::capabilities::Capabilities;
 use crate::smtp::protocol::submission::Transaction;
