@@ -36,16 +36,16 @@ pub enum ClientCredential {
     /// By that of the GitHub Actions job that this is, for this audience.
     Github(String),
     /// By what a function of the host program brings.
-    Callback(AssertionCallback),
+    Callback(TokenCallback),
 }
 
-/// The host program's function; its answer's secret is the assertion.
+/// The host program's function: it brings tokens, or assertions of who the application is.
 #[derive(Clone)]
-pub struct AssertionCallback(pub(crate) Arc<dyn TokenProvider>);
+pub struct TokenCallback(pub(crate) Arc<dyn TokenProvider>);
 
-impl fmt::Debug for AssertionCallback {
+impl fmt::Debug for TokenCallback {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("AssertionCallback(..)")
+        f.write_str("TokenCallback(..)")
     }
 }
 
@@ -424,13 +424,13 @@ mod tests {
             Settings::resolve(options, Spelling::Snake, around)
         };
         let auth = resolve(serde_json::json!({}), set.to_vec()).unwrap().auth.unwrap();
-        assert_eq!((&*auth.client_id, &*auth.tenant), ("the-id", "contoso.com"));
-        assert!(matches!(auth.credential, ClientCredential::Assertion(SecretSource::File(_))));
-        let token = auth.endpoints.token.as_ref().unwrap().as_str();
-        assert_eq!(token, "https://login.microsoftonline.us/contoso.com/oauth2/v2.0/token");
+        let application = auth.grant.application().unwrap();
+        assert_eq!((&*application.id, auth.token_host()), ("the-id", Some("login.microsoftonline.us")));
+        assert!(matches!(application.credential, ClientCredential::Assertion(SecretSource::File(_))));
+        assert_eq!(auth.authority, "https://login.microsoftonline.us/contoso.com");
         // What the options say goes first.
         let china = resolve(serde_json::json!({"cloud": "china"}), set.to_vec()).unwrap().auth.unwrap();
-        assert!(china.endpoints.authority.contains("partner.microsoftonline.cn"));
+        assert!(china.authority.contains("partner.microsoftonline.cn"));
         let own = serde_json::json!({"auth": {"client_id": "mine", "client_secret": "hunter22"}});
         let error = resolve(own, set.to_vec()).unwrap_err();
         assert!(error.message().contains("tenant"), "nothing is mixed: {error}");

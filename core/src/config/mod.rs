@@ -3,7 +3,6 @@
 //! [`Options`] is what a caller writes; [`Settings`] is what the rest of the crate reads, checked and
 //! with the provider's preset applied. Nothing here touches the network.
 
-mod auth;
 mod credential;
 mod dkim;
 pub(crate) mod github_job;
@@ -13,10 +12,7 @@ mod load;
 mod options;
 mod settings;
 
-pub(crate) use self::auth::{check_redirect_uri, parse_endpoint};
-pub use self::credential::{
-    AssertionCallback, AssertionOption, BearerKey, CertificateOptions, ClientCredential,
-};
+pub use self::credential::{AssertionOption, BearerKey, CertificateOptions, ClientCredential, TokenCallback};
 pub(crate) use self::credential::{Certificate, JwtKey};
 pub use self::dkim::{DkimKey, DkimOptions, DkimSettings};
 pub use self::identity::{Identity, IdentityService};
@@ -25,10 +21,11 @@ pub use self::options::{
     AuthOptions, Chunking, Cloud, FilePolicy, HttpOptions, InitialResponse, LimitOptions, Mechanism, Options,
     Pipelining, RetryOptions, SmtpOptions, StoreOptions, TimeoutOptions, TlsOptions,
 };
-pub(crate) use self::settings::Surroundings;
 pub use self::settings::{
-    AuthSettings, Endpoints, GrantKind, Settings, SmtpSettings, StoreSettings, Timeouts,
+    Application, AuthSettings, Endpoints, Grant, Overrides, ServiceAccount, ServiceAddress, Settings,
+    SignInSettings, SmtpSettings, StoreSettings, Timeouts,
 };
+pub(crate) use self::settings::{Surroundings, check_redirect_uri, parse_endpoint};
 pub use crate::address::MailboxOption;
 pub use crate::call::Partial;
 pub use crate::input::duration::parse_duration;

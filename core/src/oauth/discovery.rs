@@ -10,7 +10,7 @@ use url::Url;
 
 use super::service::Service;
 use super::unanswered;
-use crate::config::{Endpoints, Settings, parse_endpoint};
+use crate::config::{Endpoints, ServiceAddress, Settings, parse_endpoint};
 use crate::error::{Error, ErrorCode, Result};
 use crate::fork::ForkCell;
 use crate::net::http;
@@ -32,9 +32,11 @@ impl<'a> Service<'a> {
     ///
     /// # Errors
     /// `token_endpoint_unavailable` if there is no such document, or it is of somebody else.
-    pub(crate) async fn endpoints(self) -> Result<Cow<'a, Endpoints>> {
-        let Self { settings, auth } = self;
-        let Some(issuer) = &auth.endpoints.discover else { return Ok(Cow::Borrowed(&auth.endpoints)) };
+    pub(crate) async fn endpoints(self, address: &'a ServiceAddress) -> Result<Cow<'a, Endpoints>> {
+        let (issuer, overrides) = match address {
+            ServiceAddress::Known(endpoints) => return Ok(Cow::Borrowed(endpoints)),
+            ServiceAddress::Described { issuer, overrides } => (issuer, overrides),
+        };
         let known = {
             let map = lock(&discovered().0);
             map.get(issuer.as_str()).filter(|(_, read)| read.elapsed() < KEPT).map(|(found, _)| found.clone())
@@ -42,7 +44,7 @@ impl<'a> Service<'a> {
         let found = match known {
             Some(found) => found,
             None => {
-                let found = Arc::new(read(settings, issuer).await?);
+                let found = Arc::new(read(self.settings, issuer).await?);
                 let mut map = lock(&discovered().0);
                 map.retain(|_, (_, read)| read.elapsed() < KEPT);
                 map.insert(issuer.to_string(), (found.clone(), Instant::now()));
@@ -50,18 +52,13 @@ impl<'a> Service<'a> {
             }
         };
         // What is configured goes first.
-        let given = &auth.endpoints;
+        let or = |given: &Option<Url>, said: &Option<Url>| given.clone().or_else(|| said.clone());
         Ok(Cow::Owned(Endpoints {
-            authority: given.authority.clone(),
-            token: given.token.clone().or_else(|| found.token.clone()),
-            authorization: given.authorization.clone().or_else(|| found.authorization.clone()),
-            device_authorization: given
-                .device_authorization
-                .clone()
-                .or_else(|| found.device_authorization.clone()),
-            revocation: given.revocation.clone().or_else(|| found.revocation.clone()),
+            token: found.token.clone(),
+            authorization: or(&overrides.authorization, &found.authorization),
+            device_authorization: or(&overrides.device_authorization, &found.device_authorization),
+            revocation: or(&overrides.revocation, &found.revocation),
             issuer: found.issuer.clone(),
-            discover: None,
         }))
     }
 }
@@ -125,18 +122,13 @@ fn interpret(issuer: &Url, document: &Map<String, Value>) -> Result<Endpoints> {
         }
         None => Ok(None),
     };
-    let token = endpoint("token_endpoint")?;
-    if token.is_none() {
-        return Err(wrong("names no token_endpoint".into()));
-    }
+    let token = endpoint("token_endpoint")?.ok_or_else(|| wrong("names no token_endpoint".into()))?;
     Ok(Endpoints {
-        authority: String::new(),
         token,
         authorization: endpoint("authorization_endpoint")?,
         device_authorization: endpoint("device_authorization_endpoint")?,
         revocation: endpoint("revocation_endpoint")?,
         issuer: Some(said.to_owned()),
-        discover: None,
     })
 }
 
@@ -169,7 +161,7 @@ mod tests {
             "authorization_endpoint": "https://id.example/a", "revocation_endpoint": "https://id.example/r",
         });
         let found = interpret(&issuer, whole.as_object().unwrap()).unwrap();
-        assert_eq!(found.token.unwrap().as_str(), "https://id.example/t");
+        assert_eq!(found.token.as_str(), "https://id.example/t");
         assert!(found.device_authorization.is_none() && found.revocation.is_some());
         for (name, value, said) in [
             ("issuer", "https://evil.example", "another issuer"),

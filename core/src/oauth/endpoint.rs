@@ -262,6 +262,7 @@ fn detail(map: &Map<String, Value>, form: &Form) -> Option<OAuthDetail> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::config::ServiceAddress;
     use serde_json::json;
 
     #[tokio::test]
@@ -278,7 +279,10 @@ mod tests {
         let source = fake.app(json!({}));
         let settings = &source.shared.settings;
         let auth = settings.auth.as_ref().unwrap();
-        let url = auth.endpoints.token.as_ref().unwrap();
+        let ServiceAddress::Known(endpoints) = &auth.grant.application().unwrap().address else {
+            unreachable!()
+        };
+        let url = &endpoints.token;
         let refused = async |scope: &str, repeats: bool| {
             let form = Form::default().with("client_id", "app").with("scope", scope);
             ask(Service { settings, auth }, Asked::App, url, &form, repeats).await.unwrap_err()

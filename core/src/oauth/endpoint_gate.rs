@@ -42,7 +42,7 @@ impl Service<'_> {
 
 impl EndpointGates {
     async fn take(&self, Service { auth, .. }: Service<'_>) -> Turn {
-        let name = auth.token_host().unwrap_or(&auth.endpoints.authority).to_owned();
+        let name = auth.token_host().unwrap_or(&auth.authority).to_owned();
         let gate = {
             let mut known = lock(&self.0);
             known.entry(name).or_default().clone()

@@ -12,7 +12,7 @@ use super::hints::Asked;
 use super::proof::Proof;
 use super::service::Service;
 use super::{assertion, unanswered};
-use crate::config::GrantKind;
+use crate::config::{Application, ServiceAccount, SignInSettings};
 use crate::error::{Error, ErrorCode, Result};
 use crate::input::Secret;
 use crate::net::http;
@@ -23,54 +23,63 @@ impl<'a> Service<'a> {
     ///
     /// # Errors
     /// The 300s; `config_invalid` if what proves the application cannot be read.
-    pub(crate) async fn client_credentials(self) -> Result<TokenAnswer> {
+    pub(crate) async fn client_credentials(self, application: &Application) -> Result<TokenAnswer> {
         let form = Form::default()
             .with("grant_type", "client_credentials")
             .with("scope", self.auth.scopes.join(" "));
-        self.submit(Asked::App, form).await
+        self.submit(application, Asked::App, form).await
     }
 
     /// A new access token for a person.
     ///
     /// # Errors
     /// As for [`client_credentials`](Self::client_credentials).
-    pub(crate) async fn refresh(self, token: &Secret, imported: bool) -> Result<TokenAnswer> {
+    pub(crate) async fn refresh(
+        self,
+        application: &Application,
+        token: &Secret,
+        imported: bool,
+    ) -> Result<TokenAnswer> {
         let scopes = self.refresh_scopes(imported).join(" ");
         let form = Form::default()
             .with("grant_type", "refresh_token")
             .with("refresh_token", token.expose().to_owned());
         let form = if scopes.is_empty() { form } else { form.with("scope", scopes) };
-        self.submit(Asked::Refresh, form).await
+        self.submit(application, Asked::Refresh, form).await
     }
 
     /// Redeems the code that came to the redirect URI.
     ///
     /// # Errors
     /// As for [`client_credentials`](Self::client_credentials).
-    pub(crate) async fn redeem(self, code: &Redemption) -> Result<TokenAnswer> {
+    pub(crate) async fn redeem(self, application: &Application, code: &Redemption) -> Result<TokenAnswer> {
         let form = Form::default()
             .with("grant_type", "authorization_code")
             .with("code", code.code.expose())
             .with("redirect_uri", code.redirect_uri.clone())
             .with("code_verifier", code.verifier.expose())
-            .with("scope", self.login_scopes().join(" "));
-        self.submit(Asked::Code, form).await
+            .with("scope", code.scopes.clone());
+        self.submit(application, Asked::Code, form).await
     }
 
     /// Begins a sign-in on another device.
     ///
     /// # Errors
     /// `config_invalid` where the service has no such endpoint; the 300s.
-    pub(crate) async fn authorize_device(self) -> Result<Map<String, Value>> {
+    pub(crate) async fn authorize_device(
+        self,
+        application: &Application,
+        sign_in: &SignInSettings,
+    ) -> Result<Map<String, Value>> {
         let field = self.settings.spelling.path("auth.device_authorization_endpoint");
-        let endpoints = self.endpoints().await?;
+        let endpoints = self.endpoints(&application.address).await?;
         let Some(url) = &endpoints.device_authorization else {
             return Err(Error::config(field.clone(), format!("`{field}` is missing"))
                 .with_hint("Set it, or sign in with method `authorization_code`."));
         };
         let form = Form::default()
-            .with("client_id", self.auth.client_id.clone())
-            .with("scope", self.login_scopes().join(" "));
+            .with("client_id", application.id.clone())
+            .with("scope", self.login_scopes(sign_in).join(" "));
         endpoint::request_object(self, Asked::Device, url, &form).await
     }
 
@@ -78,27 +87,26 @@ impl<'a> Service<'a> {
     ///
     /// # Errors
     /// As for [`client_credentials`](Self::client_credentials); `authorization_pending` and `slow_down` are errors, too.
-    pub(crate) async fn poll_device(self, code: &Secret) -> Result<TokenAnswer> {
+    pub(crate) async fn poll_device(self, application: &Application, code: &Secret) -> Result<TokenAnswer> {
         let form = Form::default()
             .with("grant_type", "urn:ietf:params:oauth:grant-type:device_code")
             .with("device_code", code.expose());
-        self.submit(Asked::Device, form).await
+        self.submit(application, Asked::Device, form).await
     }
 
     /// Tells the service that a refresh token is not needed any more (RFC 7009), where it wants to know.
     ///
     /// # Errors
     /// Those of the network; `token_endpoint_unavailable` if it is not understood.
-    pub(crate) async fn revoke(self, token: &Secret) -> Result<()> {
-        let endpoints = self.endpoints().await?;
+    pub(crate) async fn revoke(self, application: &Application, token: &Secret) -> Result<()> {
+        let endpoints = self.endpoints(&application.address).await?;
         let Some(url) = &endpoints.revocation else { return Ok(()) };
         let mut form = Form::default().with("token", token.expose());
         // Google wants the token alone.
         if self.auth.family != Family::Google {
-            form =
-                form.with("token_type_hint", "refresh_token").with("client_id", self.auth.client_id.clone());
-            if let Some(proof) = Proof::read(self, url).await? {
-                form = proof.sign(self, form, url.as_str(), SystemTime::now()).await?;
+            form = form.with("token_type_hint", "refresh_token").with("client_id", application.id.clone());
+            if let Some(proof) = Proof::read(self, application, url).await? {
+                form = proof.sign(self, application, form, url.as_str(), SystemTime::now()).await?;
             }
         }
         let answer =
@@ -118,39 +126,31 @@ impl<'a> Service<'a> {
     ///
     /// # Errors
     /// As for [`client_credentials`](Self::client_credentials).
-    pub(crate) async fn jwt_bearer(self) -> Result<TokenAnswer> {
-        let (settings, auth) = (self.settings, self.auth);
-        let Some((key, subject)) = &auth.bearer else {
-            return Err(Error::config(
-                settings.spelling.path("auth.key_file"),
-                "there is no service account's key",
-            ));
+    pub(crate) async fn jwt_bearer(self, account: &ServiceAccount) -> Result<TokenAnswer> {
+        let scopes = &self.auth.scopes;
+        let key = account.key.read(self.settings.spelling).await?;
+        let own = key.token_uri.as_deref().filter(|_| !account.endpoint_given);
+        let own = own.and_then(|uri| Url::parse(uri).ok()).filter(|url| url.scheme() == "https");
+        let url = match own {
+            Some(url) => url,
+            None => self.endpoints(&account.address).await?.token.clone(),
         };
-        let bearer = key.read(settings.spelling).await?;
-        let own = bearer.token_uri.as_deref().filter(|_| !auth.endpoint_given);
-        let own = own.and_then(|uri| Url::parse(uri).ok());
-        let Some(url) = own.as_ref().filter(|url| url.scheme() == "https").or(auth.endpoints.token.as_ref())
-        else {
-            return Err(Error::config(
-                settings.spelling.path("auth.token_endpoint"),
-                "there is no token endpoint",
-            ));
-        };
-        let assertion = assertion::bearer(&bearer, subject, &auth.scopes, url.as_str(), SystemTime::now())?;
+        let subject = &account.subject;
+        let assertion = assertion::bearer(&key, subject, scopes, url.as_str(), SystemTime::now())?;
         // Its header names the key.
         let header = assertion::header(&assertion);
-        let alike = format!("{header} {} {subject} {}", bearer.issuer, auth.scopes.join(" "));
+        let alike = format!("{header} {} {subject} {}", key.issuer, scopes.join(" "));
         let form = Form::default()
             .with("grant_type", "urn:ietf:params:oauth:grant-type:jwt-bearer")
             .with_fresh("assertion", &assertion, alike);
-        endpoint::request_token(self, Asked::App, url, &form).await
+        endpoint::request_token(self, Asked::App, &url, &form).await
     }
 
     /// What a person is asked to allow.
-    pub(crate) fn login_scopes(self) -> Vec<&'a str> {
-        let auth = self.auth;
-        let mut out: Vec<&str> = auth.scopes.iter().map(String::as_str).collect();
-        out.extend(auth.login_scopes.iter().copied().filter(|scope| !auth.scopes.iter().any(|s| s == scope)));
+    pub(crate) fn login_scopes(self, sign_in: &SignInSettings) -> Vec<&'a str> {
+        let own = &self.auth.scopes;
+        let mut out: Vec<&str> = own.iter().map(String::as_str).collect();
+        out.extend(sign_in.scopes.iter().copied().filter(|scope| !own.iter().any(|s| s == scope)));
         out
     }
 
@@ -158,8 +158,8 @@ impl<'a> Service<'a> {
     /// what that is; for a token from elsewhere only Entra takes `offline_access` on top without complaint.
     fn refresh_scopes(self, imported: bool) -> Vec<&'a str> {
         let auth = self.auth;
-        if auth.grant != GrantKind::RefreshToken && !imported {
-            return self.login_scopes();
+        if let Some((_, sign_in)) = auth.grant.sign_in().filter(|_| !imported) {
+            return self.login_scopes(sign_in);
         }
         let mut out: Vec<&str> = auth.scopes.iter().map(String::as_str).collect();
         if auth.family == Family::Microsoft && !out.contains(&"offline_access") {
@@ -170,26 +170,21 @@ impl<'a> Service<'a> {
 
     /// Posts `form` to the token endpoint with the application's id and proof. What proves it is read now; if it is
     /// refused it is read once more and, if it changed meanwhile, tried once.
-    async fn submit(self, asked: Asked, form: Form) -> Result<TokenAnswer> {
-        let endpoints = self.endpoints().await?;
-        let Some(url) = &endpoints.token else {
-            return Err(Error::config(
-                self.settings.spelling.path("auth.token_endpoint"),
-                "this grant has no token endpoint",
-            ));
-        };
-        let form = form.with("client_id", self.auth.client_id.clone());
-        let Some(proof) = Proof::read(self, url).await? else {
+    async fn submit(self, application: &Application, asked: Asked, form: Form) -> Result<TokenAnswer> {
+        let endpoints = self.endpoints(&application.address).await?;
+        let url = &endpoints.token;
+        let form = form.with("client_id", application.id.clone());
+        let Some(proof) = Proof::read(self, application, url).await? else {
             return endpoint::request_token(self, asked, url, &form).await;
         };
-        let signed = proof.sign(self, form.clone(), url.as_str(), SystemTime::now()).await?;
+        let signed = proof.sign(self, application, form.clone(), url.as_str(), SystemTime::now()).await?;
         let refusal = match endpoint::request_token(self, asked, url, &signed).await {
             Err(error) if error.oauth().is_some_and(|detail| detail.error == "invalid_client") => error,
             other => return other,
         };
-        match Proof::read(self, url).await {
+        match Proof::read(self, application, url).await {
             Ok(Some(renewed)) if renewed != proof => {
-                let signed = renewed.sign(self, form, url.as_str(), SystemTime::now()).await?;
+                let signed = renewed.sign(self, application, form, url.as_str(), SystemTime::now()).await?;
                 endpoint::request_token(self, asked, url, &signed).await
             }
             _ => Err(refusal),
@@ -203,4 +198,6 @@ pub(crate) struct Redemption {
     pub(crate) code: Secret,
     pub(crate) redirect_uri: String,
     pub(crate) verifier: Secret,
+    /// As they were asked for.
+    pub(crate) scopes: String,
 }

@@ -45,9 +45,9 @@ pub(crate) fn error(
     } else if code == ErrorCode::GrantRejected && asked == Asked::Refresh {
         error = error.with_hint("Sign in again with `mailbearer login`.");
     }
-    let base = &auth.endpoints.authority;
+    let base = &auth.authority;
     if code == ErrorCode::ConsentRequired && auth.family == Family::Microsoft && !base.is_empty() {
-        let (client, scopes) = (&auth.client_id, auth.scopes.join("%20"));
+        let (client, scopes) = (auth.client_id(), auth.scopes.join("%20"));
         error = error.with_hint(format!(
             "An administrator must grant consent once: open {base}/v2.0/adminconsent?client_id={client}&scope={scopes}"
         ));

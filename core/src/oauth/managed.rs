@@ -72,11 +72,12 @@ impl Service<'_> {
     ///
     /// # Errors
     /// `token_endpoint_unavailable` if nobody answers, or not now; `client_rejected` if there is no such identity.
-    pub(crate) async fn managed_identity(self) -> Result<TokenAnswer> {
+    pub(crate) async fn managed_identity(
+        self,
+        service: &IdentityService,
+        identity: &Identity,
+    ) -> Result<TokenAnswer> {
         let Self { settings, auth } = self;
-        let Some((service, identity)) = &auth.managed else {
-            return Err(Error::config("auth.grant", "this machine has no identity service"));
-        };
         let (url, mut headers) = service.question(&auth.scopes, identity);
         let pinned = match service {
             IdentityService::ServiceFabric(_, _, thumbprint) => Some(*thumbprint),

@@ -8,7 +8,7 @@ use zeroize::Zeroizing;
 use super::form::Form;
 use super::service::Service;
 use super::{assertion, github};
-use crate::config::{AssertionCallback, ClientCredential};
+use crate::config::{Application, ClientCredential, TokenCallback};
 use crate::error::{Error, ErrorCode, Result};
 use crate::host::TokenRequest;
 use crate::input::{COMMAND_TIME, Secret};
@@ -27,9 +27,13 @@ impl Proof {
     ///
     /// # Errors
     /// `config_invalid` if it cannot be read.
-    pub(crate) async fn read(service: Service<'_>, audience: &Url) -> Result<Option<Self>> {
+    pub(crate) async fn read(
+        service: Service<'_>,
+        application: &Application,
+        audience: &Url,
+    ) -> Result<Option<Self>> {
         let spelling = service.settings.spelling;
-        Ok(Some(match &service.auth.credential {
+        Ok(Some(match &application.credential {
             ClientCredential::None => return Ok(None),
             ClientCredential::Secret(source) => {
                 Self::Secret(source.read(&spelling.path("auth.client_secret")).await?)
@@ -63,13 +67,14 @@ impl Proof {
     pub(crate) async fn sign(
         &self,
         service: Service<'_>,
+        application: &Application,
         form: Form,
         audience: &str,
         now: SystemTime,
     ) -> Result<Form> {
         const KIND: &str = "urn:ietf:params:oauth:client-assertion-type:jwt-bearer";
         let kind = |form: Form| form.with("client_assertion_type", KIND);
-        match (self, &service.auth.credential) {
+        match (self, &application.credential) {
             (Self::Secret(secret), _) => Ok(form.with("client_secret", secret.expose())),
             (Self::Assertion(token), _) => Ok(kind(form).with("client_assertion", token.expose())),
             (Self::Certificate(octets, password), ClientCredential::Certificate(options)) => {
@@ -82,7 +87,7 @@ impl Proof {
                 let certificate = opening.await.map_err(|_| {
                     Error::new(ErrorCode::Internal, "the certificate was not opened: the program is ending")
                 })??;
-                let id = &service.auth.client_id;
+                let id = &application.id;
                 let assertion = assertion::client(&certificate, id, audience, send_chain, now)?;
                 // Its header names the certificate.
                 let header = assertion::header(&assertion).to_owned();
@@ -93,7 +98,7 @@ impl Proof {
     }
 }
 
-async fn called(function: &AssertionCallback, audience: &str) -> Result<Secret> {
+async fn called(function: &TokenCallback, audience: &str) -> Result<Secret> {
     let request = TokenRequest { username: None, scopes: vec![audience.to_owned()], force: true };
     let late = || {
         let text = format!("the assertion callback returned nothing within {} s", COMMAND_TIME.as_secs());

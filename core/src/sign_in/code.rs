@@ -7,7 +7,8 @@ use url::Url;
 use super::listener::{Listener, Parameters, parse};
 use super::request::LoginRequest;
 use super::saved::invalid;
-use crate::config::{AuthSettings, Endpoints, check_redirect_uri, overlay};
+use super::service::SignInService;
+use crate::config::{Application, AuthSettings, Endpoints, ServiceAddress, check_redirect_uri, overlay};
 use crate::crypto::random;
 use crate::error::{Error, OAuthDetail, Result};
 use crate::input::Secret;
@@ -31,12 +32,12 @@ pub(super) struct CodeFlow {
 /// # Errors
 /// `config_invalid` where the service has no such endpoint or the redirect URI is none.
 pub(super) fn begin(
-    service: Service<'_>,
+    at: SignInService<'_>,
     endpoints: &Endpoints,
     request: &LoginRequest,
     challenge: Option<&str>,
 ) -> Result<(CodeFlow, Option<Listener>, String)> {
-    let Service { settings, auth } = service;
+    let Service { settings, auth } = at.service;
     let field = settings.spelling.path("auth.authorization_endpoint");
     let Some(endpoint) = &endpoints.authorization else {
         return Err(Error::config(field.clone(), format!("`{field}` is missing"))
@@ -47,7 +48,7 @@ pub(super) fn begin(
             check_redirect_uri(&settings.spelling.path("redirect_uri"), uri)?;
             Some(uri.clone())
         }
-        None => auth.redirect_uri.clone(),
+        None => at.sign_in.redirect_uri.clone(),
     };
     let (redirect_uri, listener) = match own {
         Some(uri) => (uri, None),
@@ -60,7 +61,7 @@ pub(super) fn begin(
     };
     let (state, verifier) = (random::token::<24>()?, pkce::verifier()?);
     let flow = CodeFlow { state, verifier, redirect_uri, issuer: endpoints.issuer.clone() };
-    let url = authorization_url(service, request, endpoint, &flow, challenge);
+    let url = authorization_url(at, request, endpoint, &flow, challenge);
     Ok((flow, listener, url.into()))
 }
 
@@ -74,9 +75,19 @@ impl CodeFlow {
     ///
     /// # Errors
     /// What the page said instead; `login_invalid` for an answer of another service, or of none.
-    pub(super) fn redemption(&self, auth: &AuthSettings, parameters: &Parameters) -> Result<Redemption> {
+    pub(super) fn redemption(
+        &self,
+        SignInService { service, application, sign_in }: SignInService<'_>,
+        parameters: &Parameters,
+    ) -> Result<Redemption> {
+        let auth = service.auth;
         if parameters.iter().any(|(name, _)| name == "iss") {
-            check_issuer(auth, self.issuer.as_deref(), one(parameters, "iss").unwrap_or_default())?;
+            check_issuer(
+                auth,
+                application,
+                self.issuer.as_deref(),
+                one(parameters, "iss").unwrap_or_default(),
+            )?;
         }
         if let Some(error) = one(parameters, "error") {
             let description = one(parameters, "error_description").unwrap_or_default().to_owned();
@@ -95,44 +106,45 @@ impl CodeFlow {
             code: Secret::new(value),
             redirect_uri: self.redirect_uri.clone(),
             verifier: self.verifier.clone(),
+            scopes: service.login_scopes(sign_in).join(" "),
         })
     }
 }
 
 /// RFC 6749 §4.1.1 with RFC 7636 §4.3.
 fn authorization_url(
-    service: Service<'_>,
+    SignInService { service, application, sign_in }: SignInService<'_>,
     request: &LoginRequest,
     endpoint: &Url,
     flow: &CodeFlow,
     challenge: Option<&str>,
 ) -> Url {
-    let Service { settings, auth } = service;
     let mut url = endpoint.clone();
     let mut query = url.query_pairs_mut();
     query
-        .append_pair("client_id", &auth.client_id)
+        .append_pair("client_id", &application.id)
         .append_pair("response_type", "code")
         .append_pair("redirect_uri", &flow.redirect_uri)
-        .append_pair("scope", &service.login_scopes().join(" "))
+        .append_pair("scope", &service.login_scopes(sign_in).join(" "))
         .append_pair("state", &flow.state)
         .append_pair("code_challenge", &pkce::challenge(&flow.verifier))
         .append_pair("code_challenge_method", "S256");
-    let hint = request.login_hint.as_ref().or(auth.login_hint.as_ref()).or(settings.username.as_ref());
-    let claims = merged(auth.claims.as_deref(), challenge);
+    let hint =
+        request.login_hint.as_ref().or(sign_in.login_hint.as_ref()).or(service.settings.username.as_ref());
+    let claims = merged(sign_in.claims.as_deref(), challenge);
     for (name, value) in [
-        ("response_mode", &auth.response_mode.as_ref()),
-        ("prompt", &auth.prompt.as_ref()),
+        ("response_mode", &sign_in.response_mode.as_ref()),
+        ("prompt", &sign_in.prompt.as_ref()),
         ("login_hint", &hint),
-        ("domain_hint", &auth.domain_hint.as_ref()),
+        ("domain_hint", &sign_in.domain_hint.as_ref()),
         ("claims", &claims.as_ref()),
     ] {
         if let Some(value) = value {
             query.append_pair(name, value);
         }
     }
-    for (name, value) in auth.authorization_parameters {
-        if *name != "prompt" || auth.prompt.is_none() {
+    for (name, value) in sign_in.parameters {
+        if *name != "prompt" || sign_in.prompt.is_none() {
             query.append_pair(name, value);
         }
     }
@@ -155,12 +167,20 @@ fn merged(claims: Option<&str>, challenge: Option<&str>) -> Option<String> {
 }
 
 /// RFC 9207: an answer of another service is not for us. Nor is one that names several, or none.
-fn check_issuer(auth: &AuthSettings, known: Option<&str>, issuer: &str) -> Result<()> {
-    let known = match (auth.family, known.or(auth.endpoints.issuer.as_deref())) {
+fn check_issuer(
+    auth: &AuthSettings,
+    application: &Application,
+    known: Option<&str>,
+    issuer: &str,
+) -> Result<()> {
+    let known = match (auth.family, known) {
         (_, Some(known)) => issuer == known,
         (Family::Google, None) if issuer == "https://accounts.google.com" => true,
         (Family::Microsoft | Family::Google, None) => {
-            let Some(endpoint) = &auth.endpoints.authorization else { return Ok(()) };
+            let ServiceAddress::Known(Endpoints { authorization: Some(endpoint), .. }) = &application.address
+            else {
+                return Ok(());
+            };
             Url::parse(issuer).is_ok_and(|url| url.origin() == endpoint.origin())
         }
         // Others' issuers are not told apart from their endpoints by anything we know.

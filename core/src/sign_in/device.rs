@@ -5,10 +5,10 @@ use std::time::Duration;
 use serde_json::Value;
 use url::Url;
 
+use super::service::SignInService;
 use crate::error::{Error, ErrorCode, Result};
 use crate::input::Secret;
 use crate::oauth::endpoint;
-use crate::oauth::service::Service;
 use crate::text;
 
 /// What the service answered (RFC 8628 §3.2).
@@ -84,8 +84,10 @@ const SLOW_DOWN: Duration = Duration::from_secs(5);
 ///
 /// # Errors
 /// `config_invalid` where the service has no such endpoint; the 300s.
-pub(crate) async fn begin(service: Service<'_>) -> Result<Authorization> {
-    let map = service.authorize_device().await?;
+pub(crate) async fn begin(
+    SignInService { service, application, sign_in }: SignInService<'_>,
+) -> Result<Authorization> {
+    let map = service.authorize_device(application, sign_in).await?;
     let text = |name: &str| map.get(name).and_then(Value::as_str).map(printable).filter(|t| !t.is_empty());
     // Google writes verification_url.
     let url = text("verification_uri").or_else(|| text("verification_url")).filter(|url| is_web(url));

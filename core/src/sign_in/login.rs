@@ -14,8 +14,8 @@ use super::device::{self, Pace};
 use super::listener::{Browser, Listener, Parameters};
 use super::request::LoginRequest;
 use super::saved::{self, SIGN_IN_TIME, Saved, SavedWay, invalid};
+use super::service::SignInService;
 use crate::call::{Call, Cancel};
-use crate::config::{AuthSettings, Settings};
 use crate::error::{Error, ErrorCode, Result};
 use crate::input::Secret;
 use crate::oauth::grants::Redemption;
@@ -81,13 +81,11 @@ enum Way {
 
 impl Login {
     pub(crate) async fn begin(source: TokenSource, request: LoginRequest) -> Result<Self> {
-        let settings = source.shared.settings.clone();
-        let service = source.shared.service()?;
-        let auth = service.auth;
-        let method = method(&settings, auth, request.method.as_deref())?;
-        let (login, browse) = match method {
+        let at = SignInService::of(&source)?;
+        let auth = at.service.auth;
+        let (login, browse) = match at.method(request.method.as_deref())? {
             "device_code" => {
-                let begun = device::begin(service);
+                let begun = device::begin(at);
                 let begun = request.call.within(None, LATE, begun).await?;
                 let browse = begun.complete_url.unwrap_or_else(|| begun.url.clone());
                 let way = Way::Device {
@@ -103,11 +101,11 @@ impl Login {
             }
             _ => {
                 let ready = async {
-                    let endpoints = service.endpoints().await?;
+                    let endpoints = at.service.endpoints(&at.application.address).await?;
                     Ok::<_, Error>((endpoints, source.shared.challenge(auth).await))
                 };
                 let (endpoints, challenge) = request.call.within(None, LATE, ready).await?;
-                let (flow, listener, url) = code::begin(service, &endpoints, &request, challenge.as_deref())?;
+                let (flow, listener, url) = code::begin(at, &endpoints, &request, challenge.as_deref())?;
                 let way = match listener {
                     Some(listener) => Way::Loopback { flow, listener: Mutex::new(Some(listener)) },
                     None => Way::Redirect { flow },
@@ -124,10 +122,10 @@ impl Login {
     }
 
     pub(crate) fn resume(source: TokenSource, text: &str) -> Result<Self> {
-        let auth = source.shared.auth()?;
-        method(&source.shared.settings, auth, None)?;
+        let at = SignInService::of(&source)?;
+        at.method(None)?;
         let now = SystemTime::now();
-        let saved = saved::open(text, auth, source.shared.settings.store.key(), now)?;
+        let saved = saved::open(text, at.service.auth, source.shared.settings.store.key(), now)?;
         let way = match saved.way {
             SavedWay::AuthorizationCode { state, verifier, redirect_uri, issuer } => {
                 let verifier = Secret::new(verifier);
@@ -419,18 +417,18 @@ async fn hear(listener: Option<Result<Listener>>, flow: &CodeFlow) -> Result<(Pa
 impl Inner {
     /// What redeems the answer.
     fn redemption(&self, flow: &CodeFlow, parameters: &Parameters) -> Result<Redemption> {
-        flow.redemption(self.source.shared.auth()?, parameters)
+        flow.redemption(SignInService::of(&self.source)?, parameters)
     }
 
     /// One poll (RFC 8628 §3.5); nothing, if it goes on.
     async fn poll(&self, device_code: &Secret, pace: &Mutex<Pace>) -> Option<Result<Account>> {
         let shared = &self.source.shared;
-        let service = match shared.service() {
-            Ok(service) => service,
+        let at = match SignInService::of(&self.source) {
+            Ok(at) => at,
             Err(error) => return Some(self.settle(Err(error))),
         };
         let _pending = shared.pending_write();
-        match service.poll_device(device_code).await {
+        match at.service.poll_device(at.application, device_code).await {
             Ok(answer) => {
                 let account = shared.adopt(answer).await;
                 let until = millis(self.expires_at);
@@ -484,10 +482,11 @@ impl Inner {
 
     async fn exchange(&self, redemption: &Redemption) -> Result<Account> {
         let shared = &self.source.shared;
+        let at = SignInService::of(&self.source)?;
         let mut tries = 0;
         loop {
             tries += 1;
-            match shared.service()?.redeem(redemption).await {
+            match at.service.redeem(at.application, redemption).await {
                 Ok(answer) => return shared.adopt(answer).await,
                 // The code may still be good, and the person has done their part.
                 Err(error) if error.retryable() && tries < EXCHANGES => {
@@ -523,33 +522,6 @@ impl Inner {
 
 fn expired() -> Error {
     Error::new(ErrorCode::LoginExpired, "nobody finished the sign-in in time")
-}
-
-/// Which way: the configured one, or the other interactive one.
-fn method(settings: &Settings, auth: &AuthSettings, asked: Option<&str>) -> Result<&'static str> {
-    let grant = auth.grant.as_str();
-    if !auth.grant.is_interactive() {
-        let field = settings.spelling.path("auth.grant");
-        return Err(Error::config(field, format!("nothing to sign in: {grant} gets its own tokens"))
-            .with_hint("Only the grants `authorization_code` and `device_code` sign a person in."));
-    }
-    let method = match asked.unwrap_or(grant) {
-        "authorization_code" => "authorization_code",
-        "device_code" => "device_code",
-        _ => {
-            return Err(Error::config(
-                "method",
-                "a sign-in's `method` is `authorization_code` or `device_code`",
-            ));
-        }
-    };
-    match settings.preset.refused_grants.iter().find(|(refused, _)| *refused == method) {
-        Some((_, cure)) => {
-            let name = settings.preset.name;
-            Err(Error::config("method", format!("{name} does not take {method}")).with_hint(*cure))
-        }
-        None => Ok(method),
-    }
 }
 
 /// A browser that does not take its page does not hold up the program.

@@ -10,6 +10,7 @@ mod listener;
 mod login;
 mod request;
 mod saved;
+mod service;
 #[cfg(test)]
 pub(crate) mod testing;
 #[cfg(test)]

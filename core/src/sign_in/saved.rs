@@ -144,12 +144,12 @@ pub(crate) fn invalid(message: &str) -> Error {
 }
 
 fn name(auth: &AuthSettings) -> String {
-    format!("login|{}|{}", auth.endpoints.authority, auth.client_id)
+    format!("login|{}|{}", auth.authority, auth.client_id())
 }
 
 fn digest(json: &[u8], auth: &AuthSettings) -> String {
     let mut context = Context::new(&SHA256);
-    for part in [json, auth.endpoints.authority.as_bytes(), auth.client_id.as_bytes()] {
+    for part in [json, auth.authority.as_bytes(), auth.client_id().as_bytes()] {
         context.update(&(part.len() as u64).to_be_bytes());
         context.update(part);
     }

@@ -30,15 +30,15 @@ impl Shared {
     /// `login_invalid` if nothing in it fits; those of a refresh, and of [`adopt`](Self::adopt).
     pub(crate) async fn import(self: &Arc<Self>, text: &str) -> Result<Account> {
         let auth = self.auth()?;
-        if !auth.grant.is_interactive() {
+        let Some((application, _)) = auth.grant.sign_in() else {
             let field = self.settings.spelling.path("auth.grant");
             let text = format!("a sign-in cannot be taken over: {} gets its own tokens", auth.grant.as_str());
             return Err(Error::config(field, text)
                 .with_hint("Only the grants `authorization_code` and `device_code` sign a person in."));
-        }
+        };
         let found = import::find(text, auth, self.settings.username.as_deref())?;
         // It is tried before anything is kept.
-        let answer = self.service()?.refresh(&found.refresh_token, true).await?;
+        let answer = self.service()?.refresh(application, &found.refresh_token, true).await?;
         self.take(answer, found.username.as_deref(), Entry::imported(found.refresh_token)).await
     }
 
@@ -100,7 +100,7 @@ impl Shared {
         // Only a sign-in of our own is ended at the service: another's token may serve others.
         let unsaved = self.state().lock().unsaved.clone();
         let refresh_token = match (&key, unsaved) {
-            _ if !auth.grant.is_interactive() => None,
+            _ if auth.grant.sign_in().is_none() => None,
             (Some(key), Some(unsaved)) if unsaved.key == *key => unsaved.entry.refresh_token,
             (Some(key), _) => {
                 let stored = self.store()?.load(key).await.ok().flatten();
@@ -119,8 +119,8 @@ impl Shared {
         }
         // After the store: a refresh that began in between belongs to those who have left.
         self.state().lock().forget();
-        if let Some(token) = refresh_token
-            && let Err(error) = self.service()?.revoke(&token).await
+        if let (Some(token), Some((application, _))) = (refresh_token, auth.grant.sign_in())
+            && let Err(error) = self.service()?.revoke(application, &token).await
         {
             let text = "signed out on this machine, but not at the service, which could not be told";
             self.warn("not_revoked", format!("{text}: {}", error.message()));

@@ -37,7 +37,7 @@ pub(crate) fn find(text: &str, auth: &AuthSettings, username: Option<&str>) -> R
     let others: Vec<String> = all.iter().filter_map(|one| one.client_id.clone()).collect();
     let mut fitting: Vec<Imported> = all
         .into_iter()
-        .filter(|one| one.client_id.as_ref().is_none_or(|id| id.eq_ignore_ascii_case(&auth.client_id)))
+        .filter(|one| one.client_id.as_ref().is_none_or(|id| id.eq_ignore_ascii_case(auth.client_id())))
         .filter(|one| one.host.as_ref().is_none_or(|host| is_ours(host, auth)))
         .collect();
     if fitting.is_empty() {
@@ -114,7 +114,7 @@ fn read(text: &str) -> Result<Vec<Imported>> {
 fn is_ours(host: &str, auth: &AuthSettings) -> bool {
     const SAME: [&str; 4] =
         ["login.microsoftonline.com", "login.windows.net", "login.microsoft.com", "sts.windows.net"];
-    let own = url::Url::parse(&auth.endpoints.authority).ok();
+    let own = url::Url::parse(&auth.authority).ok();
     let own = own.as_ref().and_then(url::Url::host_str).unwrap_or_default();
     auth.family != Family::Microsoft
         || host.eq_ignore_ascii_case(own)

@@ -4,7 +4,7 @@ use ring::digest::{SHA256, digest};
 
 use super::shared::Shared;
 use super::store::EntryKey;
-use crate::config::{AuthSettings, GrantKind, StoreSettings};
+use crate::config::{AuthSettings, Grant, SecretSource, StoreSettings};
 use crate::error::{Error, ErrorCode, Result};
 use crate::input::Secret;
 use crate::private_file::own_uid;
@@ -16,17 +16,10 @@ impl Shared {
     /// `interaction_required` if nobody is signed in; `config_invalid` listing the accounts if several
     /// are stored and no `username` says which.
     pub(crate) async fn locate(&self, auth: &AuthSettings) -> Result<EntryKey> {
-        match auth.grant {
-            GrantKind::ClientCredentials
-            | GrantKind::JwtBearer
-            | GrantKind::ManagedIdentity
-            | GrantKind::AccessToken
-            | GrantKind::Command
-            | GrantKind::Callback => {
-                return Ok(EntryKey::of_application(auth));
-            }
-            GrantKind::RefreshToken if self.settings.username.is_none() => {
-                let seed = self.seed(auth).await?;
+        match &auth.grant {
+            grant if !grant.is_delegated() => return Ok(EntryKey::of_application(auth)),
+            Grant::RefreshToken(_, source) if self.settings.username.is_none() => {
+                let seed = self.seed(source).await?;
                 return Ok(EntryKey::new(auth, &format!("#{}", seed_digest(&seed))));
             }
             _ => {}
@@ -48,12 +41,8 @@ impl Shared {
     }
 
     /// The refresh token that the options give.
-    pub(crate) async fn seed(&self, auth: &AuthSettings) -> Result<Secret> {
-        let field = self.settings.spelling.path("auth.refresh_token");
-        match &auth.refresh_token {
-            Some(source) => source.read(&field).await,
-            None => Err(Error::config(field.clone(), format!("`{field}` is missing"))),
-        }
+    pub(crate) async fn seed(&self, source: &SecretSource) -> Result<Secret> {
+        source.read(&self.settings.spelling.path("auth.refresh_token")).await
     }
 
     /// The error where no sign-in was found.
@@ -66,7 +55,7 @@ impl Shared {
     /// How a person puts it right: as which user, since root's sign-in does not help www-data, and where
     /// the tokens are looked for.
     pub(crate) fn sign_in_hint(&self, auth: &AuthSettings) -> String {
-        if auth.grant == GrantKind::RefreshToken {
+        if let Grant::RefreshToken(..) = auth.grant {
             let field = self.settings.spelling.path("auth.refresh_token");
             return format!("Put a new refresh token into {field}, or use grant `authorization_code`.");
         }

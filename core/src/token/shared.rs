@@ -98,7 +98,7 @@ impl Shared {
         Some(ServiceLabel {
             service: host.filter(|_| auth.grant.asks_service()).unwrap_or_default().to_owned(),
             grant: auth.grant.as_str(),
-            application: auth.client_id.clone(),
+            application: auth.client_id().to_owned(),
         })
     }
 

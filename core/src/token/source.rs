@@ -166,7 +166,7 @@ impl TokenSource {
         let ends = Ends {
             token: inner.held.as_ref().and_then(|held| held.token.expires_at),
             login: inner.account.as_ref().and_then(|account| account.refresh_expires_at),
-            credential: self.shared.auth().ok().and_then(|auth| auth.credential_expires_at),
+            credential: self.shared.auth().ok().and_then(AuthSettings::credential_expires_at),
         };
         drop(inner);
         Some(numbers.to_json(ends))

@@ -1,20 +1,28 @@
 //! The application's own token: client credentials, a service account's word, the machine's identity.
 
 use super::{Attempt, held};
-use crate::config::{AuthSettings, GrantKind};
+use crate::config::{Application, AuthSettings, Identity, IdentityService, ServiceAccount};
 use crate::error::Result;
 use crate::token::entry::Entry;
 use crate::token::freshness::{Freshness, Now};
 use crate::token::state::Held;
 use crate::token::store::EntryKey;
 
+/// What is asked for it.
+#[derive(Clone, Copy)]
+pub(super) enum Question<'a> {
+    Application(&'a Application),
+    Account(&'a ServiceAccount),
+    Machine(&'a IdentityService, &'a Identity),
+}
+
 impl Attempt<'_> {
     /// Nothing rotates, so the store is but a cache that may fail.
-    pub(super) async fn application(&mut self, auth: &AuthSettings) -> Result<Held> {
+    pub(super) async fn application(&mut self, auth: &AuthSettings, question: Question<'_>) -> Result<Held> {
         let (shared, service) = (self.shared, self.shared.service()?);
         let key = EntryKey::of_application(auth);
         // A machine's identity is nobody else's, and its service is at hand.
-        let persistent = shared.is_persistent() && auth.grant != GrantKind::ManagedIdentity;
+        let persistent = shared.is_persistent() && !matches!(question, Question::Machine(..));
         let mut version = None;
         if persistent {
             match shared.store()?.load(&key).await {
@@ -32,15 +40,15 @@ impl Attempt<'_> {
         }
         let mut tries = 0;
         let answer = loop {
-            let asked = match auth.grant {
-                GrantKind::JwtBearer => {
+            let asked = match question {
+                Question::Machine(who, which) => service.managed_identity(who, which).await,
+                Question::Account(account) => {
                     let _turn = service.turn().await;
-                    service.jwt_bearer().await
+                    service.jwt_bearer(account).await
                 }
-                GrantKind::ManagedIdentity => service.managed_identity().await,
-                _ => {
+                Question::Application(application) => {
                     let _turn = service.turn().await;
-                    service.client_credentials().await
+                    service.client_credentials(application).await
                 }
             };
             match asked {

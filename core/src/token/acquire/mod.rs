@@ -10,11 +10,12 @@ mod tell;
 use std::sync::Arc;
 use std::time::{Duration, Instant, SystemTime};
 
+use self::application::Question;
 use super::entry::Entry;
 use super::freshness::{self, Freshness, Now};
 use super::shared::Shared;
 use super::state::Held;
-use crate::config::{AuthSettings, GrantKind};
+use crate::config::{AuthSettings, Grant};
 use crate::crypto::random;
 use crate::error::{Error, ErrorCode, Result};
 use crate::input::Secret;
@@ -67,16 +68,19 @@ impl<'a> Attempt<'a> {
     /// The 300s, `store_failed`, `config_invalid`.
     pub(crate) async fn acquire(&mut self) -> Result<Held> {
         let auth = self.shared.auth()?;
-        match auth.grant {
-            GrantKind::ClientCredentials | GrantKind::JwtBearer | GrantKind::ManagedIdentity => {
-                self.application(auth).await
+        match &auth.grant {
+            Grant::ClientCredentials(application) => {
+                self.application(auth, Question::Application(application)).await
             }
-            GrantKind::AccessToken => self.given(auth).await,
-            GrantKind::Command => self.printed(auth).await,
-            GrantKind::Callback => self.called_back(auth).await,
-            GrantKind::AuthorizationCode | GrantKind::DeviceCode | GrantKind::RefreshToken => {
-                self.person(auth).await
+            Grant::JwtBearer(account) => self.application(auth, Question::Account(account)).await,
+            Grant::ManagedIdentity(who, which) => self.application(auth, Question::Machine(who, which)).await,
+            Grant::AccessToken { token, expires_at } => self.given(auth, token, *expires_at).await,
+            Grant::Command { words, limit } => self.printed(auth, words, *limit).await,
+            Grant::Callback(function) => self.called_back(auth, function).await,
+            Grant::AuthorizationCode(application, _) | Grant::DeviceCode(application, _) => {
+                self.person(auth, application, None).await
             }
+            Grant::RefreshToken(application, seed) => self.person(auth, application, Some(seed)).await,
         }
     }
 
@@ -115,7 +119,7 @@ impl<'a> Attempt<'a> {
         let asked = error.retry_after().unwrap_or_default();
         let passing = error.code() == ErrorCode::TokenEndpointUnavailable && error.retryable();
         // The machine's own service may be away for a minute while it is renewed (410).
-        let machine = self.shared.auth().is_ok_and(|auth| auth.grant == GrantKind::ManagedIdentity);
+        let machine = self.shared.auth().is_ok_and(|auth| matches!(auth.grant, Grant::ManagedIdentity(..)));
         let most = if machine { TRIES_OF_A_MACHINE } else { TRIES };
         if !passing || *tries >= most || asked > LONGEST_PAUSE {
             return Err(error);

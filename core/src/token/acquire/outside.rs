@@ -1,9 +1,9 @@
 //! Tokens from outside: one that was given as it is, and one that a function of the host program brings.
 
-use std::time::Duration;
+use std::time::{Duration, SystemTime};
 
 use super::Attempt;
-use crate::config::AuthSettings;
+use crate::config::{AuthSettings, SecretSource, TokenCallback};
 use crate::error::{Error, ErrorCode, Result};
 use crate::host::{ProvidedToken, TokenRequest};
 use crate::oauth::claims;
@@ -14,11 +14,13 @@ use crate::token::state::Held;
 
 impl Attempt<'_> {
     /// A token given as it is.
-    pub(super) async fn given(&self, auth: &AuthSettings) -> Result<Held> {
+    pub(super) async fn given(
+        &self,
+        auth: &AuthSettings,
+        source: &SecretSource,
+        expires_at: Option<SystemTime>,
+    ) -> Result<Held> {
         let field = self.shared.settings.spelling.path("auth.access_token");
-        let Some(source) = &auth.access_token else {
-            return Err(Error::config(field.clone(), format!("`{field}` is missing")));
-        };
         let secret = source.read(&field).await?;
         let over = |what: &str| {
             Error::new(ErrorCode::GrantRejected, format!("the token in `{field}` {what}"))
@@ -28,7 +30,7 @@ impl Attempt<'_> {
         if self.order.avoid.as_ref() == Some(&secret) {
             return Err(over("was refused"));
         }
-        let expires_at = auth.expires_at.or_else(|| claims::expires_at(secret.expose()));
+        let expires_at = expires_at.or_else(|| claims::expires_at(secret.expose()));
         let now = Now::read();
         let times = entry::lifetime_until(expires_at, now);
         if times.lifetime == Some(Duration::ZERO) {
@@ -39,18 +41,18 @@ impl Attempt<'_> {
     }
 
     /// A token from the host program's function.
-    pub(super) async fn called_back(&mut self, auth: &AuthSettings) -> Result<Held> {
-        let shared = self.shared;
-        let Some(provider) = &shared.host.token_provider else {
-            return Err(Error::config("auth.callback", "`auth.callback` is missing"));
-        };
+    pub(super) async fn called_back(
+        &mut self,
+        auth: &AuthSettings,
+        function: &TokenCallback,
+    ) -> Result<Held> {
         let request = TokenRequest {
-            username: shared.settings.username.clone(),
+            username: self.shared.settings.username.clone(),
             scopes: auth.scopes.clone(),
             force: self.order.force || self.order.avoid.is_some(),
         };
         let failed = |what: &str| Error::new(ErrorCode::TokenProviderFailed, what);
-        let provided = provider.token(request).await.map_err(|error| {
+        let provided = function.0.token(request).await.map_err(|error| {
             let said = failed(&format!("the token callback failed: {}", error.message()));
             match error.hint() {
                 Some(hint) => said.with_hint(hint),

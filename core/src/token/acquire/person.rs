@@ -4,7 +4,7 @@
 use std::time::{Duration, Instant, SystemTime};
 
 use super::{Attempt, held};
-use crate::config::{AuthSettings, GrantKind};
+use crate::config::{Application, AuthSettings, SecretSource};
 use crate::crypto::random;
 use crate::error::{Error, ErrorCode, Result};
 use crate::input::Secret;
@@ -17,17 +17,22 @@ use crate::token::store::{EntryKey, Versioned};
 
 impl Attempt<'_> {
     /// Claim, post, save, use.
-    pub(super) async fn person(&mut self, auth: &AuthSettings) -> Result<Held> {
+    pub(super) async fn person(
+        &mut self,
+        auth: &AuthSettings,
+        application: &Application,
+        seed: Option<&SecretSource>,
+    ) -> Result<Held> {
         let (shared, service) = (self.shared, self.shared.service()?);
         let key = shared.locate(auth).await?;
-        let seed = match auth.grant {
-            GrantKind::RefreshToken => Some(shared.seed(auth).await?),
-            _ => None,
+        let seed = match seed {
+            Some(source) => Some(shared.seed(source).await?),
+            None => None,
         };
         // What brings the application's secret runs within the claim too, and all of it happens twice if the secret
         // changed meanwhile.
         let request = shared.settings.http_timeout;
-        let lasts = 2 * (request + auth.credential.patience(request));
+        let lasts = 2 * (request + application.credential.patience(request));
         let mut claiming = Claiming::new(random::hex().unwrap_or_default(), lasts);
         let (mut entry, mut version, mut found) = (Entry::default(), None, None);
         let (mut turn, mut pending, mut renewed, mut refused) = (None, None, None, None);
@@ -49,7 +54,7 @@ impl Attempt<'_> {
                     step = Step::Load;
                     continue;
                 }
-                Step::Prepare => match service.endpoints().await {
+                Step::Prepare => match service.endpoints(&application.address).await {
                     Ok(_) => {
                         turn = Some(service.turn().await);
                         Last::Prepared
@@ -64,7 +69,7 @@ impl Attempt<'_> {
                     entry.refreshing = Some(claim);
                     Last::Claimed(shared.store()?.save(&key, Some(&entry), version).await?)
                 }
-                Step::Post => match self.post(auth, &entry).await {
+                Step::Post => match self.post(auth, application, &entry).await {
                     Ok(new) => {
                         renewed = Some(new);
                         Last::Renewed
@@ -110,9 +115,9 @@ impl Attempt<'_> {
     }
 
     /// Asks the service for a new token.
-    async fn post(&mut self, auth: &AuthSettings, entry: &Entry) -> Result<Entry> {
+    async fn post(&mut self, auth: &AuthSettings, application: &Application, entry: &Entry) -> Result<Entry> {
         let Some(token) = &entry.refresh_token else { return Err(self.shared.nobody(auth)) };
-        let answer = self.shared.service()?.refresh(token, entry.imported).await?;
+        let answer = self.shared.service()?.refresh(application, token, entry.imported).await?;
         Ok(self.renew(entry, auth, &answer, SystemTime::now()))
     }
 

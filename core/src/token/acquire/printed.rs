@@ -15,10 +15,12 @@ use crate::token::state::Held;
 
 impl Attempt<'_> {
     /// A token that a program prints.
-    pub(super) async fn printed(&mut self, auth: &AuthSettings) -> Result<Held> {
-        let Some((words, limit)) = &auth.command else {
-            return Err(Error::config("auth.command", "`auth.command` is missing"));
-        };
+    pub(super) async fn printed(
+        &mut self,
+        auth: &AuthSettings,
+        words: &[String],
+        limit: Duration,
+    ) -> Result<Held> {
         let field = self.shared.settings.spelling.path("auth.command");
         let failed = |error: Error| {
             let said = Error::new(ErrorCode::TokenProviderFailed, error.message());
@@ -27,7 +29,7 @@ impl Attempt<'_> {
                 None => said,
             }
         };
-        let said = input::run(words, &field, *limit).await.map_err(failed)?;
+        let said = input::run(words, &field, limit).await.map_err(failed)?;
         let token = read(&said, SystemTime::now()).map_err(|what| {
             let text = format!("`{field}`: the program's output {what}");
             Error::new(ErrorCode::TokenProviderFailed, text)

@@ -3,6 +3,7 @@
 use std::time::{Duration, SystemTime};
 
 use super::Attempt;
+use crate::config::AuthSettings;
 use crate::error::{ErrorCode, Result};
 use crate::event::Event;
 use crate::metrics::{self, Ends};
@@ -25,7 +26,7 @@ impl Attempt<'_> {
                         .with("request_id", self.request_id.clone())
                 });
                 let left = self.ends.map(|at| at.duration_since(SystemTime::now()).unwrap_or_default());
-                let ends = self.shared.auth().ok().and_then(|auth| auth.credential_expires_at);
+                let ends = self.shared.auth().ok().and_then(AuthSettings::credential_expires_at);
                 let days = ends.map(|at| at.duration_since(SystemTime::now()).unwrap_or_default());
                 if let Some(days) = days.filter(|days| *days < LONG_NOTICE) {
                     events.emit(|| {
@@ -74,7 +75,7 @@ impl Attempt<'_> {
             // From the store it cost nothing.
             Ok(_) if self.renewed.is_none() => {}
             Ok(held) => {
-                let credential = self.shared.auth().ok().and_then(|auth| auth.credential_expires_at);
+                let credential = self.shared.auth().ok().and_then(AuthSettings::credential_expires_at);
                 let ends = Ends { token: held.token.expires_at(), login: self.ends, credential };
                 let name = self.shared.settings.username.clone();
                 let name = name.or_else(|| self.shared.state().lock().adopted.clone());

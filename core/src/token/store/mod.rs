@@ -11,7 +11,7 @@ pub(crate) mod redis;
 use self::file::FileStore;
 use self::redis::RedisStore;
 use super::entry::Entry;
-use crate::config::AuthSettings;
+use crate::config::{AuthSettings, Grant};
 use crate::error::Result;
 use crate::host::TokenStore;
 use crate::text;
@@ -112,8 +112,8 @@ impl EntryKey {
         let mut scopes: Vec<&str> = auth.scopes.iter().map(String::as_str).collect();
         scopes.sort_unstable();
         Self {
-            authority: part(&auth.endpoints.authority),
-            client_id: part(&auth.client_id),
+            authority: part(&auth.authority),
+            client_id: part(auth.client_id()),
             principal: part(&principal.to_lowercase()),
             scopes: part(&scopes.join(" ")),
         }
@@ -121,7 +121,10 @@ impl EntryKey {
 
     /// An application's own: a service account's token is for one mailbox, others serve all.
     pub(crate) fn of_application(auth: &AuthSettings) -> Self {
-        Self::new(auth, auth.bearer.as_ref().map_or("", |(_, subject)| subject.as_str()))
+        match &auth.grant {
+            Grant::JwtBearer(account) => Self::new(auth, &account.subject),
+            _ => Self::new(auth, ""),
+        }
     }
 
     /// Returns the key as the documentation shows it.
