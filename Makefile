@@ -104,7 +104,7 @@ snippets: cli python node c $(BUILD)/recipes/done $(NODE)/node_modules/.done  ##
 
 site: $(BUILD)/site/venv/done cli python  ## the guide and the references as pages, in build/site/html
 	$(TARGET)/debug/mailbearer --help > $(BUILD)/site/help.txt
-	for command in login logout token send sendmail verify setup watch emulator; do \
+	for command in login logout token send sendmail verify explain setup watch emulator; do \
 	  printf '\n\n$$ mailbearer %s --help\n\n' $$command; $(TARGET)/debug/mailbearer $$command --help; done >> $(BUILD)/site/help.txt
 	$(BUILD)/site/venv/bin/python -m sphinx -q -W --keep-going -b html docs $(BUILD)/site/html
 	@echo "see $(BUILD)/site/html/index.html"

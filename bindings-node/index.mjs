@@ -1,4 +1,4 @@
 // The same as `require('mailbearer')` gives.
 import mailbearer from './index.cjs'
 
-export const { MailError, Mailer, TokenSource, prometheus } = mailbearer
+export const { MailError, Mailer, TokenSource, explain, prometheus } = mailbearer

@@ -1124,6 +1124,22 @@ const uint8_t *mailbearer_outbox_raw(const mailbearer_outbox *outbox,
 void mailbearer_outbox_free(mailbearer_outbox *outbox);
 
 /**
+ * mailbearer_explain() says what any reply line of a mail server, AADSTS message, answer of a token endpoint, bounce
+ * or access token means and what to do, as lines for a person. It asks nobody, and no token that stands in the text is
+ * said again.
+ * Owner: free the text with mailbearer_string_free(); NULL if nothing in it is known, or `text` is NULL or no UTF-8.
+ * Threads: many at once.
+ */
+char *mailbearer_explain(const char *text);
+
+/**
+ * mailbearer_explain_json() says the same as a JSON list of objects with `kind`, `seen`, `code`, `meaning`, `cure`,
+ * `retryable`, `recipient` and `docs_url`; the list is empty if nothing is known.
+ * Owner: free the text with mailbearer_string_free(); NULL if `text` is NULL or no UTF-8. Threads: many at once.
+ */
+char *mailbearer_explain_json(const char *text);
+
+/**
  * mailbearer_error_number() gives the number of the code: the status that the call returned. 0 for NULL.
  * Threads: many at once.
  */

@@ -11,6 +11,7 @@ pub mod call;
 pub mod config;
 pub mod error;
 pub mod event;
+pub mod explain;
 mod ffi;
 pub mod login;
 pub mod mailer;

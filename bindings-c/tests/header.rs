@@ -93,7 +93,7 @@ fn no_source_but_ffi_is_dangerous() {
 /// One file per object, in the order in which a reader meets them.
 const ORDER: &[&str] = &[
     "status", "config", "event", "call", "message", "mailer", "receipt", "result", "login", "account",
-    "tokens", "report", "outbox", "error", "string",
+    "tokens", "report", "outbox", "explain", "error", "string",
 ];
 
 fn generate() -> String {

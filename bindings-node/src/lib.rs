@@ -18,4 +18,4 @@ mod process;
 mod tokens;
 
 pub use error::make_error;
-pub use process::{prometheus, run_cli, settled};
+pub use process::{explain, prometheus, run_cli, settled};

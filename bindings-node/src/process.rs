@@ -3,6 +3,15 @@
 use napi::Env;
 use napi::bindgen_prelude::PromiseRaw;
 use napi_derive::napi;
+use serde_json::Value;
+
+use crate::json::to_js;
+
+/// What a server's words mean, each with its text for a person beside it.
+#[napi]
+pub fn explain(text: String) -> Vec<(Value, String)> {
+    mailbearer::explain(&text).iter().map(|found| (to_js(found), found.to_string())).collect()
+}
 
 /// The process's numbers as Prometheus' text.
 #[napi]

@@ -43,7 +43,7 @@ mod _native {
     #[pymodule_export]
     use crate::tokens::{AccessToken, TokenSource};
     #[pymodule_export]
-    use crate::{make_error, prometheus, report_unraisable, run_cli, seconds, shutdown};
+    use crate::{explain, make_error, prometheus, report_unraisable, run_cli, seconds, shutdown};
     use pyo3::prelude::*;
 
     #[pymodule_init]
@@ -56,6 +56,18 @@ mod _native {
 #[pyfunction]
 fn run_cli(py: Python<'_>, arguments: Vec<OsString>) -> i32 {
     py.detach(|| mailbearer_cli::run(arguments))
+}
+
+/// What a server's words mean, as a JSON list.
+#[pyfunction]
+fn explain(py: Python<'_>, text: &str) -> String {
+    let explained = |found: &mailbearer::Explanation| {
+        let mut data = serde_json::json!(found);
+        data["_text"] = found.to_string().into();
+        data
+    };
+    let all = py.detach(|| mailbearer::explain(text));
+    serde_json::Value::from_iter(all.iter().map(explained)).to_string()
 }
 
 /// The process's numbers as Prometheus' text.

@@ -13,7 +13,7 @@ import mailbearer
 FLOORS = [
     "_native",
     "_record",
-    "events reply report",
+    "events explanation reply report",
     "errors",
     "access_token attachment receipt",
     "options",

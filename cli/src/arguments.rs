@@ -49,6 +49,8 @@ pub(crate) enum Command {
     Sendmail(Sendmail),
     /// Check the whole way to the mail server, and say what is wrong
     Verify(Verify),
+    /// Say what a server's reply, an AADSTS message, a bounce or a token means, and what to do
+    Explain(Explain),
     /// Print what an administrator does once, with ready scripts, and write the configuration file
     Setup(Setup),
     /// Show a running program's numbers, from where it shows them to Prometheus
@@ -272,6 +274,13 @@ pub(crate) struct Verify {
     /// Give up on one walk after this long [default: 2m]
     #[arg(long, value_parser = duration)]
     pub(crate) timeout: Option<Duration>,
+}
+
+#[derive(Args, Debug)]
+pub(crate) struct Explain {
+    /// The text; without it, standard input is read. A token goes there, never on the command line
+    #[arg(value_name = "TEXT", allow_hyphen_values = true)]
+    pub(crate) text: Vec<String>,
 }
 
 #[derive(Args, Debug)]

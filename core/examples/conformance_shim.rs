@@ -97,6 +97,7 @@ impl Shim {
                 json!({})
             }
             "metrics" => json!({"metrics": mailer.metrics(), "prometheus": mailbearer::prometheus()}),
+            "explain" => json!({ "explanations": mailbearer::explain(&text("text").unwrap()) }),
             "export" => {
                 mailer.export_metrics(text("text").as_deref(), call(request)).await?;
                 json!({})

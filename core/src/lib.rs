@@ -10,6 +10,7 @@ mod crypto;
 pub mod doctor;
 mod error;
 mod event;
+mod explain;
 mod fork;
 mod host;
 mod input;
@@ -34,6 +35,7 @@ pub use crate::call::{Call, Cancel};
 pub use crate::config::{Load, Options};
 pub use crate::error::{CODES, CodeRow, Delivery, Error, ErrorCode, OAuthDetail, Rejection, Reply, Result};
 pub use crate::event::{EVENTS, Event, EventKind, EventSink};
+pub use crate::explain::{Explanation, KnownText, explain, known_texts};
 #[doc(hidden)]
 pub use crate::fork::ForkCell;
 pub use crate::host::{BoxFuture, Host, ProvidedToken, StoredEntry, TokenProvider, TokenRequest, TokenStore};

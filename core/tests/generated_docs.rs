@@ -6,7 +6,7 @@
 use std::fmt::Write;
 use std::path::Path;
 
-use mailbearer::{CODES, EVENTS};
+use mailbearer::{CODES, EVENTS, KnownText, known_texts};
 
 #[test]
 fn the_page_of_errors_is_the_table() {
@@ -29,11 +29,14 @@ fn is_up_to_date(name: &str, page: &str) {
 
 fn errors() -> String {
     let mut out = String::from(
-        "<!-- Generated from core/src/error.rs by `make docs`. -->\n\n# Errors\n\n\
+        "<!-- Generated from core's own tables by `make docs`. -->\n\n# Errors\n\n\
          Every error has a stable `code` and `number`, a `message`, mostly a `hint`, and says whether the same call may be\n\
          repeated (`retryable`) and whether the message may have gone out all the same (`delivery`). Codes and numbers\n\
-         never change and are never reused. An error may bring a more exact hint than the one here.\n",
+         never change and are never reused. An error may bring a more exact hint than the one here.\n\n\
+         Below each code stand the words of mail servers and sign-in services that become it. `mailbearer explain` says the\n\
+         same of any text: `mailbearer explain \"535 5.7.139 Authentication unsuccessful\"`.\n",
     );
+    let texts = known_texts();
     for row in CODES {
         let retry = if row.retryable { "yes" } else { "no" };
         let delivery = match row.name {
@@ -48,10 +51,40 @@ fn errors() -> String {
         )
         .unwrap();
         if !row.hint.is_empty() {
-            write!(out, "\n{}\n", row.hint).unwrap();
+            write!(out, "\n{}\n", plain(row.hint)).unwrap();
+        }
+        let mut marks: Vec<&str> = Vec::new();
+        for text in texts.iter().filter(|text| text.code == row.code) {
+            if !marks.contains(&text.mark.as_str()) {
+                marks.push(&text.mark);
+            }
+        }
+        for mark in marks {
+            write!(out, "\n### {mark}\n").unwrap();
+            for text in texts.iter().filter(|text| text.code == row.code && text.mark == mark) {
+                told(&mut out, text, row.hint);
+            }
         }
     }
     out
+}
+
+fn told(out: &mut String, known: &KnownText, usual: &str) {
+    if !known.text.is_empty() {
+        write!(out, "\n```text\n{}\n```\n", known.text).unwrap();
+    }
+    let mut cause = known.cause.clone();
+    cause[..1].make_ascii_uppercase();
+    write!(out, "\n{}.", plain(&cause)).unwrap();
+    if !known.cure.is_empty() && known.cure != usual {
+        write!(out, " {}", plain(&known.cure)).unwrap();
+    }
+    out.push('\n');
+}
+
+/// Text that Markdown leaves alone.
+fn plain(text: &str) -> String {
+    text.replace('<', "\\<")
 }
 
 fn events() -> String {

@@ -158,7 +158,7 @@ class CommandLine:
         self.options: dict[str, Any] = {}
 
     def can(self, op: str) -> bool:
-        return op in ("open", "send", "send_many", "send_raw", "token", "import", "verify", "close")
+        return op in ("open", "send", "send_many", "send_raw", "token", "import", "verify", "explain", "close")
 
     def call(self, request: dict[str, Any]) -> dict[str, Any]:
         if "options" in request:
@@ -203,6 +203,10 @@ class CommandLine:
 
     def _import(self, request: dict[str, Any]) -> dict[str, Any]:
         return self._answer(*self._run("login", "--import", "-", stdin=request["text"].encode()))
+
+    def _explain(self, request: dict[str, Any]) -> dict[str, Any]:
+        _, out, _ = self._run("explain", stdin=request["text"].encode())
+        return {"ok": {"explanations": json.loads(out)}}
 
     def _verify(self, request: dict[str, Any]) -> dict[str, Any]:
         to = ["--send-to", request["send_to"]] if request.get("send_to") else []

@@ -230,6 +230,11 @@ static void answers(void) {
     NOTHING(mailbearer_error_smtp_code, CHECK(mailbearer_error_smtp_code(NULL) == 0));
     NOTHING(mailbearer_error_json, CHECK(mailbearer_error_json(NULL) == NULL));
     NOTHING(mailbearer_error_free, mailbearer_error_free(NULL));
+    NOTHING(mailbearer_explain, CHECK(mailbearer_explain(NULL) == NULL && mailbearer_explain("hello") == NULL));
+    NOTHING(mailbearer_explain_json, CHECK(mailbearer_explain_json(BROKEN) == NULL));
+    char *explained = mailbearer_explain("535 5.7.139 SmtpClientAuthentication is disabled for the Tenant.");
+    CHECK(strstr(explained, "smtp_auth_disabled") && strstr(explained, "Set-TransportConfig"));
+    mailbearer_string_free(explained);
     NOTHING(mailbearer_outbox_count, CHECK(mailbearer_outbox_count(NULL) == 0));
     NOTHING(mailbearer_outbox_message_id, CHECK(mailbearer_outbox_message_id(NULL, 0) == NULL));
     NOTHING(mailbearer_outbox_json, CHECK(mailbearer_outbox_json(NULL, 0) == NULL));

@@ -34,6 +34,8 @@ from .errors import StoreError as StoreError
 from .errors import TimedOut as TimedOut
 from .errors import TokenError as TokenError
 from .events import Event as Event
+from .explanation import Explanation as Explanation
+from .explanation import explain as explain
 from .login import Account as Account
 from .login import AsyncLogin as AsyncLogin
 from .login import Login as Login

@@ -3,6 +3,7 @@
 
 mod bulk;
 mod emulator;
+mod explain;
 mod login;
 mod logout;
 mod send;
@@ -27,6 +28,7 @@ pub(crate) fn run(arguments: Arguments, output: &Output) -> Result<i32> {
         Command::Send(send) => send::run(&global, &send, *output),
         Command::Sendmail(sendmail) => sendmail::run(&global, &sendmail, *output),
         Command::Verify(verify) => verify::run(&global, verify, *output),
+        Command::Explain(explain) => explain::run(&explain, *output),
         Command::Setup(setup) => setup::run(&global, setup, *output),
         Command::Watch(watch) => watch::run(&watch, *output),
         Command::Emulator(emulator) => emulator::run(emulator, *output),

@@ -4,6 +4,7 @@
 
 mod bulk;
 mod emulator;
+mod explain;
 mod interrupt;
 mod options;
 mod run;

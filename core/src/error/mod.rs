@@ -237,7 +237,7 @@ impl Error {
 
     /// The page that explains the code.
     pub fn docs_url(&self) -> String {
-        format!("{DOCS}#{}", self.code().as_str())
+        docs_url(self.code())
     }
 }
 
@@ -335,6 +335,11 @@ pub struct OAuthDetail {
     pub trace_id: Option<String>,
     /// A claims challenge, to be passed to the next sign-in.
     pub claims: Option<String>,
+}
+
+/// The page that explains a code.
+pub(crate) fn docs_url(code: ErrorCode) -> String {
+    format!("{DOCS}#{}", code.as_str())
 }
 
 const DOCS: &str = "https://mailbearer.dev/errors";

@@ -56,7 +56,7 @@ pub(crate) fn error(
 }
 
 /// The code, and a hint better than the code's own.
-fn judge(detail: &OAuthDetail, status: u16, asked: Asked) -> (ErrorCode, Option<&'static str>) {
+pub(crate) fn judge(detail: &OAuthDetail, status: u16, asked: Asked) -> (ErrorCode, Option<&'static str>) {
     use ErrorCode::*;
     let rows = || detail.codes.iter().filter_map(|n| ENTRA.iter().find(|row| row.0 == *n));
     let passing = matches!(status, 408 | 429 | 500..=599)
@@ -100,6 +100,21 @@ fn judge(detail: &OAuthDetail, status: u16, asked: Asked) -> (ErrorCode, Option<
         _ => GrantRejected,
     };
     (code, hint)
+}
+
+/// Whether one of Entra's numbers has a row here.
+pub(crate) fn known(number: u64) -> bool {
+    ENTRA.iter().any(|row| row.0 == number)
+}
+
+/// The numbers that have one.
+pub(crate) fn entra_numbers() -> impl Iterator<Item = u64> {
+    ENTRA.iter().map(|row| row.0)
+}
+
+/// Google's `error` and the words beside it.
+pub(crate) fn google_sentences() -> impl Iterator<Item = (&'static str, &'static str)> {
+    GOOGLE.iter().map(|row| (row.0, row.1))
 }
 
 /// The numbers that stand as `AADSTS…` in a description.

@@ -284,6 +284,10 @@ static void perform(const char *op) {
         printf("}}\n");
         mailbearer_string_free(numbers);
         mailbearer_string_free(text);
+    } else if (strcmp(op, "explain") == 0) {
+        char *json = mailbearer_explain_json(request.text);
+        printf("{\"ok\":{\"explanations\":%s}}\n", json);
+        mailbearer_string_free(json);
     } else if (strcmp(op, "export") == 0) {
         if (mailbearer_mailer_export_metrics(mailer, request.text, request.call, &err) != 0) {
             failed();

@@ -1,6 +1,6 @@
 // The Node face: one JSON request a line, one JSON answer a line.
 import { createInterface } from 'node:readline'
-import { MailError, Mailer, prometheus } from '../../../bindings-node/index.mjs'
+import { MailError, Mailer, explain, prometheus } from '../../../bindings-node/index.mjs'
 
 // Everything that happens is printed beside.
 const print = (fields, name) => console.error(name, JSON.stringify(fields))
@@ -51,6 +51,8 @@ async function perform(request) {
       return {}
     case 'metrics':
       return { metrics: mailer.metrics(), prometheus: prometheus() }
+    case 'explain':
+      return { explanations: explain(request.text) }
     case 'export':
       await mailer.exportMetrics({ endpoint: request.text })
       return {}

@@ -8,7 +8,7 @@ import logging
 import sys
 from typing import Any
 
-from mailbearer import AsyncLogin, AsyncMailer, Error, prometheus
+from mailbearer import AsyncLogin, AsyncMailer, Error, explain, prometheus
 
 from python_common import account, arguments, fields, login, options, raw_message, result, token
 
@@ -73,6 +73,8 @@ class Shim:
                 return {"ok": {}}
             case "metrics":
                 return {"ok": {"metrics": mailer.metrics(), "prometheus": prometheus()}}
+            case "explain":
+                return {"ok": {"explanations": [found.to_dict() for found in explain(request["text"])]}}
             case "export":
                 await mailer.export_metrics(request["text"])
                 return {"ok": {}}

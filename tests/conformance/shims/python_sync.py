@@ -7,7 +7,7 @@ import logging
 import sys
 from typing import Any
 
-from mailbearer import Error, Login, Mailer, SendResult, prometheus
+from mailbearer import Error, Login, Mailer, SendResult, explain, prometheus
 
 from python_common import account, arguments, fields, login, options, raw_message, result, token
 
@@ -69,6 +69,8 @@ class Shim:
                 return {"ok": {}}
             case "metrics":
                 return {"ok": {"metrics": mailer.metrics(), "prometheus": prometheus()}}
+            case "explain":
+                return {"ok": {"explanations": [found.to_dict() for found in explain(request["text"])]}}
             case "export":
                 mailer.export_metrics(request["text"])
                 return {"ok": {}}
