@@ -6,7 +6,7 @@ use std::io::{BufRead, ErrorKind, IsTerminal, Write};
 use std::path::PathBuf;
 
 use mailbearer::doctor::{Report, Status};
-use mailbearer::setup::{Kind, Plan, Wishes};
+use mailbearer::setup::{SetupKind, SetupPlan, Wishes};
 use mailbearer::{Call, Cancel, VerifyRequest, config};
 use serde_json::json;
 
@@ -40,7 +40,7 @@ pub(super) fn run(global: &Global, mut arguments: arguments::Setup, output: Outp
     show(&plan, output)
 }
 
-fn show(plan: &Plan, output: Output) -> Result<i32> {
+fn show(plan: &SetupPlan, output: Output) -> Result<i32> {
     match output.json {
         true => output.value(&json!(plan))?,
         false => output.data(plan.to_string().trim_end())?,
@@ -73,14 +73,14 @@ fn answer(question: &str) -> Result<Option<String>> {
 }
 
 fn wishes(arguments: &arguments::Setup) -> Result<Wishes> {
-    let names = || Kind::NAMES.iter().filter(|(provider, ..)| *provider == arguments.provider);
+    let names = || SetupKind::NAMES.iter().filter(|(provider, ..)| *provider == arguments.provider);
     let kind = match &arguments.kind {
         Some(name) => names().find(|(_, known, _)| known == name),
         None => names().next(),
     };
     let Some((.., kind)) = kind else {
         let all: Vec<String> =
-            Kind::NAMES.iter().map(|(provider, name, _)| format!("{provider} --kind {name}")).collect();
+            SetupKind::NAMES.iter().map(|(provider, name, _)| format!("{provider} --kind {name}")).collect();
         let given = arguments.kind.as_deref().unwrap_or_default();
         return Err(Failure::Usage(
             format!(
@@ -95,7 +95,7 @@ fn wishes(arguments: &arguments::Setup) -> Result<Wishes> {
     // Programs run in other folders.
     let usual = || {
         let name = arguments.name.as_deref().unwrap_or("mailbearer");
-        let tail = if *kind == Kind::GoogleService { "json" } else { "secret" };
+        let tail = if *kind == SetupKind::GoogleService { "json" } else { "secret" };
         arguments.write.then(|| PathBuf::from(format!("{name}.{tail}")))
     };
     let secret_file = match arguments.secret_file.clone().or_else(usual) {
@@ -158,7 +158,7 @@ fn own_file() -> Result<PathBuf> {
 }
 
 /// Walks the chain with the configuration there is, and says of each step whether it shows as done.
-fn check(global: &Global, plan: &Plan, output: Output) -> Result<i32> {
+fn check(global: &Global, plan: &SetupPlan, output: Output) -> Result<i32> {
     let mailer = options::mailer(global, &arguments::Options::default(), output)?;
     let cancel = Cancel::default();
     let call = Call { cancel: cancel.clone(), ..Call::default() };
