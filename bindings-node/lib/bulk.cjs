@@ -137,10 +137,10 @@ class SendStream {
     this.#wait(read.then((found) => this.#push(found), (error) => this.#refuse(pulled.value, error)))
   }
 
-  #push({ fields, blobs, streams }) {
+  #push({ fields, blobs, streams, spool }) {
     if (streams.pulls.length > 0) this.#streams.set(this.#pushed, streams)
     this.#pushed += 1
-    this.#bulk.push(JSON.stringify(fields), blobs, streams.pulls)
+    this.#bulk.push(JSON.stringify(fields), blobs, streams.pulls, spool)
     this.#dry = false
   }
 

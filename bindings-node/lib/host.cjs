@@ -15,14 +15,24 @@ function asked(f) {
   })
 }
 
-// A function that brings tokens.
+// A function that brings tokens. The signal of a request is aborted when nobody waits for its token any more.
 function tokenFunction(callback) {
-  return asked((request) => provide(callback, request))
+  const underWay = new Map()
+  return asked(async ({ id, abandoned, ...request }) => {
+    if (abandoned !== undefined) return underWay.get(abandoned)?.abort()
+    const controller = new AbortController()
+    underWay.set(id, controller)
+    try {
+      return await provide(callback, { ...request, signal: controller.signal })
+    } finally {
+      underWay.delete(id)
+    }
+  })
 }
 
 // A function that brings the application's assertion.
 function assertionFunction(prove) {
-  return asked(() => provide(() => prove(), {}))
+  return asked(({ abandoned }) => (abandoned === undefined ? provide(() => prove(), {}) : undefined))
 }
 
 function storeFunction(store) {
@@ -30,7 +40,7 @@ function storeFunction(store) {
 }
 
 async function provide(callback, request) {
-  const answer = await callback({ ...request, signal: new AbortController().signal })
+  const answer = await callback(request)
   if (typeof answer === 'string') return { secret: answer }
   return { secret: answer?.accessToken ?? answer?.secret, expiresAt: answer?.expiresAt?.getTime() }
 }

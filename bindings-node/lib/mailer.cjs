@@ -8,7 +8,7 @@ const { SendStream } = require('./bulk.cjs')
 const { callOf, duration, text } = require('./call.cjs')
 const { data } = require('./data.cjs')
 const { environment } = require('./environment.cjs')
-const { report, sync, under } = require('./errors.cjs')
+const { MailError, report, sync, under } = require('./errors.cjs')
 const { listener } = require('./events.cjs')
 const { fromEnv, fromFile } = require('./load.cjs')
 const { Login, begin } = require('./login.cjs')
@@ -54,14 +54,24 @@ class Mailer extends EventEmitter {
   async send(fields, options) {
     const { signal, call } = callOf(options)
     const sent = await under(signal, call, async () => {
-      const { fields: plain, blobs, streams } = await message(fields, signal)
+      const { fields: plain, blobs, streams, spool } = await this.#message(fields, signal)
       try {
-        return await this.#mailer.send(JSON.stringify(plain), blobs, streams.pulls, call)
+        return await this.#mailer.send(JSON.stringify(plain), blobs, streams.pulls, spool, call)
       } finally {
         streams.end()
       }
     })
     return receipt(JSON.parse(sent))
+  }
+
+  // A message that cannot be read counts as one that failed.
+  async #message(fields, signal) {
+    try {
+      return await message(fields, signal)
+    } catch (error) {
+      if (error instanceof MailError) this.#mailer.refuse(error.toJSON())
+      throw error
+    }
   }
 
   sendMany(messages, options) {
@@ -70,8 +80,8 @@ class Mailer extends EventEmitter {
   }
 
   async render(fields) {
-    const { fields: plain, blobs, streams } = await message(fields)
-    return under(undefined, undefined, () => this.#mailer.render(JSON.stringify(plain), blobs, streams.pulls))
+    const { fields: plain, blobs, streams, spool } = await message(fields)
+    return under(undefined, undefined, () => this.#mailer.render(JSON.stringify(plain), blobs, streams.pulls, spool))
   }
 
   async verify(options = {}) {

@@ -1,6 +1,7 @@
 'use strict'
 // A message as it crosses the border: fields as JSON, octets and streams beside them.
 
+const native = require('../native.cjs')
 const { data } = require('./data.cjs')
 const { invalid } = require('./errors.cjs')
 const { Streams, source } = require('./streams.cjs')
@@ -16,10 +17,9 @@ function message(given, signal) {
   const fields = data(rest, '', 'message_invalid')
   const streams = new Streams()
   if (raw !== undefined) {
-    fields.raw = { blob: 0 }
     const streamed = source(raw)
-    if (!streamed) return { fields, blobs: [octets(raw, 'raw')], streams }
-    return whole(streamed, signal).then((octets) => ({ fields, blobs: [octets], streams }))
+    if (!streamed) return { fields: { ...fields, raw: { blob: 0 } }, blobs: [octets(raw, 'raw')], streams }
+    return spooled(streamed, signal).then((spool) => ({ fields, blobs: [], streams, spool }))
   }
   const blobs = []
   if (attachments !== undefined) {
@@ -55,21 +55,21 @@ function octets(content, path) {
   return found
 }
 
-async function whole(streamed, signal) {
-  const chunks = []
+// Reads a stream to its end into a spool: what is large does not stay in memory.
+async function spooled(streamed, signal) {
+  const spool = new native.NativeSpool()
   const stop = () => streamed.end()
   signal?.addEventListener('abort', stop, { once: true })
   try {
     for (;;) {
       const octets = await streamed.next()
-      if (octets.length === 0) break
-      chunks.push(octets)
+      await spool.write(octets)
+      if (octets.length === 0) return spool
     }
   } finally {
     signal?.removeEventListener('abort', stop)
     streamed.end()
   }
-  return Buffer.concat(chunks)
 }
 
 module.exports = { message }

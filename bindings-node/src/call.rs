@@ -1,7 +1,6 @@
 //! One call's limits, and the handle that cancels it.
 
-use mailbearer::config::{Partial, parse_duration};
-use mailbearer::{Call, Cancel, Error};
+use mailbearer::{Call, Cancel};
 use napi_derive::napi;
 
 use crate::error::fail;
@@ -30,19 +29,6 @@ impl NativeCall {
     }
 
     pub(crate) fn to_core(&self) -> napi::Result<Call> {
-        let timeout = self.timeout.as_deref().map(parse_duration).transpose();
-        Ok(Call {
-            timeout: timeout.map_err(|text| fail(Error::config("timeout", format!("`timeout`: {text}"))))?,
-            partial: match self.partial.as_deref() {
-                None => None,
-                Some("deliver") => Some(Partial::Deliver),
-                Some("refuse") => Some(Partial::Refuse),
-                Some(_) => {
-                    let text = "`partial` is `deliver` or `refuse`";
-                    return Err(fail(Error::config("partial", text)));
-                }
-            },
-            cancel: self.cancel.clone(),
-        })
+        Call::read(self.timeout.as_deref(), self.partial.as_deref(), self.cancel.clone()).map_err(fail)
     }
 }

@@ -4,6 +4,7 @@
 //! neither throw nor reject: they resolve to `{ok}` or `{error: text}`.
 
 use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{Duration, UNIX_EPOCH};
 
 use base64::Engine;
@@ -34,7 +35,8 @@ pub(crate) fn host(
     events: Option<Told>,
 ) -> Host {
     let mut host = Host { spelling: Spelling::Camel, environment, ..Host::default() };
-    host.token_provider = token.map(|f| Arc::new(Callback(f)) as Arc<dyn TokenProvider>);
+    host.token_provider =
+        token.map(|f| Arc::new(Callback { f, asked: AtomicU64::new(0) }) as Arc<dyn TokenProvider>);
     host.store = store.map(|f| Arc::new(Store(f)) as Arc<dyn TokenStore>);
     if let Some(events) = events {
         host.events = EventSink::new(move |event| {
@@ -55,14 +57,38 @@ async fn ask(f: &Asked, code: ErrorCode, what: &str, argument: Value) -> Result<
     }
 }
 
-struct Callback(Asked);
+struct Callback {
+    f: Asked,
+    /// Requests so far.
+    asked: AtomicU64,
+}
+
+/// A request under way. If it is given up, the program is told.
+struct Request<'a> {
+    f: &'a Asked,
+    id: u64,
+    answered: bool,
+}
+
+impl Drop for Request<'_> {
+    fn drop(&mut self) {
+        if !self.answered {
+            self.f.call(json!({"abandoned": self.id}), ThreadsafeFunctionCallMode::NonBlocking);
+        }
+    }
+}
 
 impl TokenProvider for Callback {
     fn token(&self, request: TokenRequest) -> BoxFuture<'_, Result<ProvidedToken>> {
         Box::pin(async move {
-            let argument =
-                json!({"username": request.username, "scopes": request.scopes, "force": request.force});
-            let answer = ask(&self.0, ErrorCode::TokenProviderFailed, "the token callback", argument).await?;
+            let id = self.asked.fetch_add(1, Ordering::Relaxed);
+            let argument = json!({
+                "id": id, "username": request.username, "scopes": request.scopes, "force": request.force,
+            });
+            let mut under_way = Request { f: &self.f, id, answered: false };
+            let answer = ask(&self.f, ErrorCode::TokenProviderFailed, "the token callback", argument).await;
+            under_way.answered = true;
+            let answer = answer?;
             let Some(secret) = answer["secret"].as_str() else {
                 return Err(Error::new(
                     ErrorCode::TokenProviderFailed,

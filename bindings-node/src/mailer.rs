@@ -1,9 +1,8 @@
 //! The mailer.
 
 use std::collections::BTreeMap;
-use std::time::Duration;
 
-use mailbearer::config::{MailboxOption, parse_duration};
+use mailbearer::config::{MailboxOption, read_duration};
 use mailbearer::{Error, Mailer, VerifyRequest};
 use napi::Env;
 use napi::bindgen_prelude::{Buffer, PromiseRaw};
@@ -19,6 +18,7 @@ use crate::json::{to_js, to_json};
 use crate::load::load;
 use crate::login::{self, NativeLogin};
 use crate::message::{Pull, message};
+use crate::spool::NativeSpool;
 use crate::tokens::NativeTokens;
 
 /// A mailer.
@@ -53,11 +53,19 @@ impl NativeMailer {
         fields: String,
         blobs: Vec<Buffer>,
         streams: Vec<Pull>,
+        spool: Option<&NativeSpool>,
         call: &NativeCall,
     ) -> napi::Result<PromiseRaw<'env, String>> {
         let (mailer, call) = (self.mailer.clone(), call.to_core()?);
-        let message = message(&mailer, &fields, &blobs, streams).map_err(fail)?;
+        let message = message(&mailer, &fields, &blobs, streams, spool);
+        let message = message.map_err(|error| fail(mailer.refuse(error)))?;
         env.spawn_future(async move { mailer.send(&message, call).await.map(|r| to_json(&r)).map_err(fail) })
+    }
+
+    /// Counts and tells a message that was to be sent and could not even be read; `error` is a `MailError`'s JSON.
+    #[napi]
+    pub fn refuse(&self, error: Value) {
+        self.mailer.refuse(Error::retold(&error));
     }
 
     /// Begins a bulk send.
@@ -74,9 +82,10 @@ impl NativeMailer {
         fields: String,
         blobs: Vec<Buffer>,
         streams: Vec<Pull>,
+        spool: Option<&NativeSpool>,
     ) -> napi::Result<PromiseRaw<'env, Buffer>> {
         let mailer = self.mailer.clone();
-        let message = message(&self.mailer, &fields, &blobs, streams).map_err(fail)?;
+        let message = message(&self.mailer, &fields, &blobs, streams, spool).map_err(fail)?;
         env.spawn_future(async move {
             mailer.render(&message).await.map(|bytes| Buffer::from(bytes.to_vec())).map_err(fail)
         })
@@ -147,13 +156,7 @@ impl NativeMailer {
     /// A mailer for another mailbox.
     #[napi]
     pub fn for_mailbox(&self, username: String, from: Option<Value>) -> napi::Result<Self> {
-        let from = from.map(|from| match from {
-            Value::String(address) => MailboxOption { name: None, address },
-            other => MailboxOption {
-                name: other["name"].as_str().map(str::to_owned),
-                address: other["address"].as_str().unwrap_or_default().to_owned(),
-            },
-        });
+        let from = from.map(|from| MailboxOption::read(from, "from")).transpose().map_err(fail)?;
         Ok(Self { mailer: self.mailer.for_mailbox(&username, from).map_err(fail)? })
     }
 
@@ -180,14 +183,10 @@ impl NativeMailer {
     #[napi(ts_return_type = "Promise<void>")]
     pub fn close<'env>(&self, env: &'env Env, timeout: Option<String>) -> napi::Result<PromiseRaw<'env, ()>> {
         let mailer = self.mailer.clone();
-        let timeout = timeout.as_deref().map(parse_duration).transpose();
-        let timeout = timeout.map_err(|text| fail(Error::config("timeout", format!("`timeout`: {text}"))))?;
+        let timeout = timeout.map(|text| read_duration("timeout", &text)).transpose().map_err(fail)?;
         env.spawn_future(async move {
-            mailer.close(timeout.unwrap_or(CLOSING)).await;
+            mailer.close(timeout).await;
             Ok(())
         })
     }
 }
-
-/// What `close` waits for running sends.
-const CLOSING: Duration = Duration::from_secs(30);

@@ -2,8 +2,8 @@
 
 use std::collections::BTreeMap;
 
-use mailbearer::config::parse_duration;
-use mailbearer::{AccessToken, Error, GetToken, TokenSource, to_rfc3339};
+use mailbearer::config::read_duration;
+use mailbearer::{AccessToken, GetToken, TokenSource, to_rfc3339};
 use napi::Env;
 use napi::bindgen_prelude::PromiseRaw;
 use napi_derive::napi;
@@ -177,6 +177,5 @@ impl NativeToken {
 }
 
 fn duration(text: Option<String>) -> napi::Result<Option<std::time::Duration>> {
-    let parsed = text.as_deref().map(parse_duration).transpose();
-    parsed.map_err(|text| fail(Error::config("minRemaining", format!("`minRemaining`: {text}"))))
+    text.map(|text| read_duration("minRemaining", &text)).transpose().map_err(fail)
 }

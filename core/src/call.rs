@@ -7,6 +7,7 @@ use serde::Deserialize;
 use tokio_util::sync::{CancellationToken, WaitForCancellationFutureOwned};
 
 use crate::error::{Error, ErrorCode, Result};
+use crate::input::read_duration;
 
 /// What one call may say differently from the options.
 #[derive(Clone, Debug, Default)]
@@ -20,6 +21,15 @@ pub struct Call {
 }
 
 impl Call {
+    /// From words: a duration with its unit, and `deliver` or `refuse`.
+    ///
+    /// # Errors
+    /// `config_invalid`, naming which of them.
+    pub fn read(timeout: Option<&str>, partial: Option<&str>, cancel: Cancel) -> Result<Self> {
+        let timeout = timeout.map(|text| read_duration("timeout", text)).transpose()?;
+        Ok(Self { timeout, partial: partial.map(Partial::read).transpose()?, cancel })
+    }
+
     /// `work`, or the end of this call if that comes first: its cancel, or its time (`default` where it has none of
     /// its own). `late` is the sentence about what did not happen in time.
     ///
@@ -100,6 +110,20 @@ pub enum Partial {
     Deliver,
     /// Send to nobody.
     Refuse,
+}
+
+impl Partial {
+    /// From its word, `deliver` or `refuse`.
+    ///
+    /// # Errors
+    /// `config_invalid`.
+    pub fn read(word: &str) -> Result<Self> {
+        match word {
+            "deliver" => Ok(Self::Deliver),
+            "refuse" => Ok(Self::Refuse),
+            _ => Err(Error::config("partial", "`partial` must be `deliver` or `refuse`")),
+        }
+    }
 }
 
 #[cfg(test)]

@@ -34,14 +34,14 @@ mod token;
 pub use crate::call::{Call, Cancel};
 pub use crate::config::{Load, Options};
 pub use crate::error::{CODES, CodeRow, Delivery, Error, ErrorCode, OAuthDetail, Rejection, Reply, Result};
-pub use crate::event::{EVENTS, Event, EventKind, EventSink};
+pub use crate::event::{EVENTS, Event, EventKind, EventSink, Level};
 pub use crate::explain::{Explanation, KnownText, explain, known_texts};
 #[doc(hidden)]
 pub use crate::fork::ForkCell;
 pub use crate::host::{BoxFuture, Host, ProvidedToken, StoredEntry, TokenProvider, TokenRequest, TokenStore};
 pub use crate::instant::to_rfc3339;
-pub use crate::mailer::{Bulk, Counts, Kept, Mailer, VerifyRequest, prometheus};
-pub use crate::message::{Attachment, Blob, ByteStream, Message, MessageBuilder};
+pub use crate::mailer::{Bulk, Counts, Kept, Mailer, SharedBulk, VerifyRequest, prometheus};
+pub use crate::message::{Attachment, Blob, ByteStream, Message, MessageBuilder, Spool, Spooled};
 pub use crate::receipt::{Envelope, Outcome, Receipt, SendResult, Timings};
 pub use crate::sign_in::{Login, LoginRequest};
 pub use crate::token::{AccessToken, Account, GetToken, TokenSource, settled};

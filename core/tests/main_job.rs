@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use mailbearer::config::Spelling;
 use mailbearer::{
-    Call, Delivery, Error, ErrorCode, EventSink, Host, Mailer, Message, Outcome, VerifyRequest,
+    Call, Delivery, Error, ErrorCode, EventSink, Host, Level, Mailer, Message, Outcome, VerifyRequest,
 };
 use mailbearer_emulator::{Config, DEFAULT_USERNAME, Emulator, Fault, Options, Rotation};
 use serde_json::{Value, json};
@@ -234,6 +234,29 @@ async fn memory_keeps_what_it_would_have_sent() {
     assert_eq!(kept.len(), 1);
     assert_eq!(kept[0].message_id, receipt.message_id);
     assert_eq!(kept[0].envelope.mail_from, "me@example.org");
+}
+
+#[tokio::test]
+async fn a_message_that_cannot_be_read_counts_as_one_that_failed() {
+    let events = Arc::new(Mutex::new(Vec::new()));
+    let told = events.clone();
+    let host = Host {
+        events: EventSink::new(move |event| told.lock().unwrap().push((event.name, event.level))),
+        ..Host::default()
+    };
+    let options = json!({"provider": "memory", "username": "me@example.org"});
+    let mailer = Mailer::from_json(options, host).unwrap();
+    let bulk = mailer.shared_bulk(Call::default(), tokio::runtime::Handle::current()).unwrap();
+    bulk.push(mailer.message(json!({"to": "a@b, c@d"}), Vec::new()));
+    bulk.push(Ok(hello()));
+    bulk.finish();
+    let mut outcomes = Vec::new();
+    while let Some(results) = bulk.gather().await.unwrap() {
+        outcomes.extend(results.iter().map(|result| (result.index, result.outcome())));
+    }
+    assert_eq!(outcomes, [(0, Outcome::Failed), (1, Outcome::Sent)]);
+    assert_eq!(mailer.metrics()["failed"], json!({"message_invalid": 1}));
+    assert_eq!(*events.lock().unwrap(), [("send.failed", Level::Warning), ("send.done", Level::Info)]);
 }
 
 /// Sends side by side, as many at once as there is room, over one connection.

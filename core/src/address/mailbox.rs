@@ -18,6 +18,16 @@ pub struct MailboxOption {
     pub address: String,
 }
 
+impl MailboxOption {
+    /// From a string or `{name, address}`, for the option `field`.
+    ///
+    /// # Errors
+    /// `config_invalid`.
+    pub fn read(value: Value, field: &str) -> Result<Self, Error> {
+        serde_json::from_value(value).map_err(|e| Error::config(field, format!("`{field}`: {e}")))
+    }
+}
+
 impl<'de> Deserialize<'de> for MailboxOption {
     fn deserialize<D: Deserializer<'de>>(de: D) -> Result<Self, D::Error> {
         #[derive(Deserialize)]

@@ -28,7 +28,7 @@ pub use self::settings::{
 pub(crate) use self::settings::{Surroundings, check_redirect_uri, parse_endpoint};
 pub use crate::address::MailboxOption;
 pub use crate::call::Partial;
-pub use crate::input::duration::parse_duration;
+pub use crate::input::duration::{parse_duration, read_duration};
 pub use crate::input::{Environment, Secret, SecretSource, Spelling, Variable, Variables};
 pub use crate::net::http_proxy::HttpProxy;
 pub use crate::net::server_url::ServerUrl;

@@ -76,6 +76,14 @@ impl Error {
         self
     }
 
+    /// An error that the host program's own half found, as its JSON has it; its members are `code`, `message`, `field`
+    /// and `hint`.
+    pub fn retold(told: &serde_json::Value) -> Self {
+        let text = |name: &str| told.get(name).and_then(serde_json::Value::as_str);
+        let code = text("code").and_then(ErrorCode::from_name).unwrap_or(ErrorCode::MessageInvalid);
+        Self::told(code, text("message").unwrap_or_default(), text("field"), text("hint"))
+    }
+
     /// A mistake that a binding found on its own side of the border, in that language's words.
     pub fn told(
         code: ErrorCode,

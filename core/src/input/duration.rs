@@ -4,6 +4,8 @@ use std::time::Duration;
 
 use serde::{Deserialize, Deserializer, de};
 
+use crate::error::Error;
+
 /// Reads `"500ms"`, `"30s"`, `"10m"`, `"1h"`, `"1d"`; fractions such as `"1.5s"` are fine.
 ///
 /// # Errors
@@ -26,6 +28,14 @@ pub fn parse_duration(text: &str) -> Result<Duration, String> {
         return Err(format!("`{text}` is out of range (0 to 100 years)"));
     }
     Ok(Duration::from_secs_f64(seconds))
+}
+
+/// As [`parse_duration`], for the option `field`.
+///
+/// # Errors
+/// `config_invalid`.
+pub fn read_duration(field: &str, text: &str) -> Result<Duration, Error> {
+    parse_duration(text).map_err(|sentence| Error::config(field, format!("`{field}`: {sentence}")))
 }
 
 /// For `#[serde(deserialize_with)]` on an optional duration: `null` is `None`.

@@ -10,7 +10,7 @@ pub(crate) mod reader;
 mod secret;
 mod spelling;
 
-pub(crate) use duration::parse_duration;
+pub(crate) use duration::{parse_duration, read_duration};
 pub use environment::{Environment, Variable, Variables};
 pub(crate) use mistake::nearest;
 pub(crate) use reader::FieldPath;

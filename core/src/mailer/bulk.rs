@@ -84,6 +84,7 @@ impl Bulk {
         let message = match message {
             Ok(message) => message,
             Err(error) => {
+                let error = self.mailer.refuse(error);
                 return self.ready.push_back(SendResult {
                     index,
                     tag: error.tag().map(str::to_owned),

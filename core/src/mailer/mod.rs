@@ -6,6 +6,7 @@ mod export;
 mod outbox;
 mod running;
 mod send;
+mod shared_bulk;
 mod verify;
 
 use std::sync::Arc;
@@ -30,6 +31,7 @@ pub use self::bulk::{Bulk, Counts};
 pub use self::export::prometheus;
 pub use self::outbox::Kept;
 use self::running::Running;
+pub use self::shared_bulk::SharedBulk;
 pub use self::verify::VerifyRequest;
 
 /// Sends mail. Cheap to clone; clones share everything. Safe to use from many threads, from several
@@ -227,10 +229,11 @@ impl Mailer {
         call.within(Some(DEFAULT_TIMEOUT), "the collector did not answer", told).await
     }
 
-    /// Refuses new sends with `closed`, waits at most `timeout` for running ones, then cancels them. A refresh token
+    /// Refuses new sends with `closed`, waits at most `timeout` (default 30 s) for running ones, then cancels them. A refresh token
     /// that was posted is waited for besides, for at most 30 seconds: what comes back for it must be kept. May be
     /// repeated.
-    pub async fn close(&self, timeout: Duration) {
+    pub async fn close(&self, timeout: impl Into<Option<Duration>>) {
+        let timeout = timeout.into().unwrap_or(CLOSING_TIME);
         self.running().end(timeout).await;
         if let Some(tokens) = &self.inner.tokens {
             tokens.settled().await;
@@ -296,5 +299,8 @@ async fn whole(content: &Content) -> Result<Bytes> {
         None => content.clone().read().collect().await,
     }
 }
+
+/// What `close` waits for running sends.
+const CLOSING_TIME: Duration = Duration::from_secs(30);
 
 const DEFAULT_TIMEOUT: Duration = Duration::from_secs(300);

@@ -40,7 +40,7 @@ impl Mailer {
         };
         let name = |e: Error| e.with_message(message.message_id(), message.tag());
         let result = result.map_err(name);
-        self.account_for(message, &result, cancel.is_cancelled());
+        self.account_for(message.message_id(), message.tag(), result.as_ref(), cancel.is_cancelled());
         result
     }
 
@@ -163,11 +163,22 @@ impl Mailer {
         }
     }
 
+    /// Counts and tells a message that could not be made of what the caller gave: it was to be sent, and failed.
+    pub fn refuse(&self, error: Error) -> Error {
+        self.account_for(error.message_id().unwrap_or_default(), error.tag(), Err(&error), false);
+        error
+    }
+
     /// Counts the result and tells whoever listens.
-    pub(super) fn account_for(&self, message: &Message, result: &Result<Receipt>, cancelled: bool) {
+    fn account_for(
+        &self,
+        message_id: &str,
+        tag: Option<&str>,
+        result: std::result::Result<&Receipt, &Error>,
+        cancelled: bool,
+    ) {
         let events = &self.inner.host.events;
-        let event =
-            |name| Event::new(name).with("message_id", message.message_id()).with("tag", message.tag());
+        let event = |name| Event::new(name).with("message_id", message_id).with("tag", tag);
         match result {
             Ok(receipt) => {
                 self.count(|metrics| metrics.sent(receipt));

@@ -1,6 +1,7 @@
 //! The octets of a whole message: in memory, or read and encoded while they go, so that memory stays flat
 //! whatever an attachment's size.
 
+use std::ops::Range;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
@@ -10,6 +11,7 @@ use tokio::task::AbortHandle;
 
 use super::byte_stream::ByteStream;
 use super::open_file::OpenFile;
+use super::spool::{SpoolFile, Spooled};
 use super::transfer::{self, LINE_OCTETS};
 use crate::error::{Error, ErrorCode, Result};
 use crate::input::FieldPath;
@@ -29,6 +31,8 @@ pub(crate) enum Segment {
     File(Arc<OpenFile>),
     /// A stream, as lines of base64.
     Stream(Streamed),
+    /// Finished MIME in a temporary file, as it is.
+    Spooled(Arc<SpoolFile>, Range<u64>),
 }
 
 /// A stream in a message.
@@ -49,6 +53,18 @@ impl From<Bytes> for Content {
 }
 
 impl Content {
+    /// `head`, and behind it what of `spooled` lies behind its own.
+    pub(super) fn spooled(head: Bytes, spooled: &Spooled) -> Self {
+        let mut segments = vec![Segment::Octets(head)];
+        if let Some(file) = &spooled.file {
+            segments.push(Segment::Spooled(file.clone(), spooled.head.len() as u64..file.size));
+        }
+        if !spooled.ended {
+            segments.push(Segment::Octets(Bytes::from_static(b"\r\n")));
+        }
+        Self::new(segments)
+    }
+
     /// Of these, in their order.
     pub(super) fn new(segments: Vec<Segment>) -> Self {
         Self { segments: segments.into() }
@@ -64,6 +80,7 @@ impl Content {
             Segment::Octets(octets) => Segment::Octets(octets.clone()),
             Segment::File(file) => Segment::File(file.clone()),
             Segment::Stream(one) => Segment::Stream(one.clone()),
+            Segment::Spooled(file, range) => Segment::Spooled(file.clone(), range.clone()),
         });
         Self { segments: std::iter::once(Segment::Octets(front)).chain(rest).collect() }
     }
@@ -144,6 +161,7 @@ impl Content {
                     file.check_unchanged()?;
                 }
                 Segment::Stream(_) => {}
+                Segment::Spooled(file, range) => file.each_piece(range, &mut take)?,
             }
         }
         Ok(())
@@ -174,6 +192,7 @@ impl Content {
                 Segment::Octets(octets) => put(out, Piece { octets: octets.clone(), plain: false }).await?,
                 Segment::File(file) => feed_file(file, out).await?,
                 Segment::Stream(one) => one.feed(out).await?,
+                Segment::Spooled(file, range) => feed_spooled(file, range, out).await?,
             }
         }
         Ok(())
@@ -186,6 +205,7 @@ impl Segment {
             Self::Octets(octets) => Some(octets.len() as u64),
             Self::File(file) => Some(transfer::base64_size(file.size())),
             Self::Stream(one) => one.size.map(transfer::base64_size),
+            Self::Spooled(_, range) => Some(range.end - range.start),
         }
     }
 }
@@ -237,6 +257,19 @@ impl Drop for Reading {
     fn drop(&mut self) {
         self.task.abort();
     }
+}
+
+async fn feed_spooled(file: &Arc<SpoolFile>, range: &Range<u64>, out: &Out) -> Result<()> {
+    let mut at = range.start;
+    while at < range.end {
+        let (file, end) = (file.clone(), range.end);
+        let piece = tokio::task::spawn_blocking(move || file.piece(at, end)).await;
+        let octets =
+            piece.map_err(|e| Error::new(ErrorCode::Internal, format!("the reading ended: {e}")))??;
+        at += octets.len() as u64;
+        put(out, Piece { octets, plain: false }).await?;
+    }
+    Ok(())
 }
 
 async fn put(out: &Out, piece: Piece) -> Result<()> {

@@ -290,6 +290,7 @@ fn file<'a>(
         Segment::Octets(octets) => MimeBody::Base64(octets.as_ref().into()),
         Segment::File(file) => MimeBody::File(file),
         Segment::Stream(one) => MimeBody::Stream(one),
+        Segment::Spooled(..) => return Err(place.error("is a finished message, not an attachment")),
     };
     if let (true, Segment::Octets(octets)) = (attachment.is_message(), source) {
         // RFC 2046 §5.2 forbids to encode messages. One that cannot go as it is goes as a file.

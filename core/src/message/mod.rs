@@ -19,6 +19,7 @@ mod raw;
 mod raw_tests;
 mod render;
 mod requests;
+mod spool;
 #[cfg(test)]
 mod tests;
 mod transfer;
@@ -39,9 +40,10 @@ pub use self::attachment::{Attachment, Blob};
 pub use self::builder::MessageBuilder;
 pub use self::byte_stream::ByteStream;
 pub(crate) use self::content::{Content, Piece, Reading};
+pub use self::spool::{Spool, Spooled};
 
 use self::fields::{Fields, Made, Priority};
-use self::raw::Raw;
+use self::raw::{Mime, Raw};
 pub(crate) use self::requests::{Hold, Requests, xtext};
 pub(crate) use crate::input::FieldPath;
 use crate::input::reader::no_controls;
@@ -134,6 +136,15 @@ impl Message {
         Fields::read(fields, &blobs, spelling, default_sender).map(Self::built)
     }
 
+    /// Finished MIME that came piece by piece; `fields` are those of [`from_json`](Self::from_json) without `raw`.
+    ///
+    /// # Errors
+    /// `message_invalid`, naming the field in the caller's spelling.
+    pub fn from_spool(fields: Value, mime: Spooled, spelling: Spelling) -> Result<Self> {
+        let raw = Raw::read_spooled(spelling.to_core(fields), mime, spelling)?;
+        Ok(Self { kind: Arc::new(MessageKind::Raw(Box::new(raw))) })
+    }
+
     /// Finished MIME. Bcc and Resent-Bcc are removed, Message-ID and Date put in front if absent, bare
     /// CR and LF made CRLF; nothing else changes. Without `envelope` the headers say who sends and who
     /// receives, those of the latest resending first.
@@ -147,7 +158,7 @@ impl Message {
             no_controls(tag, &place.field("tag"))?;
         }
         let (made, requests) = (Made::default(), Requests::default());
-        let raw = Raw::new(mime.into(), envelope, tag, &made, requests, Spelling::Snake)?;
+        let raw = Raw::new(Mime::Whole(mime.into()), envelope, tag, &made, requests, Spelling::Snake)?;
         Ok(Self { kind: Arc::new(MessageKind::Raw(Box::new(raw))) })
     }
 
@@ -174,7 +185,8 @@ impl Message {
         let value = match &*self.kind {
             MessageKind::Built(fields) => fields.to_json(&mut blobs),
             MessageKind::Raw(raw) => {
-                blobs.push(raw.bytes.clone().into());
+                // A temporary file that cannot be read any more leaves nothing, and that is refused when it is read.
+                blobs.push(raw.rendered.content.load().unwrap_or_default().into());
                 let mut out = Map::new();
                 out.insert("raw".to_owned(), json!({ "blob": 0 }));
                 out.insert("envelope".to_owned(), json!(raw.rendered.envelope));
@@ -198,7 +210,7 @@ impl Message {
             MessageKind::Built(fields) => {
                 render::render(fields, None, &FilePolicy::Allow, spelling)?.content.load()
             }
-            MessageKind::Raw(raw) => Ok(raw.bytes.clone()),
+            MessageKind::Raw(raw) => raw.rendered.content.load(),
         }
     }
 

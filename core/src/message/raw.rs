@@ -10,10 +10,12 @@ use serde_json::Value;
 
 use super::Rendered;
 use super::attachment::{self, Blob};
+use super::content::Content;
 use super::envelope::{self, Recipients};
 use super::fields::{Made, now, rfc5322_date};
 use super::line_ends::{LINE_LIMIT, has_line_over, to_crlf};
 use super::requests::{self, Requests};
+use super::spool::{self, Spooled};
 use crate::address::addr_spec::Address;
 use crate::address::address_list;
 use crate::error::{Error, Result};
@@ -25,8 +27,6 @@ use crate::receipt::Envelope;
 #[derive(Clone, Debug)]
 pub(crate) struct Raw {
     pub(crate) rendered: Rendered,
-    /// The message's octets.
-    pub(crate) bytes: Bytes,
     /// With angle brackets.
     pub(crate) message_id: String,
     pub(crate) tag: Option<String>,
@@ -44,13 +44,28 @@ impl Raw {
                 let at = inner.at("blob");
                 let index = inner.take("blob").ok_or_else(|| at.error("is missing"))?;
                 match attachment::find_blob(&index, &at, blobs)? {
-                    Blob::Octets(octets) => octets,
+                    Blob::Octets(octets) => Mime::Whole(octets),
                     Blob::Stream(_) => return Err(at.error("is a stream: finished MIME is looked at whole")),
                 }
             }
-            Some(text) => Bytes::from(string(text, &at)?),
+            Some(text) => Mime::Whole(string(text, &at)?.into()),
             None => return Err(at.error("is missing")),
         };
+        Self::beside(mime, reader, spelling)
+    }
+
+    /// As [`read`](Self::read), of MIME that stands beside the fields.
+    pub(crate) fn read_spooled(value: Value, mime: Spooled, spelling: Spelling) -> Result<Self> {
+        let known = [&["envelope", "tag", "message_id", "date"][..], &requests::KNOWN].concat();
+        let reader = Reader::new(value, FieldPath::top(spelling), &known)?;
+        let mime = match mime.file {
+            None => Mime::Whole(mime.head),
+            Some(_) => Mime::Spooled(mime),
+        };
+        Self::beside(mime, reader, spelling)
+    }
+
+    fn beside(mime: Mime, mut reader: Reader, spelling: Spelling) -> Result<Self> {
         let envelope =
             reader.take("envelope").map(|v| envelope::read(v, reader.at("envelope"))).transpose()?;
         let tag = reader.line("tag")?;
@@ -61,7 +76,7 @@ impl Raw {
     /// Repairs `mime`. An envelope that is given has been checked; `made` serves where the headers
     /// have no Message-ID or Date.
     pub(crate) fn new(
-        mime: Bytes,
+        mime: Mime,
         envelope: Option<Envelope>,
         tag: Option<String>,
         made: &Made,
@@ -69,13 +84,10 @@ impl Raw {
         spelling: Spelling,
     ) -> Result<Self> {
         let place = FieldPath::top(spelling).field("raw");
-        if memchr(0, &mime).is_some() {
+        let (mime, rest, has_nul) = mime.mended();
+        if has_nul {
             return Err(place.error("has a NUL octet").with_hint("Encode binary content in base64."));
         }
-        let mime = match to_crlf(&mime) {
-            Cow::Borrowed(_) => mime,
-            Cow::Owned(repaired) => repaired.into(),
-        };
         let mime = without_separator(mime);
         if mime.starts_with(b" ") || mime.starts_with(b"\t") {
             return Err(place.error("begins with the continuation of a header that is not there"));
@@ -104,23 +116,51 @@ impl Raw {
         }
         let head = fields.last().map_or(0, |f| f.range.end);
         let drop: Vec<_> = fields.iter().filter(|f| f.is_left_out(&mime)).map(|f| f.range.clone()).collect();
-        let bytes = assemble(&mime, front, &drop);
+        if rest.is_some() && head == mime.len() {
+            return Err(place.error(format!("has a header section of more than {} KiB", spool::HEAD / 1024)));
+        }
+        let bytes = assemble(&mime, front, &drop, rest.is_none());
+        let tail = rest.as_ref().map(|rest| rest.tail).unwrap_or_default();
         let head_is_utf8 =
             fields.iter().filter(|f| !f.is_left_out(&mime)).any(|f| !mime[f.range.clone()].is_ascii())
                 && std::str::from_utf8(&mime[..head]).is_ok();
         Ok(Self {
             rendered: Rendered {
                 smtputf8: head_is_utf8 || envelope::needs_smtputf8(&envelope),
-                eight_bit: !bytes.is_ascii(),
-                long_line: has_line_over(&bytes, LINE_LIMIT),
+                eight_bit: !bytes.is_ascii() || tail.eight_bit,
+                long_line: has_line_over(&bytes, LINE_LIMIT) || tail.long_line,
                 envelope,
-                content: bytes.clone().into(),
+                content: match rest {
+                    None => bytes.into(),
+                    Some(rest) => Content::spooled(bytes, &rest),
+                },
                 requests,
             },
-            bytes,
             message_id,
             tag,
         })
+    }
+}
+
+/// What is read: in memory whole, or its beginning, with the rest in a file.
+pub(crate) enum Mime {
+    Whole(Bytes),
+    Spooled(Spooled),
+}
+
+impl Mime {
+    /// Its octets in memory with CRLF line ends, what is left in a file, and whether a NUL is anywhere.
+    fn mended(self) -> (Bytes, Option<Spooled>, bool) {
+        match self {
+            Self::Whole(mime) => {
+                let has_nul = memchr(0, &mime).is_some();
+                match to_crlf(&mime) {
+                    Cow::Borrowed(_) => (mime, None, has_nul),
+                    Cow::Owned(repaired) => (repaired.into(), None, has_nul),
+                }
+            }
+            Self::Spooled(spooled) => (spooled.head.clone(), Some(spooled.clone()), spooled.has_nul),
+        }
     }
 }
 
@@ -282,9 +322,9 @@ fn author_domain(fields: &[HeaderField], mime: &[u8]) -> Option<String> {
     Some(Address::parse(&list.entries.first()?.address).ok()?.ascii_domain())
 }
 
-/// `front`, then `mime` without the ranges in `drop`, its last line ended.
-fn assemble(mime: &Bytes, front: String, drop: &[Range<usize>]) -> Bytes {
-    let ended = mime.ends_with(b"\r\n");
+/// `front`, then `mime` without the ranges in `drop`; where it is `whole`, its last line is ended.
+fn assemble(mime: &Bytes, front: String, drop: &[Range<usize>], whole: bool) -> Bytes {
+    let ended = !whole || mime.ends_with(b"\r\n");
     if front.is_empty() && drop.is_empty() && ended {
         return mime.clone();
     }
@@ -296,7 +336,7 @@ fn assemble(mime: &Bytes, front: String, drop: &[Range<usize>]) -> Bytes {
         copied = range.end;
     }
     out.extend_from_slice(&mime[copied..]);
-    if !out.ends_with(b"\r\n") {
+    if whole && !out.ends_with(b"\r\n") {
         out.extend_from_slice(b"\r\n");
     }
     out.into()

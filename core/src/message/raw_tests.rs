@@ -196,3 +196,52 @@ fn raw_crosses_from_other_languages() {
     assert_eq!(from(json!({"raw": {"blob": 3}})).unwrap_err().field(), Some("raw.blob"));
     assert_eq!(from(json!({"raw": {"blob": 0}, "subject": "x"})).unwrap_err().field(), Some("subject"));
 }
+
+#[test]
+fn a_message_from_a_spool_is_the_same_whatever_its_size() {
+    let head = "Bcc: \u{e9}ve <eve@x.org>\r\nFrom: a@x.org\nTo: b@x.org\r\n";
+    let bodies = ["Hi", "Gr\u{fc}\u{df}e\r\n", ""];
+    for filler in [0, spool::HEAD] {
+        for body in bodies {
+            let mime = format!("{head}\n{}{body}", "0123456\n".repeat(filler / 8));
+            let mut spool = Spool::new();
+            for piece in mime.as_bytes().chunks(1000) {
+                spool.write(piece).unwrap();
+            }
+            let fields = json!({"messageId": "<1@x.org>", "date": "2026-11-23T10:30:00+01:00", "tag": "t"});
+            let spooled = spool.finish().unwrap();
+            let from_spool = Message::from_spool(fields.clone(), spooled, Spelling::Camel).unwrap();
+            let mut fields = fields;
+            fields["raw"] = mime.into();
+            let whole = Message::from_json(fields, Vec::new(), Spelling::Camel).unwrap();
+            assert_eq!(from_spool.tag(), Some("t"));
+            let (a, b) = (rendered(&from_spool), rendered(&whole));
+            assert_eq!(a.content.in_memory().is_some(), filler == 0);
+            assert_eq!(a.bytes(), b.bytes());
+            assert_eq!(a.content.size(), b.content.size());
+            assert_eq!(
+                (a.eight_bit, a.long_line, a.smtputf8, &a.envelope),
+                (b.eight_bit, b.long_line, b.smtputf8, &b.envelope)
+            );
+        }
+    }
+}
+
+#[test]
+fn a_spool_is_refused_for_the_same_reasons() {
+    let body = "0123456\n".repeat(spool::HEAD / 8);
+    for (mime, want) in [
+        (format!("To: b@x.org\n\n{body}"), "no From"),
+        (format!("From: a@x.org\nTo: b@x.org\n\n{body}\0"), "a NUL"),
+        (
+            format!("From: a@x.org\nTo: b@x.org\n{}", "X-A: b\n".repeat(spool::HEAD / 7)),
+            "header section of more than 256 KiB",
+        ),
+    ] {
+        let mut spool = Spool::new();
+        spool.write(mime.as_bytes()).unwrap();
+        let error = Message::from_spool(json!({}), spool.finish().unwrap(), Spelling::Camel).unwrap_err();
+        assert_eq!((error.code(), error.field()), (ErrorCode::MessageInvalid, Some("raw")));
+        assert!(error.message().contains(want), "{error}");
+    }
+}

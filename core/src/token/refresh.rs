@@ -52,6 +52,8 @@ fn land(attempt: &Attempt<'_>, outcome: Result<Held>) -> Landing {
                 inner.failure = None;
                 Landing::Token(held.token.clone())
             }
+            // Who comes next asks anew.
+            Err(_) if attempt.is_abandoned() => return Landing::Superseded,
             Err(error) => {
                 let until = Instant::now() + repeated_for(error);
                 inner.failure = Some(LastFailure { error: error.clone(), until });

@@ -9,7 +9,7 @@ use zeroize::Zeroizing;
 use super::acquire::Order;
 use super::freshness::{Freshness, FreshnessLimits, Now};
 use super::shared::Shared;
-use super::state::{InFlight, Landing};
+use super::state::{Audience, InFlight, Landing, Waiter};
 use super::store::{EntryKey, Store};
 use super::{AccessToken, Account, refresh};
 use crate::call::{Call, Cancel};
@@ -203,7 +203,7 @@ impl TokenSource {
             let insist = force && (round == 0 || held(&shared.state().lock()) == before);
             let mut landing = match self.step(insist, min, limits)? {
                 Look::Ready(token) => return Ok(token),
-                Look::Wait(landing, until) => (landing, until),
+                Look::Wait(landing, until, waiter) => (landing, until, waiter),
             };
             let landed =
                 tokio::time::timeout_at(landing.1.into(), landing.0.wait_for(|landed| landed.is_some()))
@@ -266,13 +266,16 @@ impl TokenSource {
                 .as_ref()
                 .filter(|held| force || held.refused)
                 .map(|held| held.token.secret.clone());
-            let order = Order { id, generation: inner.generation, avoid, force };
+            let audience = Audience::default();
+            let order = Order { id, generation: inner.generation, avoid, force, audience: audience.clone() };
             let landing = refresh::start(self.shared.clone(), order);
-            inner.refresh = Some(InFlight { id, landing, until });
+            inner.refresh = Some(InFlight { id, audience, landing, until });
         }
         match (usable, &inner.refresh) {
             (Some((token, _)), _) => ready(token, inner.adopted.as_deref()),
-            (None, Some(under_way)) => Ok(Look::Wait(under_way.landing.clone(), under_way.until)),
+            (None, Some(under_way)) => {
+                Ok(Look::Wait(under_way.landing.clone(), under_way.until, under_way.audience.join()))
+            }
             (None, None) => Err(Error::new(ErrorCode::Internal, "a refresh was started and is not there")),
         }
     }
@@ -294,7 +297,7 @@ fn lasts(token: &AccessToken, min: Option<Duration>) -> Result<()> {
 
 enum Look {
     Ready(AccessToken),
-    Wait(tokio::sync::watch::Receiver<Option<Landing>>, Instant),
+    Wait(tokio::sync::watch::Receiver<Option<Landing>>, Instant, Waiter),
 }
 
 /// How often a sign-in may come between before we give up.

@@ -1,9 +1,11 @@
 //! What a token source remembers, per process. The lock is never held while something is awaited.
 
-use std::sync::{Mutex, MutexGuard};
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard};
 use std::time::Instant;
 
 use tokio::sync::watch;
+use tokio_util::sync::CancellationToken;
 
 use super::entry::Entry;
 use super::freshness::{self, Freshness, FreshnessLimits, Now, Times};
@@ -88,9 +90,42 @@ pub(crate) struct LastFailure {
 /// A refresh under way.
 pub(crate) struct InFlight {
     pub(crate) id: u64,
+    /// Who waits for it.
+    pub(crate) audience: Audience,
     pub(crate) landing: watch::Receiver<Option<Landing>>,
     /// After that its runtime is taken for dead.
     pub(crate) until: Instant,
+}
+
+/// Those who wait for one refresh. Once they have all given up, what only they need may end.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Audience {
+    waiting: Arc<AtomicUsize>,
+    gone: CancellationToken,
+}
+
+impl Audience {
+    /// Joins it, for as long as the answer lives.
+    pub(crate) fn join(&self) -> Waiter {
+        self.waiting.fetch_add(1, Ordering::AcqRel);
+        Waiter(self.clone())
+    }
+
+    /// Completes when somebody waited and nobody does any more.
+    pub(crate) async fn gone(&self) {
+        self.gone.cancelled().await;
+    }
+}
+
+/// One of an [`Audience`].
+pub(crate) struct Waiter(Audience);
+
+impl Drop for Waiter {
+    fn drop(&mut self) {
+        if self.0.waiting.fetch_sub(1, Ordering::AcqRel) == 1 {
+            self.0.gone.cancel();
+        }
+    }
 }
 
 /// How a refresh ended.
@@ -183,7 +218,7 @@ mod tests {
         let (_, landing) = watch::channel(None);
         let mut inner = state.lock();
         inner.held = Some(Held { token, times: lifetime_until(None, now), refused: false });
-        inner.refresh = Some(InFlight { id: 1, landing, until: now.mono });
+        inner.refresh = Some(InFlight { id: 1, audience: Audience::default(), landing, until: now.mono });
         drop(inner);
         state
     }

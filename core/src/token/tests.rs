@@ -2,12 +2,13 @@
 
 use std::collections::{HashMap, HashSet};
 use std::path::Path;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::{Duration, SystemTime};
 
 use serde_json::{Value, json};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::sync::Notify;
 use tokio::task::JoinSet;
 
 use super::entry::Claim;
@@ -680,6 +681,62 @@ async fn the_hosts_own_function_brings_tokens() {
     assert!(error.message().contains("vault is sealed"), "{error}");
     let asked = function.0.lock().unwrap().iter().map(|request| request.force).collect::<Vec<_>>();
     assert_eq!(asked, [false, true, true]);
+}
+
+/// A function that never answers, and notes who stopped waiting.
+#[derive(Default)]
+struct Slow {
+    asked: AtomicUsize,
+    dropped: Arc<AtomicUsize>,
+    begun: Notify,
+}
+
+struct Noted(Arc<AtomicUsize>);
+
+impl Drop for Noted {
+    fn drop(&mut self) {
+        self.0.fetch_add(1, Ordering::SeqCst);
+    }
+}
+
+impl TokenProvider for Slow {
+    fn token(&self, _: TokenRequest) -> BoxFuture<'_, Result<ProvidedToken>> {
+        self.asked.fetch_add(1, Ordering::SeqCst);
+        self.begun.notify_one();
+        let noted = Noted(self.dropped.clone());
+        Box::pin(async move {
+            let _noted = noted;
+            std::future::pending().await
+        })
+    }
+}
+
+#[tokio::test]
+async fn the_hosts_function_is_given_up_with_the_last_who_waits() {
+    let function = Arc::new(Slow::default());
+    let host = Host { token_provider: Some(function.clone()), ..Host::default() };
+    let options =
+        json!({"provider": "microsoft365", "username": "a@b.example", "auth": {"grant": "callback"}});
+    let source = TokenSource::new(Options::from_json(options, Spelling::Snake).unwrap(), host).unwrap();
+    for round in 1..=2 {
+        let (first, second) = (GetToken::default(), GetToken::default());
+        let (end_first, end_second) = (first.call.cancel.clone(), second.call.cancel.clone());
+        let (one, other) = (source.clone(), source.clone());
+        let first = tokio::spawn(async move { one.get(first).await });
+        let second = tokio::spawn(async move { other.get(second).await });
+        // Both wait before the refresh has its turn.
+        function.begun.notified().await;
+        end_first.cancel();
+        assert_eq!(first.await.unwrap().unwrap_err().code(), ErrorCode::Cancelled);
+        assert_eq!(function.dropped.load(Ordering::SeqCst), round - 1, "the second still waits");
+        end_second.cancel();
+        assert_eq!(second.await.unwrap().unwrap_err().code(), ErrorCode::Cancelled);
+        while function.dropped.load(Ordering::SeqCst) < round {
+            tokio::task::yield_now().await;
+        }
+        // No failure is remembered: who comes next asks anew.
+        assert_eq!(function.asked.load(Ordering::SeqCst), round);
+    }
 }
 
 #[tokio::test]

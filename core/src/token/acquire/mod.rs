@@ -14,7 +14,7 @@ use self::application::Question;
 use super::entry::Entry;
 use super::freshness::{self, Freshness, Now};
 use super::shared::Shared;
-use super::state::Held;
+use super::state::{Audience, Held};
 use crate::config::{AuthSettings, Grant};
 use crate::crypto::random;
 use crate::error::{Error, ErrorCode, Result};
@@ -33,6 +33,8 @@ pub(crate) struct Order {
     pub(crate) avoid: Option<Secret>,
     /// The token at hand was refused.
     pub(crate) force: bool,
+    /// Who waits for it.
+    pub(crate) audience: Audience,
 }
 
 /// One attempt to get a token, and what is told of it afterwards.
@@ -46,16 +48,22 @@ pub(crate) struct Attempt<'a> {
     ends: Option<SystemTime>,
     /// The request's own id.
     request_id: Option<String>,
+    /// It was ended because nobody waited any more: no failure.
+    abandoned: bool,
 }
 
 impl<'a> Attempt<'a> {
     pub(crate) fn new(shared: &'a Arc<Shared>, order: Order) -> Self {
         let began = Instant::now();
-        Self { shared, order, began, renewed: None, ends: None, request_id: None }
+        Self { shared, order, began, renewed: None, ends: None, request_id: None, abandoned: false }
     }
 
     pub(crate) fn shared(&self) -> &'a Arc<Shared> {
         self.shared
+    }
+
+    pub(crate) fn is_abandoned(&self) -> bool {
+        self.abandoned
     }
 
     pub(crate) fn order(&self) -> &Order {

@@ -3,6 +3,7 @@
 use std::time::{Duration, SystemTime};
 
 use super::Attempt;
+use crate::call::Cancel;
 use crate::config::{AuthSettings, SecretSource, TokenCallback};
 use crate::error::{Error, ErrorCode, Result};
 use crate::host::{ProvidedToken, TokenRequest};
@@ -52,7 +53,16 @@ impl Attempt<'_> {
             force: self.order.force || self.order.avoid.is_some(),
         };
         let failed = |what: &str| Error::new(ErrorCode::TokenProviderFailed, what);
-        let provided = function.0.token(request).await.map_err(|error| {
+        let provided = tokio::select! {
+            biased;
+            provided = function.0.token(request) => provided,
+            // Dropping its future tells the function that nobody wants its token any more.
+            () = self.order.audience.gone() => {
+                self.abandoned = true;
+                return Err(Cancel::error());
+            }
+        };
+        let provided = provided.map_err(|error| {
             let said = failed(&format!("the token callback failed: {}", error.message()));
             match error.hint() {
                 Some(hint) => said.with_hint(hint),
