@@ -198,6 +198,7 @@ impl Resolver<'_> {
             None => {}
         }
         if let Some(secret) = &auth.client_secret {
+            secret.check(&self.spelling.path("auth.client_secret"))?;
             return Ok(ClientCredential::Secret(secret.clone()));
         }
         // What AKS and others set for a workload that Entra trusts.
