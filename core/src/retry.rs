@@ -26,9 +26,11 @@ impl Policy {
         remaining: Duration,
         jitter: f64,
     ) -> Option<Duration> {
+        // A turn that comes too late, or a mailbox that is paused: nothing was sent, and whoever waits wants to know.
+        let held_back = error.code() == ErrorCode::Throttled && error.smtp().is_none();
         // The token source has its own tries; doing them again here would multiply them.
         let tokens = (300..400).contains(&error.code().number());
-        if !error.retryable() || tokens || attempt >= self.attempts {
+        if !error.retryable() || held_back || tokens || attempt >= self.attempts {
             return None;
         }
         let pause = backoff(self.base_delay, self.max_delay, attempt, jitter);
@@ -70,6 +72,8 @@ mod tests {
         let told = lost.clone().with_retry_after(Some(Duration::from_secs(30)));
         assert_eq!(POLICY.pause(1, &told, HOUR, 0.0), Some(Duration::from_secs(30)));
         assert_eq!(POLICY.pause(1, &lost.with_uncertain_delivery(), HOUR, 0.0), None);
+        let paused = Error::new(ErrorCode::Throttled, "x").with_retry_after(Some(Duration::from_secs(1)));
+        assert_eq!(POLICY.pause(1, &paused, HOUR, 0.0), None, "what we hold back ourselves is told at once");
         for code in [ErrorCode::AuthRejected, ErrorCode::TokenEndpointUnavailable, ErrorCode::MessageRejected]
         {
             assert_eq!(POLICY.pause(1, &Error::new(code, "x"), HOUR, 0.0), None, "{code:?}");

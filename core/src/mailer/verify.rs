@@ -5,10 +5,12 @@ use std::time::{Duration, SystemTime};
 use tokio::time::Instant;
 
 use super::Mailer;
+use crate::address::Mailbox;
 use crate::call::Call;
 use crate::doctor::claims::Claims;
 use crate::doctor::{Finding, Seen, Status};
 use crate::error::{Error, ErrorCode, Report, Result};
+use crate::input::FieldPath;
 use crate::message::Message;
 use crate::provider::Family;
 use crate::token::{AccessToken, GetToken};
@@ -50,7 +52,12 @@ impl Mailer {
         };
         let timeout = request.call.timeout.or(self.settings().timeout).unwrap_or(VERIFY_TIME);
         let deadline = Instant::now() + timeout;
-        let sender = self.sender().map(|sender| sender.address).unwrap_or_default();
+        let place = FieldPath::top(self.settings().spelling).field("from");
+        let sender = self.sender().map(|sender| Mailbox::from_option(&sender, &place)).transpose();
+        let sender = match sender {
+            Ok(sender) => sender.map(|sender| sender.address.to_string()).unwrap_or_default(),
+            Err(error) => return walk.link("mail_from", Err(error)),
+        };
         let began = Instant::now();
         let token = match self.tokens() {
             Ok(tokens) => tokens.get(GetToken { call: request.call.clone(), ..GetToken::default() }).await,
@@ -72,7 +79,9 @@ impl Mailer {
         for name in ["auth", "mail_from"] {
             match links.next_if(|link| link.name == name) {
                 Some(link) if token.is_ok() => {
-                    walk.link(name, self.told_by_claims(link.seen, token.as_ref().ok()));
+                    let seen = self.told_by_claims(link.seen, token.as_ref().ok());
+                    let initial = name == "mail_from" && at_initial_domain(&sender);
+                    walk.link(name, if initial { seen.map(warn_of_initial_domain) } else { seen });
                 }
                 _ => walk.skipped(name),
             }
@@ -168,6 +177,19 @@ impl Mailer {
         };
         walk.link("message", sent.map(|receipt| Seen::from(format!("accepted: {}", receipt.reply))));
     }
+}
+
+/// Microsoft 365's first domain of every organisation, from which little may be sent (5.7.236).
+fn at_initial_domain(sender: &str) -> bool {
+    sender.rsplit('@').next().is_some_and(|domain| domain.to_ascii_lowercase().ends_with(".onmicrosoft.com"))
+}
+
+fn warn_of_initial_domain(seen: Seen) -> Seen {
+    Seen::warning(
+        seen.seen,
+        "a sender at onmicrosoft.com reaches 100 recipients outside the organisation a day (550 5.7.236)",
+        "Send from a domain of your own: add it in the Microsoft 365 admin centre and set `from`.",
+    )
 }
 
 #[derive(Default)]

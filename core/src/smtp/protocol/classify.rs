@@ -35,6 +35,7 @@ pub(crate) fn classify(stage: Stage, reply: &Reply) -> Meaning {
     seen.blocked()
         .or_else(|| seen.limits())
         .or_else(|| seen.sign_in())
+        .or_else(|| seen.delayed())
         .or_else(|| seen.message())
         .unwrap_or_else(|| seen.by_stage())
 }
@@ -72,9 +73,17 @@ impl Seen {
             (5, 2, 253) => {
                 never(MailboxUnavailable, Some("Assign a licence to the mailbox in the admin centre."))
             }
+            (5, 2, 254) if self.says(&["invalidrecipients"]) => {
+                never(RecipientsRejected, Some(CONTINUOUS_ERRORS))
+            }
             (5, 2, 254) => never(QuotaExceeded, Some(CONTINUOUS_ERRORS)),
             (5, 2, 255) => never(RecipientsRejected, Some(CONTINUOUS_ERRORS)),
-            (5, 1, 8) | (5, 7, 501..=503) | (5, 7, 511) => never(AccountBlocked, Some(RESTRICTED)),
+            (5, 1, 8) if self.says(&["bad outbound sender", "access denied"]) => {
+                never(AccountBlocked, Some(RESTRICTED))
+            }
+            // RFC 3463 §3.2: the sender's system; only Microsoft means the account by it.
+            (5, 1, 7 | 8) => never(SenderRejected, Some(UNKNOWN_SENDER)),
+            (5, 7, 501..=503) | (5, 7, 511) => never(AccountBlocked, Some(RESTRICTED)),
             (5, 7, 500..=508) => never(AccountBlocked, None),
             (5, 7, 705) => never(
                 AccountBlocked,
@@ -97,12 +106,7 @@ impl Seen {
     fn policy(&self) -> Meaning {
         use ErrorCode::*;
         match self.status.2 {
-            57 => never(
-                AuthRejected,
-                Some(
-                    "The server does not see us as signed in. Check smtp.host and smtp.port (587), and that no device on the way rewrites SMTP.",
-                ),
-            ),
+            57 => never(AuthRejected, Some(NOT_SIGNED_IN)),
             30 => never(
                 AuthPolicyBlocked,
                 Some(
@@ -134,6 +138,7 @@ impl Seen {
                 never(QuotaExceeded, Some("Wait, or use another mailbox: Exchange Online takes 10,000 recipients a mailbox in 24 hours."))
             }
             (5, 4, 5) | (5, 7, 232 | 233) => never(QuotaExceeded, None),
+            (5, 7, 236) => never(QuotaExceeded, Some(OWN_DOMAIN)),
             (5, 2, 2) if sender => never(MailboxFull, None),
             (5, 2, 3) | (5, 3, 4) if sender => never(MessageTooLarge, None),
             _ if sender && self.says(&["maxsubmissionexceeded"]) => never(MessageTooLarge, None),
@@ -187,6 +192,55 @@ impl Seen {
         })
     }
 
+    /// Servers refuse the client, its name, its sign-in or its sender late: Postfix waits for RCPT by default
+    /// (`smtpd_delay_reject`), and others for DATA. The recipients are not to blame.
+    fn delayed(&self) -> Option<Meaning> {
+        use ErrorCode::*;
+        if !self.permanent() || !matches!(self.stage, Stage::Mail | Stage::Rcpt | Stage::Data) {
+            return None;
+        }
+        Some(match self.code {
+            530 => never(AuthRejected, Some(NOT_SIGNED_IN)),
+            _ if self.says(&[
+                "client host",
+                "client address",
+                "block list",
+                "blocklist",
+                "blacklist",
+                "blocked using",
+            ]) =>
+            {
+                never(ConnectFailed, Some(UNWANTED_CLIENT))
+            }
+            _ if self.says(&["helo command rejected", "ehlo command rejected", "helo/ehlo"]) => {
+                never(ProtocolError, Some(HELLO_NAME))
+            }
+            _ if self.says(&[
+                "sender address",
+                "sender verify",
+                "sender denied",
+                "sender rejected",
+                "not owned by",
+                "domain of sender",
+                "invalid sender",
+            ]) =>
+            {
+                never(SenderRejected, Some(UNKNOWN_SENDER))
+            }
+            _ if self.stage == Stage::Rcpt
+                && self.says(&[
+                    "relay access denied",
+                    "relaying denied",
+                    "relay not permitted",
+                    "relaying not permitted",
+                ]) =>
+            {
+                never(RecipientsRejected, Some(NO_RELAY))
+            }
+            _ => return None,
+        })
+    }
+
     fn message(&self) -> Option<Meaning> {
         use ErrorCode::*;
         Some(match self.status {
@@ -211,18 +265,10 @@ impl Seen {
             return later(TemporarilyRefused, None);
         }
         match self.stage {
-            Stage::Greeting => never(
-                ConnectFailed,
-                Some(
-                    "Check smtp.host and smtp.port, and whether this machine's address is on a block list: the server wants no connection from here.",
-                ),
-            ),
-            Stage::Hello if self.says(&["helo", "ehlo", "hostname", "host name", "argument"]) => never(
-                ProtocolError,
-                Some(
-                    "Set smtp.hello_name to this machine's full host name: the server refuses the name that it was given.",
-                ),
-            ),
+            Stage::Greeting => never(ConnectFailed, Some(UNWANTED_CLIENT)),
+            Stage::Hello if self.says(&["helo", "ehlo", "hostname", "host name", "argument"]) => {
+                never(ProtocolError, Some(HELLO_NAME))
+            }
             Stage::Hello => never(
                 CapabilityMissing,
                 Some("Check smtp.host and smtp.port: the server does not speak ESMTP."),
@@ -256,6 +302,14 @@ fn status(reply: &Reply) -> (u16, u16, u16) {
     }
 }
 
+const NOT_SIGNED_IN: &str = "The server does not see us as signed in. Check smtp.host and smtp.port (587), and that no device on the way rewrites SMTP.";
+const UNWANTED_CLIENT: &str = "Check smtp.host and smtp.port, and whether this machine's address is on a block list: the server wants no connection from here.";
+const HELLO_NAME: &str =
+    "Set smtp.hello_name to this machine's full host name: the server refuses the name that it was given.";
+const UNKNOWN_SENDER: &str = "Check `from` and the envelope's sender: the server does not let this account send as that address, or does not know its domain.";
+const NO_RELAY: &str =
+    "Check smtp.host and smtp.port (587): the server does not pass mail on to that domain for this account.";
+const OWN_DOMAIN: &str = "Send from a domain of your own: Microsoft 365 lets senders at onmicrosoft.com reach 100 recipients outside a day.";
 const ENABLE_MAILBOX: &str = "An Exchange administrator runs: Set-CASMailbox -Identity <mailbox> -SmtpClientAuthenticationDisabled $false";
 const ENABLE_TENANT: &str = "An Exchange administrator runs: Set-TransportConfig -SmtpClientAuthenticationDisabled $false, or for one mailbox: \
      Set-CASMailbox -Identity <mailbox> -SmtpClientAuthenticationDisabled $false";
@@ -400,6 +454,60 @@ mod tests {
             (Stage::End, "550 5.2.251 x", MailboxFull, false),
             (Stage::End, "550 5.2.253 x", MailboxUnavailable, false),
             (Stage::End, "550 5.2.254 x", QuotaExceeded, false),
+            (
+                Stage::End,
+                "550 5.2.254 InvalidRecipientsException; Too many invalid recipients",
+                RecipientsRejected,
+                false,
+            ),
+            (Stage::End, "550 5.7.236 onmicrosoft.com limit", QuotaExceeded, false),
+            // Postfix, at RCPT.
+            (
+                Stage::Rcpt,
+                "553 5.7.1 <a@example.com>: Sender address rejected: not owned by user x",
+                SenderRejected,
+                false,
+            ),
+            (
+                Stage::Rcpt,
+                "550 5.1.8 <a@nowhere.example>: Sender address rejected: Domain not found",
+                SenderRejected,
+                false,
+            ),
+            (
+                Stage::Mail,
+                "553 5.1.8 <a@nowhere.example>... Domain of sender address does not exist",
+                SenderRejected,
+                false,
+            ),
+            (
+                Stage::Rcpt,
+                "554 5.7.1 Service unavailable; Client host [192.0.2.1] blocked using zen.example",
+                ConnectFailed,
+                false,
+            ),
+            (
+                Stage::Rcpt,
+                "504 5.5.2 <x>: Helo command rejected: need fully-qualified hostname",
+                ProtocolError,
+                false,
+            ),
+            (Stage::Rcpt, "530 5.7.0 Authentication required", AuthRejected, false),
+            (Stage::Rcpt, "554 5.7.1 <b@example.net>: Relay access denied", RecipientsRejected, false),
+            // Exim, at RCPT and at DATA.
+            (Stage::Rcpt, "550 Sender verify failed", SenderRejected, false),
+            (
+                Stage::Rcpt,
+                "550 5.1.1 <b@example.net>: Recipient address rejected: User unknown",
+                RecipientsRejected,
+                false,
+            ),
+            (
+                Stage::Rcpt,
+                "450 4.1.8 <a@nowhere.example>: Sender address rejected: Domain not found",
+                TemporarilyRefused,
+                true,
+            ),
             (Stage::End, "550 5.2.255 x", RecipientsRejected, false),
             (Stage::End, "550 5.6.11 bare line feeds", MessageRejected, false),
             (Stage::Rcpt, "550 5.5.105 external recipient", RecipientsRejected, false),

@@ -119,6 +119,12 @@ impl Peer {
         let about_account =
             !matches!(meaning.code, ErrorCode::RecipientsRejected | ErrorCode::TemporarilyRefused);
         let what = match partial {
+            _ if same && about_account && count == all => match meaning.code {
+                ErrorCode::SenderRejected | ErrorCode::SendAsDenied => "refused the sender".to_owned(),
+                ErrorCode::ConnectFailed => "refuses this client".to_owned(),
+                ErrorCode::AuthRejected => "refuses to take mail without a sign-in".to_owned(),
+                _ => "refused the message".to_owned(),
+            },
             Partial::Refuse if count < all => {
                 format!("refused {count} of {all} recipients, so nobody got it")
             }
