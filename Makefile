@@ -72,7 +72,7 @@ c: built  ## the C library
 header:  ## writes include/mailbearer.h anew
 	MAILBEARER_WRITE_HEADER=1 $(CARGO) test -q $(ALL) --test header
 
-docs:  ## writes docs/errors.md, docs/events.md and docs/reference/emulator.md anew
+docs:  ## writes docs/errors.md, docs/events.md, docs/reference/emulator.md and Python's words anew
 	MAILBEARER_WRITE_DOCS=1 $(CARGO) test -q $(ALL) --test generated_docs
 	MAILBEARER_WRITE_DOCS=1 $(CARGO) test -q --locked -p mailbearer-emulator --lib reference
 
@@ -149,7 +149,7 @@ $(VENV)/bin/maturin: pyproject.toml | $(PYTHON)
 # Programs that patch or replace what Python's standard library does; apart, so that nothing else meets them.
 $(BUILD)/runtimes/done: pyproject.toml
 	test -x $(BUILD)/runtimes/venv/bin/python || python3 -m venv $(BUILD)/runtimes/venv
-	$(BUILD)/runtimes/venv/bin/pip install -q --disable-pip-version-check "gevent>=24" "eventlet>=0.39" "gunicorn>=23" packaging "trio>=0.27" "celery>=5.4"
+	$(BUILD)/runtimes/venv/bin/pip install -q --disable-pip-version-check "gevent>=24" "eventlet>=0.39" "gunicorn>=23" packaging "trio>=0.27" "celery>=5.4" "django>=5.2"
 	touch $@
 
 # What the recipes in docs/ are written for.

@@ -74,7 +74,8 @@ pub extern "C" fn mailbearer_mailer_send(
 ) -> Status {
     returns::give(receipt, "receipt", err, || {
         let this = ffi::object(mailer, "mailer")?;
-        let (message, mailer) = (this.message(message)?, this.mailer.clone());
+        let mailer = this.mailer.clone();
+        let message = this.message(message)?.map_err(|error| mailer.refuse(error))?;
         let call = Call::of(call);
         blocking::run(&this.events, async move { mailer.send(&message, call).await }).map(Receipt::new)
     })
@@ -235,7 +236,7 @@ pub extern "C" fn mailbearer_mailer_render(
 ) -> Status {
     returns::give_bytes(bytes, length, err, || {
         let this = ffi::object(mailer, "mailer")?;
-        let (message, mailer) = (this.message(message)?, this.mailer.clone());
+        let (message, mailer) = (this.message(message)??, this.mailer.clone());
         let content = blocking::run(&this.events, async move { mailer.render(&message).await })?;
         Ok(content.to_vec())
     })
@@ -348,11 +349,11 @@ pub extern "C" fn mailbearer_mailer_free(mailer: *mut Mailer) {
 }
 
 impl Mailer {
-    /// Core's message of one of the caller's.
-    fn message(&self, message: *const Message) -> Result<mailbearer::Message> {
+    /// Core's message of one of the caller's; the inner error is about the message, the outer one about the pointer.
+    fn message(&self, message: *const Message) -> Result<Result<mailbearer::Message>> {
         let message = ffi::object(message, "message")?;
         message.sent_by(self.events.owner());
-        message.build(&self.mailer)
+        Ok(message.build(&self.mailer))
     }
 
     /// Pulls, sends and tells, until the source ends or something stops it.

@@ -2,31 +2,20 @@
 
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
-use mailbearer::config::{self, Partial};
-use mailbearer::{Call, Error};
+use mailbearer::config::read_duration;
+use mailbearer::{Call, Cancel};
 use pyo3::prelude::*;
 
 use crate::error::raise;
 
 /// A duration as options write it.
 pub(crate) fn duration(py: Python<'_>, text: Option<&str>, field: &str) -> PyResult<Option<Duration>> {
-    text.map(config::parse_duration)
-        .transpose()
-        .map_err(|sentence| raise(py, &Error::config(field, format!("`{field}`: {sentence}"))))
+    text.map(|text| read_duration(field, text)).transpose().map_err(|error| raise(py, &error))
 }
 
 /// One call's own limits; its cancel handle is new.
 pub(crate) fn call(py: Python<'_>, timeout: Option<&str>, partial: Option<&str>) -> PyResult<Call> {
-    let partial = match partial {
-        None => None,
-        Some("deliver") => Some(Partial::Deliver),
-        Some("refuse") => Some(Partial::Refuse),
-        Some(_) => {
-            let error = Error::config("partial", "`partial` must be `deliver` or `refuse`");
-            return Err(raise(py, &error));
-        }
-    };
-    Ok(Call { timeout: duration(py, timeout, "timeout")?, partial, ..Call::default() })
+    Call::read(timeout, partial, Cancel::default()).map_err(|error| raise(py, &error))
 }
 
 /// An instant as seconds since the epoch.

@@ -6,7 +6,7 @@ use mailbearer::{Error, ErrorCode};
 use pyo3::prelude::*;
 use serde_json::{Value, json};
 
-use crate::value::to_py;
+use crate::value::{from_py, to_py};
 
 /// The exception for `error`.
 pub(crate) fn raise(py: Python<'_>, error: &Error) -> PyErr {
@@ -18,6 +18,12 @@ pub(crate) fn raise(py: Python<'_>, error: &Error) -> PyErr {
         Ok(exception) => PyErr::from_value(exception),
         Err(error) => error,
     }
+}
+
+/// A mistake that Python found, as its exception's `to_dict()` has it.
+pub(crate) fn retold(told: &Bound<'_, PyAny>, tag: Option<&str>) -> PyResult<Error> {
+    let error = Error::retold(&from_py(told)?);
+    Ok(if tag.is_some() { error.with_message("", tag) } else { error })
 }
 
 /// The same as data, with the report's text as core writes it.

@@ -4,7 +4,7 @@
 use std::collections::VecDeque;
 use std::sync::{Arc, Mutex};
 
-use mailbearer::{Event, EventSink, ForkCell};
+use mailbearer::{Event, EventSink, ForkCell, Level};
 use pyo3::prelude::*;
 use pyo3::types::PyList;
 use serde_json::Value;
@@ -32,7 +32,7 @@ impl Events {
         })
     }
 
-    /// Takes them all, oldest first, as `(name, fields)`; `None` where there are none.
+    /// Takes them all, oldest first, as `(name, level, fields)`; `None` where there are none.
     pub(crate) fn drain<'py>(&self, py: Python<'py>) -> PyResult<Option<Bound<'py, PyList>>> {
         let taken = {
             let mut queue = self.queue().lock().unwrap_or_else(|poisoned| poisoned.into_inner());
@@ -43,7 +43,12 @@ impl Events {
         };
         let list = PyList::empty(py);
         for event in taken {
-            list.append((event.name, to_py(py, &Value::Object(event.fields))?))?;
+            let level = match event.level {
+                Level::Debug => 10,
+                Level::Info => 20,
+                Level::Warning => 30,
+            };
+            list.append((event.name, level, to_py(py, &Value::Object(event.fields))?))?;
         }
         Ok(Some(list))
     }

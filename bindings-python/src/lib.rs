@@ -10,6 +10,7 @@ mod error;
 mod events;
 mod host;
 mod job;
+mod load;
 mod login;
 mod mailer;
 mod message;
@@ -39,7 +40,7 @@ mod _native {
     #[pymodule_export]
     use crate::mailer::Mailer;
     #[pymodule_export]
-    use crate::message::Message;
+    use crate::message::{Message, envelope_of};
     #[pymodule_export]
     use crate::tokens::{AccessToken, TokenSource};
     #[pymodule_export]
@@ -78,8 +79,8 @@ fn prometheus(py: Python<'_>) -> String {
 
 /// A duration as options write it, in seconds.
 #[pyfunction]
-fn seconds(py: Python<'_>, text: &str) -> PyResult<f64> {
-    Ok(call::duration(py, Some(text), "duration")?.unwrap_or_default().as_secs_f64())
+fn seconds(py: Python<'_>, text: &str, field: &str) -> PyResult<f64> {
+    Ok(call::duration(py, Some(text), field)?.unwrap_or_default().as_secs_f64())
 }
 
 /// Waits at an interpreter's exit for what a posted refresh token brings; Ctrl-C ends the waiting. With the `main`

@@ -1,19 +1,18 @@
 //! The mailer: each call becomes a [`Job`].
 
-use std::path::PathBuf;
-use std::time::Duration;
-
 use mailbearer::config::MailboxOption;
-use mailbearer::{Error, Load, VerifyRequest, blocking};
+use mailbearer::{Error, VerifyRequest, blocking};
 use pyo3::prelude::*;
 use pyo3::types::{PyBytes, PyList};
+use serde_json::Value;
 
 use crate::bulk::Bulk;
 use crate::call::{call, duration};
-use crate::error::{json, raise, report};
+use crate::error::{json, raise, report, retold};
 use crate::events::Events;
 use crate::host::host;
 use crate::job::Job;
+use crate::load::{Places, load};
 use crate::message::{Message, owned};
 use crate::tokens::TokenSource;
 use crate::value::{from_py, to_py};
@@ -35,20 +34,16 @@ impl Mailer {
         Ok(Self { core: core.map_err(|error| raise(py, &error))?, events })
     }
 
-    /// From a file, the environment and the caller's own options.
+    /// From a file, the environment and the caller's own options: `places` as [`load`] takes them.
     #[staticmethod]
     fn load(
         py: Python<'_>,
-        file: Option<PathBuf>,
-        search: bool,
-        profile: Option<String>,
-        env_prefix: Option<String>,
+        places: Places,
         overrides: &Bound<'_, PyAny>,
         functions: &Bound<'_, PyAny>,
     ) -> PyResult<Self> {
         let events = Events::new();
-        let load = Load { file, search, profile, env_prefix, overrides: from_py(overrides)? };
-        let host = host(functions, &events)?;
+        let (load, host) = (load(places, from_py(overrides)?), host(functions, &events)?);
         let core = py.detach(|| mailbearer::Mailer::load(load, host));
         Ok(Self { core: core.map_err(|error| raise(py, &error))?, events })
     }
@@ -90,8 +85,8 @@ impl Mailer {
 
     fn bulk(&self, py: Python<'_>, timeout: Option<&str>, partial: Option<&str>) -> PyResult<Bulk> {
         let call = call(py, timeout, partial)?;
-        let bulk = blocking::handle().and_then(|runtime| self.core.bulk(call, runtime));
-        bulk.map(Bulk::new).map_err(|error| raise(py, &error))
+        let bulk = blocking::handle().and_then(|runtime| self.core.shared_bulk(call, runtime));
+        bulk.map(Bulk).map_err(|error| raise(py, &error))
     }
 
     fn warm(&self, py: Python<'_>, timeout: Option<&str>) -> PyResult<Job> {
@@ -128,16 +123,20 @@ impl Mailer {
         }))
     }
 
-    /// A sibling; `sender`, its default From, is `(name, address)`.
-    fn for_mailbox(
-        &self,
-        py: Python<'_>,
-        username: &str,
-        sender: Option<(Option<String>, String)>,
-    ) -> PyResult<Self> {
-        let from = sender.map(|(name, address)| MailboxOption { name, address });
-        let core = self.core.for_mailbox(username, from).map_err(|error| raise(py, &error))?;
-        Ok(Self { core, events: self.events.clone() })
+    /// A sibling; `sender` is its default From.
+    fn for_mailbox(&self, py: Python<'_>, username: &str, sender: &Bound<'_, PyAny>) -> PyResult<Self> {
+        let sender = match from_py(sender)? {
+            Value::Null => Ok(None),
+            given => MailboxOption::read(given, "from").map(Some),
+        };
+        let made = sender.and_then(|sender| self.core.for_mailbox(username, sender));
+        Ok(Self { core: made.map_err(|error| raise(py, &error))?, events: self.events.clone() })
+    }
+
+    /// Counts and tells a message that was to be sent and could not be built.
+    fn refuse(&self, error: &Bound<'_, PyAny>, tag: Option<&str>) -> PyResult<()> {
+        self.core.refuse(retold(error, tag)?);
+        Ok(())
     }
 
     fn tokens(&self, py: Python<'_>) -> PyResult<TokenSource> {
@@ -159,8 +158,8 @@ impl Mailer {
         to_py(py, &self.core.metrics())
     }
 
-    fn close(&self, py: Python<'_>, timeout: &str) -> PyResult<Job> {
-        let timeout = duration(py, Some(timeout), "timeout")?.unwrap_or(Duration::ZERO);
+    fn close(&self, py: Python<'_>, timeout: Option<&str>) -> PyResult<Job> {
+        let timeout = duration(py, timeout, "timeout")?;
         let core = self.core.clone();
         Ok(Job::plain(None, async move {
             core.close(timeout).await;

@@ -4,7 +4,7 @@ use std::io;
 
 use bytes::Bytes;
 use mailbearer::config::Spelling;
-use mailbearer::{Blob, ByteStream, Error};
+use mailbearer::{Blob, ByteStream, Envelope, Error};
 use pyo3::prelude::*;
 use pyo3::pybacked::PyBackedBytes;
 use pyo3::types::PyBytes;
@@ -30,6 +30,12 @@ impl Message {
         let (mut fields, blobs) = self.0.to_json(Spelling::Snake);
         fields["envelope"] = json!({"mail_from": mail_from, "rcpt_to": rcpt_to});
         make(py, fields, blobs)
+    }
+
+    /// `(mail_from, rcpt_to)` of finished MIME: what was given, else what its headers name.
+    fn envelope(&self) -> Option<(String, Vec<String>)> {
+        let Envelope { mail_from, rcpt_to } = self.0.envelope()?.clone();
+        Some((mail_from, rcpt_to))
     }
 
     #[getter]
@@ -98,4 +104,15 @@ const PIECE: usize = 256 * 1024;
 fn make(py: Python<'_>, fields: serde_json::Value, blobs: Vec<Blob>) -> PyResult<Message> {
     let made = py.detach(|| mailbearer::Message::from_json(fields, blobs, Spelling::Snake));
     made.map(Message).map_err(|error| raise(py, &error))
+}
+
+/// `(mail_from, rcpt_to)` from mailboxes as other mail libraries write them.
+#[pyfunction]
+pub(crate) fn envelope_of(
+    py: Python<'_>,
+    mail_from: &str,
+    rcpt_to: Vec<String>,
+) -> PyResult<(String, Vec<String>)> {
+    let made = Envelope::of_mailboxes(mail_from, &rcpt_to, Spelling::Snake);
+    made.map(|made| (made.mail_from, made.rcpt_to)).map_err(|error| raise(py, &error))
 }

@@ -1,16 +1,16 @@
-//! The token half alone.
+//! A mailer's tokens alone.
 
-use mailbearer::{GetToken, Load, LoginRequest};
+use mailbearer::{GetToken, LoginRequest};
 use pyo3::prelude::*;
 use pyo3::types::PyList;
 use serde_json::Value;
-use std::path::PathBuf;
 
 use crate::call::{call, duration, epoch};
 use crate::error::{json, raise};
 use crate::events::Events;
 use crate::host::host;
 use crate::job::Job;
+use crate::load::{Places, load};
 use crate::login::Login;
 use crate::value::{from_py, to_py};
 
@@ -30,29 +30,19 @@ impl TokenSource {
 
 #[pymethods]
 impl TokenSource {
-    /// From options, and from a file and the environment where `load` is not `None`:
-    /// `(file, search, profile, env_prefix)`.
+    /// From options, and from a file or the environment where there are `places`.
     #[new]
-    #[allow(clippy::type_complexity, reason = "a tuple of Python's")]
     fn new(
         py: Python<'_>,
         options: &Bound<'_, PyAny>,
         functions: &Bound<'_, PyAny>,
-        load: Option<(Option<PathBuf>, bool, Option<String>, Option<String>)>,
+        places: Option<Places>,
     ) -> PyResult<Self> {
         let events = Events::new();
-        let (options, mut host) = (from_py(options)?, host(functions, &events)?);
-        let core = py.detach(|| {
-            let options = match load {
-                None => mailbearer::Options::from_json(options, host.spelling)?,
-                Some((file, search, profile, env_prefix)) => {
-                    let load = Load { file, search, profile, env_prefix, overrides: options };
-                    let (options, persistent) = load.read(&host)?;
-                    host.persistent |= persistent;
-                    options
-                }
-            };
-            mailbearer::TokenSource::new(options, host)
+        let (options, host) = (from_py(options)?, host(functions, &events)?);
+        let core = py.detach(|| match places {
+            None => mailbearer::TokenSource::from_json(options, host),
+            Some(places) => mailbearer::TokenSource::load(load(places, options), host),
         });
         Ok(Self { core: core.map_err(|error| raise(py, &error))?, events })
     }

@@ -11,6 +11,7 @@ import mailbearer
 
 #: From the bottom up; modules of one line do not use each other.
 FLOORS = [
+    "words",
     "_native",
     "_record",
     "events explanation reply report",
@@ -32,7 +33,7 @@ FLOORS = [
 
 NATIVE_FLOORS = [
     "value",
-    "error events",
+    "error events load",
     "call",
     "job message",
     "bulk host login",

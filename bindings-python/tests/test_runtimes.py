@@ -1,4 +1,4 @@
-"""Other programs' ways to run code and to keep errors: trio, and Celery's JSON results."""
+"""Other programs' ways to run code, to keep errors and to write addresses: trio, Celery's JSON results, Django."""
 
 from __future__ import annotations
 
@@ -68,4 +68,47 @@ def test_trio_is_refused_in_a_sentence() -> None:
 
 
 def test_an_error_survives_celerys_json() -> None:
-    assert run(CELERY)[0].startswith("unknown option `tag`. Known here: ")
+    assert run(CELERY)[0].startswith("unknown option `tag`")
+
+DJANGO = """
+import os, json, django
+from django.conf import settings
+
+settings.configure(
+    EMAIL_BACKEND="mailbearer.django.EmailBackend",
+    MAILBEARER={"provider": "memory", "from_": "me@example.com"},
+    DEFAULT_FROM_EMAIL="me@example.com",
+)
+django.setup()
+from django.core.mail import EmailMessage, get_connection
+from mailbearer import django as backend
+
+def sent(to, sender=None, **options):
+    message = EmailMessage("s", "b", sender, to, connection=get_connection(**options))
+    try:
+        answer = message.send()
+    except ValueError as error:
+        return f"{type(error).__name__}: {error.field}"
+    (mailer,) = backend._mailers.values()
+    kept = mailer.outbox[-1].envelope
+    return f"{answer} {kept.mail_from} {' '.join(kept.rcpt_to)}"
+
+print(sent(["boss@evil.example <j@x.example>", "ok@x.example"]))
+print(sent(['"boss@evil.example" <j@x.example>', "ok@x.example"]))
+print(sent(["ok@x.example"], "Contoso, Inc <me@example.com>"))
+print(sent(["ok@x.example"], "bücher@bücher.example"))
+print(sent(["ok@bücher.example"], "Me <me@bücher.example>"))
+print(sent(["a@x.example, b@x.example"]))
+print(sent(["nobody"], fail_silently=True))
+"""
+
+
+def test_djangos_strings_are_read_by_core() -> None:
+    trick, quoted, comma, wide, domains, two, silent = run(DJANGO)
+    assert "boss@evil.example" not in trick.split(" ", 2)[-1], "the address stands in the angle brackets, or nobody gets it"
+    assert quoted == "1 me@example.com j@x.example ok@x.example"
+    assert comma.startswith("MessageError: envelope.mail_from")
+    assert wide.startswith("1 bücher@bücher.example")
+    assert domains == "1 me@xn--bcher-kva.example ok@xn--bcher-kva.example"
+    assert two == "MessageError: envelope.rcpt_to[0]"
+    assert silent == "MessageError: envelope.rcpt_to[0]", "a mistake of the program is never silent"

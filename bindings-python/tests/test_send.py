@@ -228,3 +228,37 @@ def test_warm_opens_the_connection(mailbearer_mailer: Mailer, mailbearer_emulato
     mailbearer_mailer.warm()
     receipt = mailbearer_mailer.send(to="ada@example.com", text="x")
     assert receipt.timings["connect"] < 0.001
+
+
+@pytest.mark.parametrize(
+    ("sender", "field"),
+    [
+        ({"addres": "q@example.com"}, "from"),
+        ({"address": "q@example.com", "nam": "Q"}, "from"),
+        ({"address": 7}, "from"),
+        ("q", "from"),
+        (7, "from"),
+        (["q@example.com", "r@example.com"], "from"),
+    ],
+)
+def test_for_mailbox_names_what_is_wrong_with_its_sender(mailbearer_mailer: Mailer, sender: Any, field: str) -> None:
+    with pytest.raises(mailbearer.ConfigError) as caught:
+        mailbearer_mailer.for_mailbox("x@example.com", from_=sender)
+    assert (caught.value.field or "").startswith(field), caught.value.to_dict()
+    assert "`from" in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    "sender",
+    [
+        "Sales <sales@contoso.com>",
+        ("Sales", "sales@contoso.com"),
+        {"name": "Sales", "address": "sales@contoso.com"},
+        Address("Sales", addr_spec="sales@contoso.com"),
+    ],
+)
+def test_for_mailbox_takes_every_form_of_a_sender(sender: Any) -> None:
+    with Mailer(provider="memory") as mailer:
+        other = mailer.for_mailbox("sales@contoso.com", from_=sender)
+        other.send(to="ada@example.com", text="x")
+        assert str(other.outbox[0].parsed["From"]) == "Sales <sales@contoso.com>"

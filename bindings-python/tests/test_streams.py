@@ -103,7 +103,7 @@ def test_one_that_cannot_be_read_delivers_nothing(
 
 def test_once_read_it_is_not_sent_again(mailbearer_mailer: Mailer, mailbearer_emulator: Emulator) -> None:
     mailbearer_emulator.fail("end", reply="451 4.3.0 later", times=1)
-    with pytest.raises(mailbearer.Error, match=r"later.*anew") as caught:
+    with pytest.raises(mailbearer.Error, match=r"later.*again") as caught:
         mailbearer_mailer.send(to="ada@example.com", attachments=[Attachment(io.BytesIO(b"abc"))])
     assert (caught.value.attempts, caught.value.retryable) == (1, False)
     assert mailbearer_emulator.messages == ()

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import datetime as dt
 import json
 import urllib.request
+from typing import Any
 
 import pytest
 
@@ -68,3 +70,13 @@ def test_the_fixtures_are_found(pytester: pytest.Pytester) -> None:
 
 def test_options_are_plain_data(mailbearer_emulator: Emulator) -> None:
     assert json.loads(json.dumps(mailbearer_emulator.settings()))["provider"] == "microsoft365"
+
+
+@pytest.mark.parametrize("delay", [0.01, "10ms", dt.timedelta(milliseconds=10)])
+def test_durations_are_durations(mailbearer_emulator: Emulator, mailbearer_mailer: Mailer, delay: Any) -> None:
+    mailbearer_emulator.fail("mail", delay=delay)
+    mailbearer_mailer.send(to="ada@example.com", text="x")
+    assert mailbearer_emulator.wait_for(1, timeout=dt.timedelta(seconds=20))
+    assert mailbearer_emulator.wait_for(1, timeout="20s")
+    with pytest.raises(mailbearer.ConfigError, match="`delay`: `10` is not a duration"):
+        mailbearer_emulator.fail("mail", delay="10")

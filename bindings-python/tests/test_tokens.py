@@ -9,6 +9,7 @@ import json
 import threading
 import time
 from collections.abc import Mapping
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -222,3 +223,25 @@ async def test_an_async_source(mailbearer_emulator: Emulator) -> None:
         assert source.account is None
     with pytest.raises(mailbearer.Closed):
         await source.get()
+
+
+def test_a_source_comes_from_a_file_and_the_environment(
+    mailbearer_emulator: Emulator, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    environment = mailbearer_emulator.environ()
+    username = environment.pop("MAILBEARER_USERNAME")
+    for name, value in environment.items():
+        monkeypatch.setenv(name, value)
+    file = tmp_path / "config.toml"
+    file.write_text('username = "unknown@contoso.com"\n[profiles.work]\nusername = "work@contoso.com"\n')
+    told: list[str] = []
+    with TokenSource.from_file(file, profile="work", on_event=lambda event: told.append(event.name)) as source:
+        assert source.get().username == "work@contoso.com"
+    assert "token.refreshed" in told
+    with TokenSource.from_file(file, profile="work", username=username) as source:
+        assert source.get().username == username, "the caller's own options win"
+    monkeypatch.setenv("MAILBEARER_CONFIG", str(file))
+    with TokenSource.from_env(username=username) as source:
+        assert source.get().username == username
+    with pytest.raises(mailbearer.ConfigError):
+        TokenSource.from_file(tmp_path / "missing.toml")

@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
-use mailbearer::config::{Partial, parse_duration};
+use mailbearer::config::{MailboxOption, Partial, parse_duration};
 use mailbearer::{
     Call, Error, Event, EventSink, GetToken, Host, Login, LoginRequest, Mailer, Message, VerifyRequest,
 };
@@ -60,7 +60,9 @@ impl Shim {
         let ok = match op {
             "open" => json!({}),
             "send" => {
-                json!(mailer.send(&message(&mailer, &request["message"], request)?, call(request)).await?)
+                let message = message(&mailer, &request["message"], request);
+                let message = message.map_err(|error| mailer.refuse(error))?;
+                json!(mailer.send(&message, call(request)).await?)
             }
             "send_raw" => {
                 let raw = STANDARD.decode(text("raw").unwrap()).unwrap();
@@ -94,6 +96,13 @@ impl Shim {
             }
             "logout" => {
                 mailer.tokens()?.logout().await?;
+                json!({})
+            }
+            "for_mailbox" => {
+                let username = text("text").unwrap_or_default();
+                let from =
+                    request.get("from").map(|from| MailboxOption::read(from.clone(), "from")).transpose()?;
+                self.mailer = Some(mailer.for_mailbox(&username, from)?);
                 json!({})
             }
             "metrics" => json!({"metrics": mailer.metrics(), "prometheus": mailbearer::prometheus()}),

@@ -1,30 +1,35 @@
-//! `docs/errors.md` and `docs/events.md` are generated from core's tables; `MAILBEARER_WRITE_DOCS=1` writes
-//! them anew.
+//! `docs/errors.md`, `docs/events.md` and the words that Python's type checkers know are generated from core's tables;
+//! `MAILBEARER_WRITE_DOCS=1` writes them anew.
 
 #![allow(clippy::unwrap_used, reason = "a test")]
 
 use std::fmt::Write;
 use std::path::Path;
 
-use mailbearer::{CODES, EVENTS, KnownText, known_texts};
+use mailbearer::{CODES, EVENTS, KnownText, known_texts, provider};
 
 #[test]
 fn the_page_of_errors_is_the_table() {
-    is_up_to_date("errors.md", &errors());
+    is_up_to_date("docs/errors.md", &errors());
 }
 
 #[test]
 fn the_page_of_events_is_the_table() {
-    is_up_to_date("events.md", &events());
+    is_up_to_date("docs/events.md", &events());
+}
+
+#[test]
+fn pythons_words_are_the_tables() {
+    is_up_to_date("bindings-python/python/mailbearer/words.py", &python_words());
 }
 
 fn is_up_to_date(name: &str, page: &str) {
-    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("../docs").join(name);
+    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("..").join(name);
     if std::env::var_os("MAILBEARER_WRITE_DOCS").is_some() {
         std::fs::write(&path, page).unwrap();
     }
     let committed = std::fs::read_to_string(&path).unwrap_or_default();
-    assert!(committed == page, "docs/{name} is not up to date: run `make docs`");
+    assert!(committed == page, "{name} is not up to date: run `make docs`");
 }
 
 fn errors() -> String {
@@ -99,6 +104,29 @@ fn events() -> String {
     for kind in EVENTS {
         let fields: Vec<_> = kind.fields.iter().map(|field| format!("`{field}`")).collect();
         writeln!(out, "| `{}` | {} | {} |", kind.name, kind.meaning, fields.join(" ")).unwrap();
+    }
+    out
+}
+
+fn python_words() -> String {
+    let mut out = String::from(
+        "# Generated from core's tables by `make docs`.\n\
+         \"\"\"The words that a code, an event's name and a provider may be.\"\"\"\n\n\
+         from typing import Literal\n",
+    );
+    let codes: Vec<_> = CODES.iter().map(|row| row.name).collect();
+    let events: Vec<_> = EVENTS.iter().map(|kind| kind.name).collect();
+    let providers: Vec<_> = provider::names();
+    for (name, meaning, words) in [
+        ("ErrorCode", "What stands in `Error.code`.", codes),
+        ("EventName", "What stands in `Event.name`.", events),
+        ("Provider", "Whose mail service it is.", providers),
+    ] {
+        write!(out, "\n#: {meaning}\n{name} = Literal[\n").unwrap();
+        for word in words {
+            writeln!(out, "    \"{word}\",").unwrap();
+        }
+        out.push_str("]\n");
     }
     out
 }

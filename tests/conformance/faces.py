@@ -88,7 +88,7 @@ def flat(request: dict[str, Any]) -> list[tuple[str, ...]]:
         out.append(("option", key, json.dumps(value)))
     call = request.get("call", {})
     out.extend(("call", key, str(value)) for key, value in call.items())
-    for name in ("method", "redirect_uri", "saved", "callback", "send_to", "text"):
+    for name in ("method", "redirect_uri", "saved", "callback", "send_to", "text", "from"):
         if isinstance(request.get(name), str):
             out.append(("with", name, request[name]))
     if request.get("force"):

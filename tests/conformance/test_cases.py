@@ -335,7 +335,7 @@ def remove(table: dict[str, Any], path: list[str]) -> None:
 HARNESS_OPS = {"collector", "collected", "mint", "other_program", "sign_in", "approve", "revoke", "expire_tokens", "sleep", "received"}
 PASSED_ON = {
     "op", "message", "messages", "repeat", "blobs", "raw", "envelope", "tag", "call",
-    "method", "redirect_uri", "callback", "saved", "send_to", "force", "text", "report",
+    "method", "redirect_uri", "callback", "saved", "send_to", "force", "text", "from", "report",
 }  # fmt: skip
 # What a case may change, put back before each.
 DEFAULTS: dict[str, Any] = dict.fromkeys(

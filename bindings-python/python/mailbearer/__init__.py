@@ -70,14 +70,16 @@ if TYPE_CHECKING:
     from .options import SecretRef as SecretRef
     from .options import StaticToken as StaticToken
     from .options import TokenStore as TokenStore
+    from .words import ErrorCode as ErrorCode
+    from .words import EventName as EventName
 
 
 def __getattr__(name: str) -> object:
     # The types for annotations: imported when somebody asks for them at run time.
     if name in _TYPES:
-        from . import options
+        from . import options, words
 
-        return getattr(options, name)
+        return getattr(words if name in ("ErrorCode", "EventName") else options, name)
     raise AttributeError(f"module 'mailbearer' has no attribute {name!r}")
 
 
@@ -89,6 +91,8 @@ _TYPES = {
     "Callback",
     "ClientCredentials",
     "Duration",
+    "ErrorCode",
+    "EventName",
     "MessageFields",
     "Options",
     "Provider",

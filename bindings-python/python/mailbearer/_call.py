@@ -13,9 +13,10 @@ if TYPE_CHECKING:
     from typing import Any, Protocol
     from ._host import Host
     from ._native import Job
+    from .words import EventName
 
     class _Drained(Protocol):
-        def drain_events(self) -> list[tuple[str, dict[str, Any]]] | None: ...
+        def drain_events(self) -> list[tuple[EventName, int, dict[str, Any]]] | None: ...
 
 
 class Client:

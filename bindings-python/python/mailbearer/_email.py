@@ -1,4 +1,4 @@
-"""The standard library's own messages: their octets, and whom their headers name."""
+"""The standard library's own messages as MIME."""
 
 from __future__ import annotations
 
@@ -53,24 +53,6 @@ def _unbroken(rules: Any) -> Any:
     kept: Any = object.__new__(type(kind.__name__, (kind,), {"fold_binary": fold_binary}))
     kept.__dict__.update(rules.__dict__)
     return kept
-
-
-def addresses_of(message: EmailMessage | LegacyMessage) -> list[str]:
-    """The recipients that the headers name, those of the latest resending first, as smtplib reads them."""
-    from email.utils import getaddresses
-
-    prefix = "Resent-" if message.get("Resent-Date") is not None else ""
-    values = [str(value) for name in ("To", "Cc", "Bcc") for value in message.get_all(prefix + name, [])]
-    return [address for _, address in getaddresses(values) if address]
-
-
-def sender_of(message: EmailMessage | LegacyMessage) -> str:
-    """The reverse-path that the headers name, as smtplib reads them."""
-    from email.utils import getaddresses
-
-    prefix = "Resent-" if message.get("Resent-Date") is not None else ""
-    value = message.get(prefix + "Sender") or message.get(prefix + "From") or ""
-    return next((address for _, address in getaddresses([str(value)]) if address), "")
 
 
 _ADDRESSES = (

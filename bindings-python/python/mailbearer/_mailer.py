@@ -46,7 +46,7 @@ class MailerBase(Client):
         The environment (``MAILBEARER_…``) and `overrides` win over it."""
         given = Given(overrides)
         del overrides
-        return cls._load(given, (None if path is None else os.fspath(path), True, profile, "MAILBEARER_"))
+        return cls._load(given, (None if path is None else os.fspath(path), profile))
 
     @classmethod
     def from_env(cls, prefix: str = "MAILBEARER_", **overrides: Any) -> Self:
@@ -54,7 +54,7 @@ class MailerBase(Client):
         ``MAILBEARER_CONFIG`` names lies below, `overrides` above."""
         given = Given(overrides)
         del overrides
-        return cls._load(given, (os.environ.get("MAILBEARER_CONFIG"), False, None, prefix))
+        return cls._load(given, prefix)
 
     @property
     def outbox(self) -> tuple[Kept, ...]:
@@ -71,11 +71,12 @@ class MailerBase(Client):
 
     def for_mailbox(self, username: str, *, from_: Addr | None = None) -> Self:
         """A mailer for another mailbox that shares tokens, connections and store with this one."""
-        return self._made(self._native.for_mailbox(username, _pair(from_)), self._host)
+        sender = None if from_ is None else mailbox(from_, "from", errors.config)
+        return self._made(self._native.for_mailbox(username, sender), self._host)
 
     @classmethod
     def _load(cls, given: Given, places: native_module.Places) -> Self:
-        return cls._made(*given.open(lambda plain, host: native_module.Mailer.load(*places, plain, host)))
+        return cls._made(*given.open(lambda plain, host: native_module.Mailer.load(places, plain, host)))
 
     @classmethod
     def _made(cls, native: native_module.Mailer, host: Host) -> Self:
@@ -98,10 +99,3 @@ class MailerBase(Client):
             f"a {type(self).__name__} cannot be pickled: it holds secrets and connections; "
             "pickle the Message, and make the mailer from its options where it is needed"
         )
-
-
-def _pair(value: Addr | None) -> tuple[str | None, str] | None:
-    if value is None:
-        return None
-    given = mailbox(value, "from", errors.config)
-    return (None, given) if isinstance(given, str) else (given.get("name"), given["address"])

@@ -123,11 +123,11 @@ class AsyncMailer(MailerBase):
         """Tells this process's numbers to an OpenTelemetry collector: see `Mailer.export_metrics`."""
         await self._wait(self._native.export_metrics(endpoint, duration(timeout)))
 
-    async def close(self, timeout: Duration = 30.0) -> None:
-        """Refuses new sends with `Closed`, waits at most `timeout` for running ones, then cancels them. A refresh
+    async def close(self, timeout: Duration | None = None) -> None:
+        """Refuses new sends with `Closed`, waits at most `timeout` (default 30 seconds) for running ones, then cancels them. A refresh
         token that was posted is waited for besides, for at most 30 seconds: what comes back for it must be kept.
         May be repeated."""
-        await self._wait(self._native.close(duration(timeout) or "0s"))
+        await self._wait(self._native.close(duration(timeout)))
 
     async def aclose(self) -> None:
         """The same as `close`, for `contextlib.aclosing`."""

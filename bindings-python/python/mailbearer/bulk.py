@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 
 from . import errors
-from .message import as_message
+from .message import as_message, tag_of
 from .receipt import Counts, SendResult
 
 TYPE_CHECKING = False
@@ -58,9 +58,7 @@ class _Stream:
             message = as_message(self._client._native, item)
         except Exception as error:
             told = error if isinstance(error, errors.Error) else errors.invalid_message(None, str(error))
-            tag = item.get("tag") if isinstance(item, dict) else None
-            tag = tag if isinstance(tag, str) and tag.isprintable() else None
-            self._bulk.push_invalid(told.to_dict(), tag)  # type: ignore[attr-defined]
+            self._bulk.push_invalid(told.to_dict(), tag_of(item))  # type: ignore[attr-defined]
         else:
             self._bulk.push(message._native)
 
@@ -108,7 +106,7 @@ class SendStream(_Stream, Results):
         except errors.Error:
             self._end()
             raise
-        if results is not None:
+        if results:
             return self._first(results)
         self._end()
         failure = self._take_failure()
@@ -151,7 +149,7 @@ class AsyncSendStream(_Stream, AsyncResults):
         except errors.Error:
             self.cancel()
             raise
-        if results is not None:
+        if results:
             return self._first(results)
         self.cancel()
         failure = self._take_failure()
@@ -201,7 +199,7 @@ class AsyncSendStream(_Stream, AsyncResults):
             if self._waiting is not None and self._waiting.done():
                 waiting, self._waiting = self._waiting, None
                 result = waiting.result()
-                if result is not None:
+                if result:
                     self._dry = False
                     return result
 

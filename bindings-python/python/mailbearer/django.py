@@ -16,15 +16,14 @@ from __future__ import annotations
 
 import hashlib
 import threading
-from email.utils import getaddresses
 from inspect import signature
 from typing import Any, cast
 
 from django.conf import settings
 from django.core.exceptions import ImproperlyConfigured
 from django.core.mail.backends.base import BaseEmailBackend
-from django.utils.encoding import punycode
 
+from ._native import envelope_of
 from .errors import ConfigError, Error
 from .mailer import Mailer
 from .message import Message
@@ -75,17 +74,17 @@ class EmailBackend(BaseEmailBackend):  # type: ignore[misc]
 
     def send_messages(self, email_messages: Iterable[EmailMessage]) -> int:
         """Tries every message; returns how many were sent, or raises the first failure."""
-        sent, failure = 0, cast("Exception | None", None)
+        sent, failure, mistake = 0, cast("Exception | None", None), cast("Exception | None", None)
 
         def converted() -> Iterator[Message]:
-            nonlocal failure
+            nonlocal mistake
             for message in email_messages or ():
                 if not message.recipients():
                     continue
                 try:
                     yield self._converted(message)
                 except Exception as error:
-                    failure = failure or error
+                    mistake = mistake or error
 
         try:
             for result in self._mailer.send_many(converted()):
@@ -94,21 +93,15 @@ class EmailBackend(BaseEmailBackend):  # type: ignore[misc]
         except Error as error:
             failure = failure or error
         # A message that cannot be built is the program's mistake, and never silent.
-        if failure is not None and not (self.fail_silently and isinstance(failure, Error)):
+        if mistake is not None:
+            raise mistake
+        if failure is not None and not self.fail_silently:
             raise failure
         return sent
 
     def _converted(self, message: EmailMessage) -> Message:
-        sender, recipients = _addresses([message.from_email or ""]), _addresses(message.recipients())
-        envelope = Envelope(mail_from=sender[0] if sender else "", rcpt_to=tuple(recipients))
-        return Message.raw(message.message().as_bytes(), envelope=envelope)
-
-
-def _addresses(given: Iterable[object]) -> list[str]:
-    """Addresses without names; domains as the DNS has them."""
-    found = [address for _, address in getaddresses([str(one) for one in given]) if address]
-    parts = [address.rpartition("@") for address in found]
-    return [f"{local}@{punycode(domain)}" if at else domain for local, at, domain in parts]
+        sender, recipients = envelope_of(str(message.from_email or ""), [str(one) for one in message.recipients()])
+        return Message.raw(message.message().as_bytes(), envelope=Envelope(sender, recipients))
 
 
 def _mailer(options: Mapping[str, Any]) -> Mailer:

@@ -13,6 +13,8 @@ if TYPE_CHECKING:
     from typing import Any, Literal
     from typing_extensions import Self
 
+    from .words import ErrorCode
+
 
 class OAuthDetail(Record):
     """What the sign-in service said when it refused (RFC 6749 §5.2, with Entra's and Google's extras)."""
@@ -43,7 +45,7 @@ class Error(Exception):
     """
 
     #: The stable code, such as ``auth_rejected``.
-    code: str
+    code: ErrorCode
     #: Its stable number.
     number: int
     #: What happened: lower case, without full stop.

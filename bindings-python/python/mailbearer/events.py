@@ -13,20 +13,22 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
     from typing import Any
 
+    from .words import EventName
+
 
 class Event(Record):
     """Something that happened. Its fields never hold a secret."""
 
     __slots__ = ("name", "fields")
     #: Such as ``token.refreshed`` or ``send.done``.
-    name: str
+    name: EventName
     fields: Mapping[str, Any]
 
 
-def tell(events: Sequence[tuple[str, dict[str, Any]]], on_event: Callable[[Event], None] | None) -> None:
+def tell(events: Sequence[tuple[EventName, int, dict[str, Any]]], on_event: Callable[[Event], None] | None) -> None:
     """Hands events on. A handler that raises disturbs neither the call nor the next event."""
-    for name, fields in events:
-        _log(name, fields)
+    for name, level, fields in events:
+        _log(name, level, fields)
         if on_event is None:
             continue
         try:
@@ -35,7 +37,7 @@ def tell(events: Sequence[tuple[str, dict[str, Any]]], on_event: Callable[[Event
             report_unraisable(error, on_event)
 
 
-def _log(name: str, fields: dict[str, Any]) -> None:
+def _log(name: str, level: int, fields: dict[str, Any]) -> None:
     # A program that never imported logging has not configured it either.
     if "logging" not in sys.modules:
         return
@@ -44,20 +46,7 @@ def _log(name: str, fields: dict[str, Any]) -> None:
     logger = logging.getLogger("mailbearer")
     if not logger.handlers:
         logger.addHandler(logging.NullHandler())
-    level = logging.WARNING if name in _WARNINGS else logging.DEBUG if name == "smtp.trace" else logging.INFO
     if logger.isEnabledFor(level):
         text = " ".join(f"{key}={value}" for key, value in fields.items() if value is not None)
         logger.log(level, "%s %s", name, text, extra={"mailbearer": fields})
 
-
-_WARNINGS = {
-    "warning",
-    "token.refresh_failed",
-    "login.required",
-    "login.expiring",
-    "credential.expiring",
-    "recipient.refused",
-    "send.failed",
-    "send.cancelled",
-    "send.retrying",
-}

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from ._mailer import MailerBase
+from ._native import envelope_of
 from ._values import duration
 from .bulk import SendStream
 from .login import Login
-from .message import as_message, choose
+from .message import Message, as_message, choose
 from .receipt import Envelope, Receipt
 from .report import Report
 from .tokens import TokenSource
@@ -20,7 +21,6 @@ if TYPE_CHECKING:
 
     from typing_extensions import Self, Unpack
 
-    from .message import Message
     from .options import Duration, MessageFields
 
 
@@ -129,25 +129,29 @@ class Mailer(MailerBase):
     def sendmail(
         self, from_addr: str, to_addrs: str | Sequence[str], msg: bytes | str
     ) -> dict[str, tuple[int, bytes]]:
-        """In `smtplib`'s shape: finished MIME and its envelope. Returns the refused recipients."""
+        """In `smtplib`'s shape: finished MIME and its envelope, whose addresses may have names, and ``<>`` is the null
+        reverse-path. Returns the refused recipients."""
         octets = msg.encode() if isinstance(msg, str) else msg
-        return _refused(self.send(octets, envelope=Envelope(from_addr, to_addrs)))
+        return _refused(self.send(octets, envelope=_envelope(from_addr, to_addrs)))
 
     def send_message(
         self,
         msg: EmailMessage | LegacyMessage,
         from_addr: str | None = None,
-        to_addrs: Sequence[str] | None = None,
+        to_addrs: str | Sequence[str] | None = None,
     ) -> dict[str, tuple[int, bytes]]:
         """In `smtplib`'s shape: the headers say who sends and who receives, unless you do. Returns the
         refused recipients."""
-        from ._email import addresses_of, sender_of
-
-        envelope = None
-        if from_addr is not None or to_addrs is not None:
-            sender = sender_of(msg) if from_addr is None else from_addr
-            envelope = Envelope(sender, addresses_of(msg) if to_addrs is None else to_addrs)
-        return _refused(self.send(msg, envelope=envelope))
+        if from_addr is not None and to_addrs is not None:
+            return _refused(self.send(msg, envelope=_envelope(from_addr, to_addrs)))
+        message = Message.raw(msg)
+        named = message._native.envelope()
+        if named is not None and (from_addr is not None or to_addrs is not None):
+            sender, recipients = named
+            sender = sender if from_addr is None else from_addr
+            envelope = _envelope(sender, recipients if to_addrs is None else to_addrs)
+            return _refused(self.send(message, envelope=envelope))
+        return _refused(self.send(message))
 
     def warm(self, *, timeout: Duration | None = None) -> None:
         """Fetches the token and opens a connection ahead of need."""
@@ -159,17 +163,22 @@ class Mailer(MailerBase):
         ``http://localhost:4318``. Raises `ConfigError` or `NetworkError`."""
         self._run(self._native.export_metrics(endpoint, duration(timeout)))
 
-    def close(self, timeout: Duration = 30.0) -> None:
-        """Refuses new sends with `Closed`, waits at most `timeout` for running ones, then cancels them. A refresh
+    def close(self, timeout: Duration | None = None) -> None:
+        """Refuses new sends with `Closed`, waits at most `timeout` (default 30 seconds) for running ones, then cancels them. A refresh
         token that was posted is waited for besides, for at most 30 seconds: what comes back for it must be kept.
         May be repeated."""
-        self._run(self._native.close(duration(timeout) or "0s"))
+        self._run(self._native.close(duration(timeout)))
 
     def __enter__(self) -> Self:
         return self
 
     def __exit__(self, *exception: object) -> None:
         self.close()
+
+
+def _envelope(from_addr: str, to_addrs: str | Sequence[str]) -> Envelope:
+    recipients = [to_addrs] if isinstance(to_addrs, str) else list(to_addrs)
+    return Envelope(*envelope_of(from_addr, recipients))
 
 
 def _refused(receipt: Receipt) -> dict[str, tuple[int, bytes]]:

@@ -110,24 +110,39 @@ def as_message(mailer: NativeMailer, value: Any, envelope: Envelope | None = Non
         if envelope is None:
             return value
         return _wrap(value._native.with_envelope(envelope.mail_from, list(envelope.rcpt_to)))
-    if isinstance(value, (bytes, bytearray, memoryview)) or _is_email(value):
-        return Message.raw(value, envelope=envelope)
-    if is_mapping(value):
+    if is_mapping(value) and not _is_email(value):
         fields = dict(value) if envelope is None else {**value, "envelope": envelope}
         return _wrap(mailer.message(*_parts(fields)))
-    raise TypeError(
-        f"a message is a Message, an EmailMessage, bytes or a dictionary of fields, not {type(value).__name__}"
-    )
+    return _finished(value, envelope)
 
 
 def choose(mailer: NativeMailer, message: Any, fields: dict[str, Any]) -> Message:
     """The message of one `send`: given whole, with an envelope or without, or as fields."""
-    if message is None:
-        return as_message(mailer, fields)
-    envelope = fields.pop("envelope", None)
-    if fields:
-        raise TypeError(f"send takes a message or fields, not both: {', '.join(fields)}")
-    return as_message(mailer, message, envelope)
+    envelope = None
+    if message is not None:
+        envelope = fields.pop("envelope", None)
+        if fields:
+            raise TypeError(f"send takes a message or fields, not both: {', '.join(fields)}")
+    given = fields if message is None else message
+    try:
+        return as_message(mailer, given, envelope)
+    except errors.MessageError as error:
+        mailer.refuse(error.to_dict(), tag_of(given))
+        raise
+
+
+def tag_of(given: Any) -> str | None:
+    """The tag of a message that cannot be built, unless the tag is what is wrong."""
+    tag = given.get("tag") if isinstance(given, dict) else None
+    return tag if isinstance(tag, str) and tag.isprintable() else None
+
+
+def _finished(value: Any, envelope: Envelope | None = None) -> Message:
+    if isinstance(value, (bytes, bytearray, memoryview)) or _is_email(value):
+        return Message.raw(value, envelope=envelope)
+    raise TypeError(
+        f"a message is a Message, an EmailMessage, bytes or a dictionary of fields, not {type(value).__name__}"
+    )
 
 
 def _parts(fields: Mapping[str, Any]) -> tuple[dict[str, Any], list[Any]]:

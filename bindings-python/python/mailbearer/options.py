@@ -12,6 +12,8 @@ if sys.version_info >= (3, 11):
 else:
     from typing_extensions import NotRequired, Required
 
+from .words import Provider as Provider
+
 if TYPE_CHECKING:
     import datetime as dt
     from email.headerregistry import Address
@@ -32,10 +34,6 @@ Secret = Union[str, SecretRef]
 Addr = Union[str, "Address", Tuple[str, str]]
 #: One mailbox or a list of them.
 Addrs = Union[Addr, Sequence[Addr]]
-#: Whose mail service it is.
-Provider = Literal[
-    "microsoft365", "outlook", "gmail", "hve", "yahoo", "aol", "fastmail", "yandex", "comcast", "custom", "memory"
-]
 
 
 class _Common(TypedDict, total=False):

@@ -11,6 +11,8 @@ if TYPE_CHECKING:
 
     from typing_extensions import Self
 
+    from .words import ErrorCode
+
 
 class Reply(Record):
     """One SMTP reply (RFC 5321 §4.2)."""
@@ -32,7 +34,7 @@ class Rejection(Record):
     __slots__ = ("address", "code", "reply", "retryable")
     address: str
     #: The error code that the reply stands for.
-    code: str
+    code: ErrorCode
     reply: Reply
     #: The same recipient may be tried later.
     retryable: bool

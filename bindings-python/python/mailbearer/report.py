@@ -10,6 +10,8 @@ if TYPE_CHECKING:
     from typing import Any, Literal
     from typing_extensions import Self
 
+    from .words import ErrorCode
+
 
 class Finding(Record):
     """One link of the chain from DNS to MAIL FROM."""
@@ -25,7 +27,7 @@ class Finding(Record):
     #: What to do about it; empty where there is nothing to do.
     do: str
     #: The error code, where it failed.
-    code: str | None
+    code: ErrorCode | None
 
 
 class Report(Record):

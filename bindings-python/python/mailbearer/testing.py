@@ -91,7 +91,7 @@ class Emulator:
 
         Raises `TimeoutError`, saying how many there were.
         """
-        return _received(self._native.wait_for(count, _seconds(timeout)))
+        return _received(self._native.wait_for(count, _seconds(timeout, "timeout")))
 
     def clear(self) -> None:
         """Forgets messages and faults. Tokens stay good."""
@@ -116,7 +116,7 @@ class Emulator:
         keys``; `status` and `body`. `drop` closes the connection, `delay` waits first, `times`
         is how often (0 for ever), `match` picks commands or forms that contain it.
         """
-        fault: dict[str, Any] = {"at": at, "drop": drop, "delay": _seconds(delay), "times": times}
+        fault: dict[str, Any] = {"at": at, "drop": drop, "delay": _seconds(delay, "delay"), "times": times}
         for name, value in (("reply", reply), ("status", status), ("body", body), ("match", match)):
             if value is not None:
                 fault[name] = value
@@ -152,8 +152,8 @@ class Emulator:
         return f"<Emulator {self.url} smtp {self.smtp_host}:{self.smtp_port}>"
 
 
-def _seconds(value: Duration) -> float:
-    return _native.seconds(duration(value) or "0s")
+def _seconds(value: Duration, field: str) -> float:
+    return _native.seconds(duration(value) or "0s", field)
 
 
 def _path(text: Any) -> Path:

@@ -46,7 +46,7 @@ class _TokenSource(Client):
         The environment (``MAILBEARER_…``) and `overrides` win over it."""
         given = Given(overrides)
         del overrides
-        return cls._load(given, (None if path is None else os.fspath(path), True, profile, "MAILBEARER_"))
+        return cls._load(given, (None if path is None else os.fspath(path), profile))
 
     @classmethod
     def from_env(cls, prefix: str = "MAILBEARER_", **overrides: Any) -> Self:
@@ -54,7 +54,7 @@ class _TokenSource(Client):
         ``MAILBEARER_CONFIG`` names lies below, `overrides` above."""
         given = Given(overrides)
         del overrides
-        return cls._load(given, (os.environ.get("MAILBEARER_CONFIG"), False, None, prefix))
+        return cls._load(given, prefix)
 
     @classmethod
     def _load(cls, given: Given, places: native_module.Places | None) -> Self:

@@ -133,7 +133,7 @@ impl Error {
     /// Names the message this is about.
     #[must_use]
     pub fn with_message(mut self, message_id: &str, tag: Option<&str>) -> Self {
-        self.inner.message_id = Some(message_id.to_owned());
+        self.inner.message_id = (!message_id.is_empty()).then(|| message_id.to_owned());
         self.inner.tag = tag.map(str::to_owned);
         self
     }

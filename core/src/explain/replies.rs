@@ -83,7 +83,7 @@ fn in_text(text: &str) -> Vec<Reply> {
     while let Some(line) = lines.next() {
         let Some((at, mut reply)) = in_line(line) else { continue };
         // `535-5.7.8 …` goes on.
-        let more = line[at..].as_bytes().get(3) == Some(&b'-');
+        let more = line.as_bytes()[at..].get(3) == Some(&b'-');
         while more
             && let Some(next) = lines.next_if(|next| next.trim_start().starts_with(&reply.code.to_string()))
         {

@@ -90,7 +90,11 @@ impl Mailer {
     /// # Errors
     /// `message_invalid`, naming the field.
     pub fn message(&self, fields: Value, blobs: Vec<Blob>) -> Result<Message> {
+        // The tag comes back with the error, unless it may be what is wrong.
+        let tag = fields.get("tag").and_then(Value::as_str).filter(|tag| !tag.contains(char::is_control));
+        let tag = tag.map(str::to_owned);
         Message::read(fields, blobs, self.inner.host.spelling, self.sender().as_ref())
+            .map_err(|error| error.with_message("", tag.as_deref()))
     }
 
     /// The octets that would be sent.

@@ -4,10 +4,11 @@ use std::collections::HashSet;
 
 use serde_json::Value;
 
+use crate::address::Mailbox;
 use crate::address::addr_spec::Address;
 use crate::error::Result;
-use crate::input::FieldPath;
 use crate::input::reader::{Reader, no_controls, string};
+use crate::input::{FieldPath, Spelling};
 use crate::receipt::Envelope;
 
 /// Reads the caller's `{mail_from, rcpt_to}`.
@@ -20,6 +21,27 @@ pub(crate) fn read(value: Value, place: FieldPath) -> Result<Envelope> {
     let mail_from = string(mail_from, &at)?;
     let rcpt_to = reader.many("rcpt_to").into_iter().map(|(v, at)| string(v, &at)).collect::<Result<_>>()?;
     check(Envelope { mail_from, rcpt_to }, reader.place())
+}
+
+impl Envelope {
+    /// An envelope from mailboxes as people and other mail libraries write them: display names are left out, and `<>`
+    /// or nothing is the null reverse-path.
+    ///
+    /// # Errors
+    /// `message_invalid`, naming the mailbox.
+    pub fn of_mailboxes(mail_from: &str, rcpt_to: &[String], spelling: Spelling) -> Result<Self> {
+        let place = FieldPath::top(spelling).field("envelope");
+        let address = |text: &str, at: &FieldPath| {
+            Mailbox::read(Value::from(text), at).map(|mailbox| mailbox.address.to_string())
+        };
+        let mail_from = match mail_from.trim() {
+            "" | "<>" => String::new(),
+            text => address(text, &place.field("mail_from"))?,
+        };
+        let at = place.field("rcpt_to");
+        let rcpt_to = rcpt_to.iter().enumerate().map(|(i, text)| address(text, &at.index(i)));
+        check(Self { mail_from, rcpt_to: rcpt_to.collect::<Result<_>>()? }, &place)
+    }
 }
 
 /// Checks every address; the null reverse-path is allowed, no recipient at all is not.

@@ -178,6 +178,15 @@ impl Message {
         }
     }
 
+    /// Who sends finished MIME and who receives it: what was given, else what its headers name. None for a message of
+    /// fields, whose sender may be the mailer's.
+    pub fn envelope(&self) -> Option<&Envelope> {
+        match &*self.kind {
+            MessageKind::Built(_) => None,
+            MessageKind::Raw(raw) => Some(&raw.rendered.envelope),
+        }
+    }
+
     /// What [`from_json`](Self::from_json) makes the same message of, Message-ID and Date included: for
     /// pickling. Raw messages come as they are sent, with their envelope.
     pub fn to_json(&self, spelling: Spelling) -> (Value, Vec<Blob>) {

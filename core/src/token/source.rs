@@ -13,7 +13,7 @@ use super::state::{Audience, InFlight, Landing, Waiter};
 use super::store::{EntryKey, Store};
 use super::{AccessToken, Account, refresh};
 use crate::call::{Call, Cancel};
-use crate::config::{AuthSettings, Options, Settings, StoreSettings, Surroundings};
+use crate::config::{AuthSettings, Load, Options, Settings, StoreSettings, Surroundings};
 use crate::error::{Error, ErrorCode, Result};
 use crate::event::Event;
 use crate::host::Host;
@@ -53,6 +53,24 @@ impl TokenSource {
         let around = Surroundings::of(&host);
         let settings = Settings::resolve(options, host.spelling, around)?;
         Self::with_settings(Arc::new(settings), host)
+    }
+
+    /// From options as JSON, in the host's spelling.
+    ///
+    /// # Errors
+    /// `config_invalid`, naming the option by its full path.
+    pub fn from_json(options: Value, host: Host) -> Result<Self> {
+        Self::load(Load { overrides: options, ..Load::default() }, host)
+    }
+
+    /// From a file, the environment and the caller's own options.
+    ///
+    /// # Errors
+    /// `config_invalid`.
+    pub fn load(load: Load, mut host: Host) -> Result<Self> {
+        let (options, persistent) = load.read(&host)?;
+        host.persistent |= persistent;
+        Self::new(options, host)
     }
 
     /// Makes a source from options that were checked already.

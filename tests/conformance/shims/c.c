@@ -17,7 +17,7 @@ static struct {
     mailbearer_call *call;
     mailbearer_message *messages[MOST_MESSAGES];
     size_t count, next;
-    char *method, *redirect_uri, *saved, *text, *callback, *send_to;
+    char *method, *redirect_uri, *saved, *text, *callback, *send_to, *from;
     bool force;
     bool failed;
 } request;
@@ -95,6 +95,7 @@ static void take(char *word, char **value, size_t *length, int values) {
         if (strcmp(value[0], "text") == 0) request.text = duplicate(value[1]);
         if (strcmp(value[0], "callback") == 0) request.callback = duplicate(value[1]);
         if (strcmp(value[0], "send_to") == 0) request.send_to = duplicate(value[1]);
+        if (strcmp(value[0], "from") == 0) request.from = duplicate(value[1]);
         if (strcmp(value[0], "force") == 0) request.force = true;
     } else if (strcmp(word, "message") == 0) {
         if (request.count < MOST_MESSAGES) request.messages[request.count++] = mailbearer_message_new();
@@ -237,6 +238,15 @@ static void perform(const char *op) {
         }
         mailbearer_token_free(token);
         mailbearer_tokens_free(tokens);
+    } else if (strcmp(op, "for_mailbox") == 0) {
+        mailbearer_mailer *sibling = mailbearer_mailer_for_mailbox(mailer, request.text, request.from, &err);
+        if (!sibling) {
+            failed();
+        } else {
+            mailbearer_mailer_free(mailer);
+            mailer = sibling;
+            puts("{\"ok\":{}}");
+        }
     } else if (strcmp(op, "logout") == 0) {
         mailbearer_tokens *tokens = NULL;
         if (mailbearer_mailer_tokens(mailer, &tokens, &err) != 0 ||
@@ -322,6 +332,7 @@ static void begin(void) {
     free(request.text);
     free(request.callback);
     free(request.send_to);
+    free(request.from);
     memset(&request, 0, sizeof request);
     request.call = mailbearer_call_new();
 }

@@ -49,6 +49,9 @@ async function perform(request) {
     case 'logout':
       await mailer.logout()
       return {}
+    case 'for_mailbox':
+      mailer = mailer.forMailbox(request.text, { from: request.from })
+      return {}
     case 'metrics':
       return { metrics: mailer.metrics(), prometheus: prometheus() }
     case 'explain':

@@ -67,6 +67,9 @@ class Shim:
             case "logout":
                 mailer.logout()
                 return {"ok": {}}
+            case "for_mailbox":
+                self.mailer = mailer.for_mailbox(request["text"], from_=request.get("from"))
+                return {"ok": {}}
             case "metrics":
                 return {"ok": {"metrics": mailer.metrics(), "prometheus": prometheus()}}
             case "explain":
