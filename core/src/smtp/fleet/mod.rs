@@ -1,8 +1,8 @@
 //! A mailbox's limits, kept by all processes and hosts that send from it, on one Redis server.
 //!
-//! Connections are leases of the server's: taken ahead, renewed at every beat, lost when a process stands
-//! still for too long. Who finds no room waits in line, and those who hold more than they use make way. While
-//! Redis is away, what is held is kept, and a process opens one connection at most.
+//! A connection is a lease of the server's. A process takes it ahead, renews it at every beat, and loses it if it stands
+//! still for too long. If there is no room, the process waits in line, and those who hold more than they use give way.
+//! While Redis is away, each process keeps what it holds and opens one connection at most.
 
 mod lease;
 mod scripts;
