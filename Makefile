@@ -74,7 +74,7 @@ header:  ## writes include/mailbearer.h anew
 
 docs:  ## writes docs/errors.md, docs/events.md, docs/reference/emulator.md and Python's words anew
 	MAILBEARER_WRITE_DOCS=1 $(CARGO) test -q $(ALL) --test generated_docs
-	MAILBEARER_WRITE_DOCS=1 $(CARGO) test -q --locked -p mailbearer-emulator --lib reference
+	MAILBEARER_WRITE_DOCS=1 $(CARGO) test -q $(ALL) --lib the_reference_has_the_same_page
 
 wheel: $(VENV)/bin/maturin  ## a release wheel in build/wheels
 	$(VENV)/bin/maturin build --release --locked --out $(BUILD)/wheels
