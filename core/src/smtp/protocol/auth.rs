@@ -128,6 +128,8 @@ pub(crate) struct AuthRefusal {
     pub(crate) challenged: bool,
     /// The `status` in that challenge's JSON.
     pub(crate) status: Option<String>,
+    /// Octets of the line that was refused.
+    pub(crate) line: usize,
 }
 
 impl Exchange {
@@ -171,7 +173,8 @@ impl Exchange {
                     Awaiting::Challenged(status) => (true, status.clone()),
                     _ => (false, None),
                 };
-                AuthStep::Refused(AuthRefusal { reply: self.redacted(reply), challenged, status })
+                let line = self.line_length();
+                AuthStep::Refused(AuthRefusal { reply: self.redacted(reply), challenged, status, line })
             }
             _ => AuthStep::Unexpected(self.redacted(reply)),
         }
@@ -180,6 +183,17 @@ impl Exchange {
     /// The response on the AUTH line is longer than RFC 4954 §4 lets it be.
     fn is_long(&self) -> bool {
         !fits(self.mechanism, self.response.expose())
+    }
+
+    /// Octets of the line that was sent last, CRLF included.
+    fn line_length(&self) -> usize {
+        let command = "AUTH ".len() + self.mechanism.name().len();
+        match self.state {
+            Awaiting::Inline => command + 1 + self.response.expose().len() + 2,
+            Awaiting::Asked => command + 2,
+            Awaiting::Responded => self.response.expose().len() + 2,
+            Awaiting::Challenged(_) => self.mechanism.end_of_challenge().len(),
+        }
     }
 
     fn respond(&mut self) -> AuthStep {
@@ -229,9 +243,19 @@ impl AuthRefusal {
         }
     }
 
-    /// Whether it says anything against the account: a 4xx does not.
+    /// Whether it says anything against the account: a 4xx does not, nor a line that the server cannot read.
     pub(crate) fn is_permanent(&self) -> bool {
-        self.reply.code >= 500
+        self.reply.code >= 500 && !self.is_about_the_line()
+    }
+
+    /// Whether the server could not take the line, or the command, and never looked at the token (RFC 5321 §4.2.2).
+    pub(crate) fn is_about_the_line(&self) -> bool {
+        !self.challenged && matches!(self.reply.code, 500 | 502 | 504 | 521)
+    }
+
+    /// Whether it is the line's length that the server could not take.
+    pub(crate) fn is_about_the_length(&self) -> bool {
+        self.is_about_the_line() && self.line > SHORT_LINE && self.reply.code != 504
     }
 }
 
@@ -266,6 +290,8 @@ fn shown(text: &str) -> String {
 
 /// No run of that length is by chance the same in a token and in anybody's prose.
 const PIECE: usize = 12;
+/// Any server takes a line of that length (RFC 5321 §4.5.3.1.4).
+const SHORT_LINE: usize = 512;
 const FRESH: Duration = Duration::from_secs(60);
 
 #[cfg(test)]
@@ -423,6 +449,25 @@ mod tests {
     }
 
     #[test]
+    fn a_line_that_cannot_be_taken_says_nothing_about_the_token() {
+        for (code, challenged, line, about_line, about_length) in [
+            (500, false, 1500, true, true),
+            (500, false, 60, true, false),
+            (502, false, 15, true, false),
+            (504, false, 1500, true, false),
+            (521, false, 600, true, true),
+            (535, false, 1500, false, false),
+            (500, true, 2, false, false),
+        ] {
+            let reply = Reply { code, enhanced: None, text: "x".into(), command: None };
+            let refusal = AuthRefusal { reply, challenged, status: None, line };
+            assert_eq!(refusal.is_about_the_line(), about_line, "{code} {line}");
+            assert_eq!(refusal.is_about_the_length(), about_length, "{code} {line}");
+            assert_eq!(refusal.is_permanent(), !about_line, "{code} {line}");
+        }
+    }
+
+    #[test]
     fn another_token_only_where_it_may_help() {
         let old = Duration::from_secs(600);
         let table = [
@@ -444,7 +489,7 @@ mod tests {
             ("535 5.7.3 no", false, old, true, false),
         ];
         for (line, challenged, age, open, expected) in table {
-            let refusal = AuthRefusal { reply: reply(line), challenged, status: None };
+            let refusal = AuthRefusal { reply: reply(line), challenged, status: None, line: 60 };
             assert_eq!(refusal.calls_for_another_token(age, open), expected, "{line} {challenged} {age:?}");
         }
     }

@@ -283,6 +283,24 @@ async fn authenticate<B: Bearer>(
 }
 
 fn refused(peer: &Peer, refusal: &AuthRefusal) -> Error {
+    if refusal.is_about_the_length() {
+        let what = format!(
+            "{} does not take a line of {} octets at AUTH: {}",
+            peer.host, refusal.line, refusal.reply
+        );
+        return Error::new(ErrorCode::CapabilityMissing, what)
+            .with_hint(format!(
+                "The token is not refused: it does not fit. Raise the server's limit for the length of a line to at least {} octets (RFC 4954 §4 asks for 12,288), or use a server that takes OAuth2 sign-ins.",
+                refusal.line
+            ))
+            .with_smtp(refusal.reply.clone());
+    }
+    if refusal.is_about_the_line() && refusal.reply.code != 504 {
+        let what = format!("{} does not know the sign-in that it offers: {}", peer.host, refusal.reply);
+        return Error::new(ErrorCode::CapabilityMissing, what)
+            .with_hint("Something between us and the mail server, such as a proxy, may not know OAuth2 sign-ins: connect to the server itself.")
+            .with_smtp(refusal.reply.clone());
+    }
     if refusal.reply.code == 504 {
         let what = format!("{} offers a mechanism that it does not take: {}", peer.host, refusal.reply);
         return Error::new(ErrorCode::CapabilityMissing, what)

@@ -58,8 +58,12 @@ impl Wire {
     pub(crate) async fn command(&mut self, line: &str, name: &str, peer: &Peer) -> Result<Reply> {
         let during = format!("at {name}");
         if !self.parser.is_empty() {
-            let what = format!("a reply too many before {name}");
-            return Err(peer.lost(&Lost::Protocol(what), &during));
+            // Unasked, and with the reason: Dovecot's submission service says so behind 235 when its relay is away.
+            let why = match self.parser.next() {
+                Ok(Some(reply)) if reply.code == 421 => Lost::ServerClosing(reply),
+                _ => Lost::Protocol(format!("a reply too many before {name}")),
+            };
+            return Err(peer.lost(&why, &during));
         }
         // A server may say why it closes: what it said is read even if we cannot write.
         let written = match self.stream.write_all(line.as_bytes()).await {
@@ -97,6 +101,11 @@ impl Wire {
         let mut context = Context::from_waker(Waker::noop());
         let read = Pin::new(&mut self.stream).poll_read(&mut context, &mut buffer);
         self.parser.is_empty() && matches!(read, Poll::Pending)
+    }
+
+    /// The stream, and what was read from it and not used yet: a server may say more than it was asked.
+    pub(crate) fn into_parts(self) -> (Stream, ReplyParser) {
+        (self.stream, self.parser)
     }
 
     /// Nothing lies in our buffer.

@@ -42,6 +42,25 @@ async fn odd_beginnings() {
     }
 }
 
+/// Dovecot's submission service, when the relay behind it is away.
+#[tokio::test]
+async fn a_421_behind_the_sign_in_is_told_in_its_own_words() {
+    let away = "235 2.7.0 ok\r\n421 4.4.0 mx.test Failed to connect to relay server\r\n";
+    let script = || with(hello(), [Hear("AUTH XOAUTH2 "), Say(away), Close]);
+    let server = Server::start([script(), script()]).await;
+    let route = route(server.address);
+    let error = send(&route, transaction(b"x\r\n")).await.unwrap_err();
+    assert_eq!(judged(&error), (ErrorCode::TemporarilyRefused, Delivery::None, true));
+    assert!(error.message().contains("Failed to connect to relay server"), "{error}");
+    assert!(route.tokens.invalidated().is_empty(), "the token was taken");
+    let links =
+        probe(&route, "a@x.example", Instant::now() + Duration::from_secs(20), &Cancel::default()).await;
+    let last = links.into_iter().last().unwrap();
+    let error = last.seen.err().unwrap();
+    assert_eq!((last.name, error.code()), ("mail_from", ErrorCode::TemporarilyRefused), "{error}");
+    server.seen().await;
+}
+
 #[tokio::test]
 async fn oversize_replies_are_cut_off() {
     let long: &'static str = Box::leak("x".repeat(5000).into_boxed_str());

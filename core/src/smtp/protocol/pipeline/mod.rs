@@ -67,6 +67,11 @@ pub(crate) enum Phase {
 }
 
 impl Pipeline {
+    /// Goes on where the sign-in ended; `heard` is what the server has said since.
+    pub(crate) fn resume(mode: Mode, heard: ReplyParser) -> Self {
+        Self { parser: heard, ..Self::new(mode) }
+    }
+
     /// For a connection on which nothing is under way.
     pub(crate) fn new(mode: Mode) -> Self {
         Self {
@@ -208,16 +213,21 @@ impl Pipeline {
             return;
         }
         self.parser.push(octets);
+        self.look();
+        if !self.dead && self.open.is_empty() && !self.parser.is_empty() {
+            // Half a reply to nothing: what follows would be shifted against our commands.
+            self.dead = true;
+        }
+    }
+
+    /// Takes the replies that are there.
+    pub(crate) fn look(&mut self) {
         while !self.dead {
             match self.parser.next() {
                 Ok(Some(reply)) => self.reply(reply),
                 Ok(None) => break,
                 Err(malformed) => self.lose(Lost::Protocol(malformed.0)),
             }
-        }
-        if !self.dead && self.open.is_empty() && !self.parser.is_empty() {
-            // Half a reply to nothing: what follows would be shifted against our commands.
-            self.dead = true;
         }
     }
 
@@ -292,6 +302,12 @@ impl Pipeline {
     /// The command whose reply is due next.
     pub(crate) fn due(&self) -> Option<&'static str> {
         self.expected.front().map(|expected| expected.command.name())
+    }
+
+    /// Whether the reply that is due is to an RSET that went together with the end of the message before, which was
+    /// answered. It follows at once, or never: some servers drop what comes in one piece with the final dot.
+    pub(crate) fn awaits_chained_reset(&self) -> bool {
+        self.expected.front().is_some_and(|due| due.command == Command::Reset && self.ran_ahead(due))
     }
 
     /// Whether the server turned out not to follow when commands run ahead.

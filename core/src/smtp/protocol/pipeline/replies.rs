@@ -77,7 +77,7 @@ impl Pipeline {
         self.dead = true;
     }
 
-    fn ran_ahead(&self, expected: &Expected) -> bool {
+    pub(super) fn ran_ahead(&self, expected: &Expected) -> bool {
         let chained = self.at(expected.id).is_some_and(|at| self.open[at].chained);
         chained && !expected.command.ends_the_message() && expected.command != Command::LoneDot
     }

@@ -351,7 +351,12 @@ fn the_end_of_one_message_and_the_commands_of_the_next_are_one_write() {
     assert_eq!(pipeline.output(), format!("one\r\n.\r\n{group}").as_bytes());
     write(&mut pipeline);
     assert_eq!(pipeline.phase(), Phase::Committed);
-    pipeline.received(b"250 taken\r\n250 reset\r\n250 c\r\n250 d\r\n354 go\r\n");
+    assert!(!pipeline.awaits_chained_reset(), "the end is not answered yet");
+    pipeline.received(b"250 taken\r\n");
+    assert!(pipeline.awaits_chained_reset(), "servers that drop what came with the dot never answer this");
+    pipeline.received(b"250 reset\r\n");
+    assert!(!pipeline.awaits_chained_reset());
+    pipeline.received(b"250 c\r\n250 d\r\n354 go\r\n");
     assert!(matches!(next(&mut pipeline), (0, Decision::Accepted { .. })));
     // Without a successor nothing waits for one.
     assert_eq!(write(&mut pipeline), "two\r\n.\r\n");

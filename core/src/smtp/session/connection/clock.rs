@@ -77,6 +77,7 @@ impl Connection {
             _ if self.write_error.is_some() => times.command.min(LAST_WORDS),
             Phase::Body => times.progress,
             Phase::Committed => times.final_reply,
+            Phase::Commands if self.pipeline.awaits_chained_reset() => times.command.min(RAN_AHEAD),
             _ => times.command,
         };
         self.patience.since + limit
@@ -146,6 +147,8 @@ impl Patience {
 
 /// After a write error, for what the server said before it closed.
 const LAST_WORDS: Duration = Duration::from_secs(5);
+/// For the reply to a command that went together with the end of the message before, once that was answered.
+const RAN_AHEAD: Duration = Duration::from_secs(4);
 /// Between two looks at whether its place is still its own.
 const LOOK: Duration = Duration::from_secs(1);
 /// For limits that are none.

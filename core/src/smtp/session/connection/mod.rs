@@ -102,9 +102,10 @@ impl Connection {
     ) {
         let now = Instant::now();
         let place = Arc::new(Place::new(now, slot.lease_state()));
+        let (stream, heard) = opened.wire.into_parts();
         let mut connection = Self {
-            stream: opened.wire.stream,
-            pipeline: Pipeline::new(mode(&opened.capabilities, &key, &host)),
+            stream,
+            pipeline: Pipeline::resume(mode(&opened.capabilities, &key, &host), heard),
             capabilities: opened.capabilities,
             number: opened.number,
             key,
@@ -128,7 +129,10 @@ impl Connection {
             timer: Box::pin(sleep_until(now + FAR)),
         };
         match first {
-            Some(job) => connection.admit(job),
+            Some(job) => {
+                connection.admit(job);
+                connection.pipeline.look();
+            }
             // Offered before the caller hears of it, so that its next message finds it.
             None => drop(connection.make_offer()),
         }
