@@ -404,8 +404,13 @@ Usage: mailbearer [--config FILE] [--profile NAME] sendmail [OPTIONS] [RECIPIENT
   -F NAME         the sender's name, where the message has no From
   -i, -oi         a line with a single dot does not end the message
   -v              say what was sent
+  --aliases FILE  what names without a domain stand for, as /etc/aliases has it [default: aliases beside
+                  the user's configuration file, /etc/mailbearer/aliases, /etc/aliases]
   --tempfail-75   exit with 75, not 69, where the same message may be sent later
   --config FILE, --profile NAME, --json, --trace  as for every command
+
+A name without a domain, such as root, is a recipient at the mailbox's own domain, or what the aliases
+say; as a sender it is the mailbox.
 
 -o, -N, -R, -B, -V, -h, -L, -X, -p, -C, -e, -O, -bm and others are taken and mean nothing.";
 

@@ -12,10 +12,12 @@ mod exposition;
 mod failure;
 mod interrupt;
 mod jsonl;
+mod local_names;
 mod options;
 mod output;
 mod progress;
 mod results;
+mod terminal;
 
 use std::ffi::OsString;
 use std::panic::{AssertUnwindSafe, catch_unwind};

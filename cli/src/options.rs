@@ -1,6 +1,6 @@
 //! From the command line to core's options: `--config` and `--profile`, the environment, `--set`.
 
-use mailbearer::config::{Environment, overlay, scalar, search_path};
+use mailbearer::config::{Environment, overlay, scalar, search_path, user_file};
 use mailbearer::{Error, Host, Load, Mailer, TokenSource};
 use serde_json::{Map, Value, json};
 
@@ -33,7 +33,10 @@ pub(crate) fn load(
         env_prefix: Some("MAILBEARER_".to_owned()),
         overrides: overrides(options, global.trace)?,
     };
-    let (options, _) = load.read(&host)?;
+    let (options, from_file) = load.read(&host)?;
+    if options.provider.is_none() && !from_file {
+        return Err(nothing_configured().into());
+    }
     Ok((options, host))
 }
 
@@ -56,6 +59,13 @@ pub(crate) fn sender(mailer: &Mailer) -> Option<Value> {
         Some(name) => json!({ "name": name, "address": from.address }),
         None => json!(from.address),
     })
+}
+
+/// The first run of somebody who has only just installed the program.
+fn nothing_configured() -> Error {
+    let own = user_file().map(|path| format!("{}, ", path.display())).unwrap_or_default();
+    let said = format!("no configuration found (looked in {own}/etc/mailbearer/config.toml)");
+    Error::config("provider", said).with_hint("Run `mailbearer setup`, or set MAILBEARER_PROVIDER.")
 }
 
 fn overrides(options: &Options, trace: bool) -> Result<Value> {

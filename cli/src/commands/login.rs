@@ -1,7 +1,7 @@
 //! `mailbearer login`: a person signs in, and the sign-in is kept for the commands to come.
 
 use std::fs::File;
-use std::io::{self, BufRead, Read};
+use std::io::{self, Read};
 use std::path::Path;
 
 use mailbearer::{Account, Call, Cancel, LoginRequest};
@@ -11,6 +11,7 @@ use crate::arguments::{self, Global};
 use crate::failure::{Failure, Result};
 use crate::interrupt;
 use crate::output::Output;
+use crate::terminal::{LongLines, read_line};
 use crate::{exit, options};
 
 pub(super) fn run(global: &Global, arguments: arguments::Login, output: Output) -> Result<i32> {
@@ -49,6 +50,8 @@ pub(super) fn run(global: &Global, arguments: arguments::Login, output: Output) 
         if !pasted || login.method() == "device_code" {
             return Ok(login.wait(call).await?);
         }
+        // On before anybody is asked: what is pasted earlier would be cut.
+        let _long = LongLines::on();
         output.note("Then paste the whole address at which the browser ends, and press Enter.");
         let address = tokio::select! {
             line = line_of_input() => line?,
@@ -86,11 +89,7 @@ fn show(account: &Account, output: Output) -> Result<()> {
 
 /// One line, read on another thread: a terminal that is silent must not hold up Ctrl-C.
 async fn line_of_input() -> Result<String> {
-    let read = tokio::task::spawn_blocking(|| {
-        let mut line = String::new();
-        io::stdin().lock().read_line(&mut line).map(|_| line)
-    });
-    match read.await {
+    match tokio::task::spawn_blocking(|| read_line(io::stdin().lock())).await {
         Ok(Ok(line)) => Ok(line),
         Ok(Err(error)) => Err(Failure::input("standard input", &error)),
         Err(error) => Err(Failure::Input(format!("cannot read standard input: {error}"))),

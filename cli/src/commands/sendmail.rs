@@ -12,6 +12,7 @@ use serde_json::{Value, json};
 use crate::arguments::{self, Global, Options};
 use crate::envelope::{self, reverse_path};
 use crate::failure::{Failure, Result};
+use crate::local_names::LocalNames;
 use crate::output::Output;
 use crate::{exit, interrupt, options as mailer_options};
 use options::{Request, SendmailOptions};
@@ -48,8 +49,18 @@ fn send(global: &Global, asked: &SendmailOptions, output: Output) -> Result<i32>
     let mut mime = Vec::new();
     let read = io::stdin().lock().read_to_end(&mut mime);
     read.map_err(|e| Failure::input("standard input", &e))?;
-    let mime = with_from(message(mime, asked.ignore_dots), asked, &mailer)?;
-    let envelope = envelope(&mime, asked, &mailer)?;
+    let sender = mailer_options::sender(&mailer).map(|sender| bare(&sender)).transpose()?;
+    let mut names = LocalNames::new(sender.unwrap_or_default(), asked.aliases.clone());
+    let completed = SendmailOptions {
+        recipients: asked.recipients.iter().map(|list| names.complete(list)).collect(),
+        sender: asked.sender.as_deref().map(|given| names.reverse_path(reverse_path(given))),
+        ..asked.clone()
+    };
+    let asked = &completed;
+    let mime = names.complete_headers(message(mime, asked.ignore_dots));
+    let mime = with_from(mime, asked, &mailer)?;
+    let mut envelope = envelope(&mime, asked, &mailer)?;
+    envelope.rcpt_to = names.expand(envelope.rcpt_to)?;
     let message = Message::raw(mime, Some(envelope), None)?;
     let cancel = Cancel::default();
     let call = Call { cancel: cancel.clone(), ..Call::default() };

@@ -43,7 +43,7 @@ fn a_profile_of_the_users_file_is_used() {
     // Never the working directory, which may be anybody's.
     std::fs::copy(home.path().join("other.toml"), home.path().join("config.toml")).unwrap();
     let ran = send(home.path(), &[]);
-    assert_eq!((ran.code, ran.stderr.contains("provider")), (78, true), "{ran:?}");
+    assert_eq!((ran.code, ran.stderr.contains("no configuration found")), (78, true), "{ran:?}");
 }
 
 #[test]
@@ -128,4 +128,17 @@ fn help_is_there_for_every_command() {
     }
     let ran = cli.run(&["help", "nothing"]);
     assert_eq!(ran.code, 64, "{ran:?}");
+}
+
+#[test]
+fn the_first_run_says_where_it_looked_and_what_to_do() {
+    let home = tempfile::tempdir().unwrap();
+    let ran = run(&mut bare(home.path(), &["send", "-t", "a@example.com", "--text", "x"]), "");
+    assert_eq!(ran.code, 78, "{ran:?}");
+    let own = home.path().join("mailbearer/config.toml");
+    let said = format!(
+        "mailbearer: no configuration found (looked in {}, /etc/mailbearer/config.toml)\n  Run `mailbearer setup`, or set MAILBEARER_PROVIDER.\n",
+        own.display()
+    );
+    assert_eq!(ran.stderr, said);
 }

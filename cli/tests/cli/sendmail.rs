@@ -108,3 +108,70 @@ fn wrong_calls_and_refusals_have_sendmails_codes() {
         assert_eq!(ran.code, code, "{words:?}: {ran:?}");
     }
 }
+
+/// What Debian's cron (3.0pl1) writes, and how it calls: do_command.c, `MAILFMT`.
+const CRON: &str = "From: root (Cron Daemon)\nTo: root\nSubject: Cron <root@host> test -x /usr/sbin/anacron\nMIME-Version: 1.0\n\
+    Content-Type: text/plain; charset=UTF-8\nContent-Transfer-Encoding: 8bit\nX-Cron-Env: <SHELL=/bin/sh>\n\
+    X-Cron-Env: <HOME=/root>\nX-Cron-Env: <LOGNAME=root>\n\ndisk full\n";
+
+#[test]
+fn the_mail_of_debians_cron_goes_out_as_the_mailbox() {
+    let cli = Cli::new();
+    let words = ["sendmail", "-FCronDaemon", "-i", "-B8BITMIME", "-oem", "root"];
+    std::fs::create_dir(cli.home.path().join("mailbearer")).unwrap();
+    let aliases = cli.home.path().join("mailbearer/aliases");
+    std::fs::write(&aliases, "root: ops, Ada@example.com\nops: bob@example.com\n").unwrap();
+    let ran = cli.pipe(&words, CRON);
+    assert_eq!((ran.code, ran.stdout.as_str(), ran.stderr.as_str()), (0, "", ""));
+    let received = cli.emulator.messages().remove(0);
+    assert_eq!(received.mail_from, DEFAULT_USERNAME);
+    assert_eq!(received.rcpt_to, ["bob@example.com", "Ada@example.com"]);
+    let text = cli.only_message();
+    assert!(
+        text.contains(&format!(
+            "From: \"Cron Daemon\" <{DEFAULT_USERNAME}>\r\nTo: root@contoso.com\r\nSubject: Cron <root@host>"
+        )),
+        "{text}"
+    );
+    assert!(text.ends_with("\r\n\r\ndisk full\r\n"), "{text}");
+}
+
+#[test]
+fn cronie_and_php_are_understood_without_any_aliases() {
+    let none = ["--aliases", "/dev/null"];
+    for (words, mail, from) in [
+        // cronie 1.6.
+        (
+            &["-FCronDaemon", "-i", "-odi", "-oem", "-oi", "-t", "-f", "root"][..],
+            "From: \"(Cron Daemon)\" <root>\nTo: root\nSubject: x\n\ny\n",
+            "From: \"(Cron Daemon)\" <noreply@contoso.com>\r\n",
+        ),
+        // PHP's mail(): sendmail_path is `sendmail -t -i`.
+        (
+            &["-t", "-i", "-f", "www-data"],
+            "To: root\r\nSubject: x\r\n\r\ny\r\n",
+            "From: noreply@contoso.com\r\n",
+        ),
+    ] {
+        let cli = Cli::new();
+        let ran = cli.pipe(&[&["sendmail"], words, &none[..]].concat(), mail);
+        assert_eq!(ran.code, 0, "{words:?}: {ran:?}");
+        let received = cli.emulator.messages().remove(0);
+        assert_eq!(
+            (received.mail_from.as_str(), &received.rcpt_to[..]),
+            (DEFAULT_USERNAME, &["root@contoso.com".to_owned()][..])
+        );
+        let text = cli.only_message();
+        assert!(text.contains(from) && text.contains("To: root@contoso.com\r\n"), "{text}");
+    }
+}
+
+#[test]
+fn an_alias_that_is_a_program_is_refused() {
+    let cli = Cli::new();
+    let aliases = cli.home.path().join("aliases");
+    std::fs::write(&aliases, "root: |/usr/bin/procmail\n").unwrap();
+    let ran = cli.pipe(&["sendmail", "--aliases", "aliases", "root"], CRON);
+    assert_eq!((ran.code, ran.stderr.contains("the alias `root` is a program")), (78, true), "{ran:?}");
+    assert!(cli.emulator.messages().is_empty());
+}

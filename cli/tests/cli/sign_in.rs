@@ -146,3 +146,38 @@ fn a_token_comes_in_three_shapes_without_the_clients_secret() {
         assert!(!ran.stdout.contains(DEFAULT_CLIENT_SECRET) && !ran.stderr.contains(DEFAULT_CLIENT_SECRET));
     }
 }
+
+#[test]
+#[cfg(target_os = "linux")]
+fn an_address_of_five_thousand_characters_may_be_pasted_into_a_terminal() {
+    use rustix::pty::{OpenptFlags, grantpt, openpt, ptsname, unlockpt};
+    let cli = Cli::with("authorization_code", Options::default());
+    let terminal = openpt(OpenptFlags::RDWR | OpenptFlags::NOCTTY).unwrap();
+    grantpt(&terminal).unwrap();
+    unlockpt(&terminal).unwrap();
+    let path = ptsname(&terminal, Vec::new()).unwrap();
+    let side = std::fs::File::options().read(true).write(true).open(path.to_str().unwrap()).unwrap();
+    let before = rustix::termios::tcgetattr(&side).unwrap().local_modes;
+    let words = ["--json", "login", "--no-browser", "--redirect-uri", DEFAULT_REDIRECT_URI];
+    let mut child = cli.command(&words).stdin(side.try_clone().unwrap()).spawn().unwrap();
+    let mut stderr = BufReader::new(child.stderr.take().unwrap());
+    let (mut line, mut told) = (String::new(), String::new());
+    stderr.read_line(&mut line).unwrap();
+    stderr.read_line(&mut told).unwrap();
+    assert!(told.contains("paste"), "{told}");
+    let about: Value = serde_json::from_str(&line).unwrap();
+    let callback =
+        cli.emulator.sign_in(about["url"].as_str().unwrap(), DEFAULT_USERNAME, Decision::Approve).unwrap();
+    let pasted = format!("{callback}&session_state={}\r", "s".repeat(5000));
+    let mut terminal = std::fs::File::from(terminal);
+    // The echo is read, or the terminal is full of it.
+    let mut echo = terminal.try_clone().unwrap();
+    std::thread::spawn(move || {
+        let mut octets = [0; 1024];
+        while echo.read(&mut octets).is_ok_and(|got| got > 0) {}
+    });
+    terminal.write_all(pasted.as_bytes()).unwrap();
+    let ran = end(child);
+    assert_eq!((ran.code, &ran.json()["username"]), (0, &json!(DEFAULT_USERNAME)), "{ran:?}");
+    assert_eq!(rustix::termios::tcgetattr(&side).unwrap().local_modes, before, "the terminal is as it was");
+}

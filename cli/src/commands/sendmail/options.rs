@@ -15,7 +15,7 @@ pub(super) enum Request {
 }
 
 /// What was asked for; the many options that mean nothing here are gone.
-#[derive(Debug, Default, PartialEq)]
+#[derive(Clone, Debug, Default, PartialEq)]
 pub(super) struct SendmailOptions {
     /// `-t`: the headers name the recipients.
     pub(super) from_headers: bool,
@@ -35,6 +35,8 @@ pub(super) struct SendmailOptions {
     pub(super) trace: bool,
     /// `--config`.
     pub(super) config: Option<PathBuf>,
+    /// `--aliases`.
+    pub(super) aliases: Option<PathBuf>,
     /// `--profile`.
     pub(super) profile: Option<String>,
     /// All others.
@@ -66,6 +68,7 @@ pub(super) fn read(words: &[OsString]) -> Result<Request> {
                 "json" => out.json = true,
                 "trace" => out.trace = true,
                 "config" => out.config = Some(value()?.into()),
+                "aliases" => out.aliases = Some(value()?.into()),
                 "profile" => out.profile = Some(value()?),
                 _ => return Err(unknown(&format!("--{name}"))),
             }
