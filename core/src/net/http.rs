@@ -10,7 +10,8 @@ use std::time::{Duration, SystemTime};
 
 use percent_encoding::{NON_ALPHANUMERIC, utf8_percent_encode};
 use reqwest::header::{
-    ACCEPT, CONTENT_TYPE, HeaderMap, HeaderName, HeaderValue, LOCATION, RETRY_AFTER, WWW_AUTHENTICATE,
+    ACCEPT, AUTHORIZATION, CONTENT_TYPE, HeaderMap, HeaderName, HeaderValue, LOCATION, RETRY_AFTER,
+    WWW_AUTHENTICATE,
 };
 use rustls::ClientConfig;
 use url::Url;
@@ -74,6 +75,7 @@ impl From<Error> for Failure {
 }
 
 /// What an endpoint answered.
+#[derive(Clone)]
 pub(crate) struct HttpAnswer {
     /// The HTTP status.
     pub(crate) status: u16,
@@ -100,6 +102,7 @@ pub(crate) async fn post_form(
     reach: Reach<'_>,
     url: &Url,
     body: Zeroizing<String>,
+    authorization: Option<&Secret>,
     request_id: Option<&str>,
 ) -> Result<HttpAnswer, Failure> {
     let client = outside(reach, url)?;
@@ -108,6 +111,12 @@ pub(crate) async fn post_form(
         .header(CONTENT_TYPE, "application/x-www-form-urlencoded")
         .header(ACCEPT, "application/json")
         .body(body.as_bytes().to_vec());
+    if let Some(authorization) = authorization {
+        let mut value = HeaderValue::from_str(authorization.expose())
+            .map_err(|_| Error::new(ErrorCode::Internal, "the client's authentication cannot be a header"))?;
+        value.set_sensitive(true);
+        request = request.header(AUTHORIZATION, value);
+    }
     if let Some(id) = request_id {
         request = request.header("client-request-id", id).header("return-client-request-id", "true");
     }

@@ -1,22 +1,51 @@
-//! What a sign-in service is asked, one method for each question (RFC 6749 §4.1.3, §4.4.2, §6; RFC 7009;
-//! RFC 7523 §2.1; RFC 8628 §3.1, §3.4).
+//! What a sign-in service is asked, one method for each question. The `oauth2` crate carries what its RFCs describe (RFC
+//! 6749 §4.1.3, §4.4.2, §6; RFC 7009; RFC 8628 §3.1). What it does not know stands beside it: a service account's word
+//! (RFC 7523 §2.1), polls of a device by a clock of our own (RFC 8628 §3.4), assertions.
 
+use std::borrow::Cow;
 use std::time::SystemTime;
 
-use serde_json::{Map, Value};
+use oauth2::basic::BasicTokenType;
+use oauth2::{
+    AuthType, AuthUrl, AuthorizationCode, Client, ClientId, ClientSecret, CsrfToken,
+    DeviceAuthorizationResponse, DeviceAuthorizationUrl, EmptyExtraTokenFields,
+    ExtraDeviceAuthorizationFields, PkceCodeChallenge, PkceCodeVerifier, RedirectUrl, RefreshToken,
+    RevocationUrl, Scope, StandardRevocableToken, StandardTokenIntrospectionResponse, TokenUrl,
+};
+use serde::{Deserialize, Serialize};
 use url::Url;
 
-use super::endpoint::{self, TokenAnswer};
+use super::answer::{Granted, Refused, TokenAnswer};
+use super::assertion;
+use super::endpoint::Courier;
 use super::form::Form;
 use super::hints::Asked;
-use super::proof::Proof;
+use super::proof::{Proof, Signed};
 use super::service::Service;
-use super::{assertion, unanswered};
 use crate::config::{Application, ServiceAccount, SignInSettings};
 use crate::error::{Error, ErrorCode, Result};
 use crate::input::Secret;
-use crate::net::http;
 use crate::provider::Family;
+
+/// The crate's client with our types of answers. Nobody asks about tokens (RFC 7662).
+type Registered = Client<
+    Refused,
+    Granted,
+    StandardTokenIntrospectionResponse<EmptyExtraTokenFields, BasicTokenType>,
+    StandardRevocableToken,
+    Refused,
+>;
+
+/// The answer to the beginning of a device's sign-in.
+pub(crate) type DeviceAnswer = DeviceAuthorizationResponse<DeviceMessage>;
+
+/// A sentence to show, which Entra adds.
+#[derive(Clone, Debug, Deserialize, Serialize)]
+pub(crate) struct DeviceMessage {
+    pub(crate) message: Option<String>,
+}
+
+impl ExtraDeviceAuthorizationFields for DeviceMessage {}
 
 impl<'a> Service<'a> {
     /// The application's own token.
@@ -24,10 +53,7 @@ impl<'a> Service<'a> {
     /// # Errors
     /// The 300s; `config_invalid` if what proves the application cannot be read.
     pub(crate) async fn client_credentials(self, application: &Application) -> Result<TokenAnswer> {
-        let form = Form::default()
-            .with("grant_type", "client_credentials")
-            .with("scope", self.auth.scopes.join(" "));
-        self.submit(application, Asked::App, form).await
+        self.exchange(application, Exchange::ClientCredentials).await
     }
 
     /// A new access token for a person.
@@ -40,12 +66,8 @@ impl<'a> Service<'a> {
         token: &Secret,
         imported: bool,
     ) -> Result<TokenAnswer> {
-        let scopes = self.refresh_scopes(imported).join(" ");
-        let form = Form::default()
-            .with("grant_type", "refresh_token")
-            .with("refresh_token", token.expose().to_owned());
-        let form = if scopes.is_empty() { form } else { form.with("scope", scopes) };
-        self.submit(application, Asked::Refresh, form).await
+        let scopes = self.refresh_scopes(imported);
+        self.exchange(application, Exchange::Refresh { token, scopes }).await
     }
 
     /// Redeems the code that came to the redirect URI.
@@ -53,13 +75,41 @@ impl<'a> Service<'a> {
     /// # Errors
     /// As for [`client_credentials`](Self::client_credentials).
     pub(crate) async fn redeem(self, application: &Application, code: &Redemption) -> Result<TokenAnswer> {
-        let form = Form::default()
-            .with("grant_type", "authorization_code")
-            .with("code", code.code.expose())
-            .with("redirect_uri", code.redirect_uri.clone())
-            .with("code_verifier", code.verifier.expose())
-            .with("scope", code.scopes.clone());
-        self.submit(application, Asked::Code, form).await
+        self.exchange(application, Exchange::Code(code)).await
+    }
+
+    /// Asks whether the person has signed in on the other device.
+    ///
+    /// # Errors
+    /// As for [`client_credentials`](Self::client_credentials); `authorization_pending` and `slow_down` are errors, too.
+    pub(crate) async fn poll_device(self, application: &Application, code: &Secret) -> Result<TokenAnswer> {
+        self.exchange(application, Exchange::Device(code)).await
+    }
+
+    /// Where a person signs in in a browser (RFC 6749 §4.1.1 with RFC 7636 §4.3).
+    ///
+    /// # Errors
+    /// `config_invalid` if the redirect URI is no URL.
+    pub(crate) fn authorization_url(
+        self,
+        application: &Application,
+        sign_in: &SignInSettings,
+        endpoint: &Url,
+        asked: &AuthorizationRequest<'_>,
+        parameters: impl Iterator<Item = (&'static str, String)>,
+    ) -> Result<Url> {
+        let client = Registered::new(ClientId::new(application.id.clone()))
+            .set_auth_uri(AuthUrl::from_url(endpoint.clone()))
+            .set_redirect_uri(redirect_url(asked.redirect_uri)?);
+        let verifier = PkceCodeVerifier::new(asked.verifier.expose().to_owned());
+        let mut request = client
+            .authorize_url(|| CsrfToken::new(asked.state.to_owned()))
+            .set_pkce_challenge(PkceCodeChallenge::from_code_verifier_sha256(&verifier))
+            .add_scopes(owned(self.login_scopes(sign_in)));
+        for (name, value) in parameters {
+            request = request.add_extra_param(name, value);
+        }
+        Ok(request.url().0)
     }
 
     /// Begins a sign-in on another device.
@@ -70,28 +120,24 @@ impl<'a> Service<'a> {
         self,
         application: &Application,
         sign_in: &SignInSettings,
-    ) -> Result<Map<String, Value>> {
+    ) -> Result<DeviceAnswer> {
         let field = self.settings.spelling.path("auth.device_authorization_endpoint");
         let endpoints = self.endpoints(&application.address).await?;
         let Some(url) = &endpoints.device_authorization else {
             return Err(Error::config(field.clone(), format!("`{field}` is missing"))
                 .with_hint("Set it, or sign in with method `authorization_code`."));
         };
-        let form = Form::default()
-            .with("client_id", application.id.clone())
-            .with("scope", self.login_scopes(sign_in).join(" "));
-        endpoint::request_object(self, Asked::Device, url, &form).await
-    }
-
-    /// Asks whether the person has signed in on the other device.
-    ///
-    /// # Errors
-    /// As for [`client_credentials`](Self::client_credentials); `authorization_pending` and `slow_down` are errors, too.
-    pub(crate) async fn poll_device(self, application: &Application, code: &Secret) -> Result<TokenAnswer> {
-        let form = Form::default()
-            .with("grant_type", "urn:ietf:params:oauth:grant-type:device_code")
-            .with("device_code", code.expose());
-        self.submit(application, Asked::Device, form).await
+        // A confidential client proves itself from the first request on (RFC 8628 §3.1).
+        let signed = self.signed(application, &endpoints.token).await?;
+        let client = registered(application, &signed)
+            .set_device_authorization_url(DeviceAuthorizationUrl::from_url(url.clone()));
+        let courier = Courier::new(self, Asked::Device, url).alike(signed.alike.clone());
+        let mut request = client.exchange_device_code().add_scopes(owned(self.login_scopes(sign_in)));
+        for (name, value) in signed.fields() {
+            request = request.add_extra_param(name, value);
+        }
+        let result = request.request_async(&courier).await;
+        courier.other(result)
     }
 
     /// Tells the service that a refresh token is not needed any more (RFC 7009), where it wants to know.
@@ -101,17 +147,25 @@ impl<'a> Service<'a> {
     pub(crate) async fn revoke(self, application: &Application, token: &Secret) -> Result<()> {
         let endpoints = self.endpoints(&application.address).await?;
         let Some(url) = &endpoints.revocation else { return Ok(()) };
-        let mut form = Form::default().with("token", token.expose());
-        // Google wants the token alone.
-        if self.auth.family != Family::Google {
-            form = form.with("token_type_hint", "refresh_token").with("client_id", application.id.clone());
-            if let Some(proof) = Proof::read(self, application, url).await? {
-                form = proof.sign(self, application, form, url.as_str(), SystemTime::now()).await?;
+        let courier = Courier::new(self, Asked::Revocation, url);
+        let status = if self.auth.family == Family::Google {
+            // Google wants the token alone.
+            courier.status_of(Form::default().with("token", token.expose())).await?
+        } else {
+            let signed = self.signed(application, &endpoints.token).await?;
+            let courier = courier.alike(signed.alike.clone());
+            let token = StandardRevocableToken::RefreshToken(RefreshToken::new(token.expose().to_owned()));
+            let client = registered(application, &signed).set_revocation_url(https(url));
+            let mut request = client.revoke_token(token).map_err(unmade)?;
+            for (name, value) in signed.fields() {
+                request = request.add_extra_param(name, value);
             }
-        }
-        let answer =
-            http::post_form(self.settings.reach(), url, form.encode(), None).await.map_err(unanswered)?;
-        match answer.status {
+            match (request.request_async(&courier).await, courier.status()) {
+                (_, Some(status)) => status,
+                (result, None) => return courier.other(result),
+            }
+        };
+        match status {
             // 400: it is not good any more, which is what was wanted.
             200..=299 | 400 => Ok(()),
             status => Err(Error::new(
@@ -143,7 +197,7 @@ impl<'a> Service<'a> {
         let form = Form::default()
             .with("grant_type", "urn:ietf:params:oauth:grant-type:jwt-bearer")
             .with_fresh("assertion", &assertion, alike);
-        endpoint::request_token(self, Asked::App, &url, &form).await
+        Courier::new(self, Asked::App, &url).post(form).await
     }
 
     /// What a person is asked to allow.
@@ -168,28 +222,111 @@ impl<'a> Service<'a> {
         out
     }
 
-    /// Posts `form` to the token endpoint with the application's id and proof. What proves it is read now; if it is
+    /// Posts to the token endpoint with the application's id and proof. What proves it is read now; if it is
     /// refused it is read once more and, if it changed meanwhile, tried once.
-    async fn submit(self, application: &Application, asked: Asked, form: Form) -> Result<TokenAnswer> {
+    async fn exchange(self, application: &Application, exchange: Exchange<'_>) -> Result<TokenAnswer> {
         let endpoints = self.endpoints(&application.address).await?;
         let url = &endpoints.token;
-        let form = form.with("client_id", application.id.clone());
-        let Some(proof) = Proof::read(self, application, url).await? else {
-            return endpoint::request_token(self, asked, url, &form).await;
-        };
-        let signed = proof.sign(self, application, form.clone(), url.as_str(), SystemTime::now()).await?;
-        let refusal = match endpoint::request_token(self, asked, url, &signed).await {
+        let proof = Proof::read(self, application, url).await?;
+        let refusal = match self.attempt(application, &exchange, url, proof.as_ref()).await {
             Err(error) if error.oauth().is_some_and(|detail| detail.error == "invalid_client") => error,
             other => return other,
         };
         match Proof::read(self, application, url).await {
-            Ok(Some(renewed)) if renewed != proof => {
-                let signed = renewed.sign(self, application, form, url.as_str(), SystemTime::now()).await?;
-                endpoint::request_token(self, asked, url, &signed).await
+            Ok(renewed) if renewed != proof => {
+                self.attempt(application, &exchange, url, renewed.as_ref()).await
             }
             _ => Err(refusal),
         }
     }
+
+    async fn attempt(
+        self,
+        application: &Application,
+        exchange: &Exchange<'_>,
+        url: &Url,
+        proof: Option<&Proof>,
+    ) -> Result<TokenAnswer> {
+        let signed = self.sign(application, url, proof).await?;
+        let client = registered(application, &signed).set_token_uri(TokenUrl::from_url(url.clone()));
+        let courier = Courier::new(self, exchange.asked(), url).alike(signed.alike.clone());
+        let result = match exchange {
+            Exchange::ClientCredentials => {
+                let scopes = owned(self.auth.scopes.iter().map(String::as_str).collect());
+                let mut request = client.exchange_client_credentials().add_scopes(scopes);
+                for (name, value) in signed.fields() {
+                    request = request.add_extra_param(name, value);
+                }
+                request.request_async(&courier).await
+            }
+            Exchange::Refresh { token, scopes } => {
+                let token = RefreshToken::new(token.expose().to_owned());
+                let mut request = client.exchange_refresh_token(&token).add_scopes(owned(scopes.clone()));
+                for (name, value) in signed.fields() {
+                    request = request.add_extra_param(name, value);
+                }
+                request.request_async(&courier).await
+            }
+            Exchange::Code(code) => {
+                let mut request = client
+                    .exchange_code(AuthorizationCode::new(code.code.expose().to_owned()))
+                    .set_pkce_verifier(PkceCodeVerifier::new(code.verifier.expose().to_owned()))
+                    .set_redirect_uri(Cow::Owned(redirect_url(&code.redirect_uri)?))
+                    .add_extra_param("scope", code.scopes.clone());
+                for (name, value) in signed.fields() {
+                    request = request.add_extra_param(name, value);
+                }
+                request.request_async(&courier).await
+            }
+            Exchange::Device(code) => {
+                let form = Form::default()
+                    .with("grant_type", "urn:ietf:params:oauth:grant-type:device_code")
+                    .with("device_code", code.expose())
+                    .with("client_id", application.id.clone());
+                return courier.post(form.signed(&signed)).await;
+            }
+        };
+        courier.tokens(result)
+    }
+
+    /// What proves the application, for a request.
+    async fn signed(self, application: &Application, audience: &Url) -> Result<Signed> {
+        let proof = Proof::read(self, application, audience).await?;
+        self.sign(application, audience, proof.as_ref()).await
+    }
+
+    async fn sign(self, application: &Application, audience: &Url, proof: Option<&Proof>) -> Result<Signed> {
+        match proof {
+            Some(proof) => proof.sign(self, application, audience.as_str(), SystemTime::now()).await,
+            None => Ok(Signed::default()),
+        }
+    }
+}
+
+/// What is given for tokens at the token endpoint.
+enum Exchange<'a> {
+    ClientCredentials,
+    Refresh { token: &'a Secret, scopes: Vec<&'a str> },
+    Code(&'a Redemption),
+    Device(&'a Secret),
+}
+
+impl Exchange<'_> {
+    fn asked(&self) -> Asked {
+        match self {
+            Self::ClientCredentials => Asked::App,
+            Self::Refresh { .. } => Asked::Refresh,
+            Self::Code(_) => Asked::Code,
+            Self::Device(_) => Asked::Device,
+        }
+    }
+}
+
+/// What a person's browser is sent with.
+pub(crate) struct AuthorizationRequest<'a> {
+    pub(crate) redirect_uri: &'a str,
+    pub(crate) state: &'a str,
+    pub(crate) verifier: &'a Secret,
 }
 
 /// What a sign-in's code is redeemed with.
@@ -200,4 +337,35 @@ pub(crate) struct Redemption {
     pub(crate) verifier: Secret,
     /// As they were asked for.
     pub(crate) scopes: String,
+}
+
+/// The application, as the crate knows it. It authenticates in the body: Entra and Google take that, and some services take
+/// nothing else.
+fn registered(application: &Application, signed: &Signed) -> Registered {
+    let client = Registered::new(ClientId::new(application.id.clone())).set_auth_type(AuthType::RequestBody);
+    match &signed.secret {
+        Some(secret) => client.set_client_secret(ClientSecret::new(secret.expose().to_owned())),
+        None => client,
+    }
+}
+
+fn owned(scopes: Vec<&str>) -> Vec<Scope> {
+    scopes.into_iter().map(|scope| Scope::new(scope.to_owned())).collect()
+}
+
+fn redirect_url(text: &str) -> Result<RedirectUrl> {
+    RedirectUrl::new(text.to_owned())
+        .map_err(|e| Error::config("redirect_uri", format!("`redirect_uri` is not a URL: {e}")))
+}
+
+/// The crate takes no other than https here. Plain http stands for a service on this machine (`parse_endpoint` saw to it),
+/// and the courier goes to the address that was configured.
+fn https(url: &Url) -> RevocationUrl {
+    let mut url = url.clone();
+    let _ = url.set_scheme("https");
+    RevocationUrl::from_url(url)
+}
+
+fn unmade(error: oauth2::ConfigurationError) -> Error {
+    Error::new(ErrorCode::Internal, format!("the revocation cannot be asked for: {error}"))
 }

@@ -21,6 +21,8 @@ pub(crate) enum Asked {
     Code,
     /// A device's sign-in: its beginning and its polls.
     Device,
+    /// The end of a refresh token (RFC 7009).
+    Revocation,
 }
 
 /// The error for a refusal.
@@ -88,7 +90,7 @@ pub(crate) fn judge(detail: &OAuthDetail, status: u16, asked: Asked) -> (ErrorCo
         ("invalid_grant", _) => match asked {
             Asked::App => GrantRejected,
             Asked::Refresh => InteractionRequired,
-            Asked::Code | Asked::Device => LoginInvalid,
+            Asked::Code | Asked::Device | Asked::Revocation => LoginInvalid,
         },
         ("interaction_required" | "login_required", _) if asked == Asked::App => GrantRejected,
         ("interaction_required" | "login_required" | "account_selection_required", _) => InteractionRequired,

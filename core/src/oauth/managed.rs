@@ -13,7 +13,7 @@ use base64::engine::general_purpose::STANDARD;
 use serde_json::{Map, Value};
 use url::Url;
 
-use super::endpoint::{self, TokenAnswer};
+use super::answer::{Granted, TokenAnswer, seconds};
 use super::service::Service;
 use super::unanswered;
 use crate::config::{Identity, IdentityService};
@@ -117,12 +117,12 @@ fn read(answer: &HttpAnswer, now: SystemTime) -> Result<TokenAnswer> {
     let mut map = map;
     // An instant, as text, where others have a lifetime.
     if !map.contains_key("expires_in")
-        && let Some(at) = endpoint::seconds(map.get("expires_on"))
+        && let Some(at) = seconds(map.get("expires_on"))
     {
         let left = (SystemTime::UNIX_EPOCH + at).duration_since(now).unwrap_or_default();
         map.insert("expires_in".to_owned(), left.as_secs().into());
     }
-    let token = endpoint::read_token(&map)?;
+    let token = Granted::from(map).read()?;
     // As Azure's own clients do: half of a long life is enough.
     let long = token.expires_in >= Duration::from_secs(7200) && token.refresh_in.is_none();
     let refresh_in = if long { Some(token.expires_in / 2) } else { token.refresh_in };

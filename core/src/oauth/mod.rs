@@ -4,10 +4,11 @@
 //! Nothing here keeps tokens or decides when to ask for one: that is `token`. Redirects are never
 //! followed, and a JWT's claims are read but never trusted.
 
+pub(crate) mod answer;
 mod assertion;
 pub(crate) mod claims;
 mod discovery;
-pub(crate) mod endpoint;
+mod endpoint;
 mod endpoint_gate;
 mod form;
 mod github;

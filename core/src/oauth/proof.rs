@@ -5,7 +5,6 @@ use std::time::SystemTime;
 use url::Url;
 use zeroize::Zeroizing;
 
-use super::form::Form;
 use super::service::Service;
 use super::{assertion, github};
 use crate::config::{Application, ClientCredential, TokenCallback};
@@ -60,23 +59,20 @@ impl Proof {
         }))
     }
 
-    /// The form with the proof.
+    /// What of it goes into a request to `audience`.
     ///
     /// # Errors
     /// `config_invalid` if the certificate cannot be opened.
-    pub(crate) async fn sign(
+    pub(super) async fn sign(
         &self,
         service: Service<'_>,
         application: &Application,
-        form: Form,
         audience: &str,
         now: SystemTime,
-    ) -> Result<Form> {
-        const KIND: &str = "urn:ietf:params:oauth:client-assertion-type:jwt-bearer";
-        let kind = |form: Form| form.with("client_assertion_type", KIND);
+    ) -> Result<Signed> {
         match (self, &application.credential) {
-            (Self::Secret(secret), _) => Ok(form.with("client_secret", secret.expose())),
-            (Self::Assertion(token), _) => Ok(kind(form).with("client_assertion", token.expose())),
+            (Self::Secret(secret), _) => Ok(Signed { secret: Some(secret.clone()), ..Signed::default() }),
+            (Self::Assertion(token), _) => Ok(Signed { assertion: Some(token.clone()), ..Signed::default() }),
             (Self::Certificate(octets, password), ClientCredential::Certificate(options)) => {
                 let send_chain = options.send_chain;
                 let (options, octets, password) = (options.clone(), octets.clone(), password.clone());
@@ -87,14 +83,32 @@ impl Proof {
                 let certificate = opening.await.map_err(|_| {
                     Error::new(ErrorCode::Internal, "the certificate was not opened: the program is ending")
                 })??;
-                let id = &application.id;
-                let assertion = assertion::client(&certificate, id, audience, send_chain, now)?;
+                let assertion = assertion::client(&certificate, &application.id, audience, send_chain, now)?;
                 // Its header names the certificate.
-                let header = assertion::header(&assertion).to_owned();
-                Ok(kind(form).with_fresh("client_assertion", &assertion, header))
+                let alike = Some(assertion::header(&assertion).to_owned());
+                Ok(Signed { assertion: Some(assertion), alike, secret: None })
             }
-            (Self::Certificate(..), _) => Ok(form),
+            (Self::Certificate(..), _) => Ok(Signed::default()),
         }
+    }
+}
+
+/// A proof as it goes into a request; neither, for a public client.
+#[derive(Default)]
+pub(super) struct Signed {
+    pub(super) secret: Option<Secret>,
+    pub(super) assertion: Option<Secret>,
+    /// What makes two assertions the same request, if they are new each time.
+    pub(super) alike: Option<String>,
+}
+
+impl Signed {
+    /// The fields of an assertion (RFC 7521 §4.2).
+    pub(super) fn fields(&self) -> impl Iterator<Item = (&'static str, String)> {
+        const KIND: &str = "urn:ietf:params:oauth:client-assertion-type:jwt-bearer";
+        let assertion = self.assertion.as_ref();
+        let kind = assertion.map(|_| ("client_assertion_type", KIND.to_owned()));
+        kind.into_iter().chain(assertion.map(|token| ("client_assertion", token.expose().to_owned())))
     }
 }
 

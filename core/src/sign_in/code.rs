@@ -12,7 +12,7 @@ use crate::config::{Application, AuthSettings, Endpoints, ServiceAddress, check_
 use crate::crypto::random;
 use crate::error::{Error, OAuthDetail, Result};
 use crate::input::Secret;
-use crate::oauth::grants::Redemption;
+use crate::oauth::grants::{AuthorizationRequest, Redemption};
 use crate::oauth::hints::{self, Asked};
 use crate::oauth::pkce;
 use crate::oauth::service::Service;
@@ -37,7 +37,8 @@ pub(super) fn begin(
     request: &LoginRequest,
     challenge: Option<&str>,
 ) -> Result<(CodeFlow, Option<Listener>, String)> {
-    let Service { settings, auth } = at.service;
+    let service = at.service;
+    let Service { settings, auth } = service;
     let field = settings.spelling.path("auth.authorization_endpoint");
     let Some(endpoint) = &endpoints.authorization else {
         return Err(Error::config(field.clone(), format!("`{field}` is missing"))
@@ -61,7 +62,13 @@ pub(super) fn begin(
     };
     let (state, verifier) = (random::token::<24>()?, pkce::verifier()?);
     let flow = CodeFlow { state, verifier, redirect_uri, issuer: endpoints.issuer.clone() };
-    let url = authorization_url(at, request, endpoint, &flow, challenge);
+    let asked = AuthorizationRequest {
+        redirect_uri: &flow.redirect_uri,
+        state: &flow.state,
+        verifier: &flow.verifier,
+    };
+    let more = parameters_of(at, request, challenge);
+    let url = service.authorization_url(at.application, at.sign_in, endpoint, &asked, more)?;
     Ok((flow, listener, url.into()))
 }
 
@@ -111,45 +118,26 @@ impl CodeFlow {
     }
 }
 
-/// RFC 6749 §4.1.1 with RFC 7636 §4.3.
-fn authorization_url(
-    SignInService { service, application, sign_in }: SignInService<'_>,
+/// What goes into the authorization URL beside what OAuth says.
+fn parameters_of(
+    SignInService { service, sign_in, .. }: SignInService<'_>,
     request: &LoginRequest,
-    endpoint: &Url,
-    flow: &CodeFlow,
     challenge: Option<&str>,
-) -> Url {
-    let mut url = endpoint.clone();
-    let mut query = url.query_pairs_mut();
-    query
-        .append_pair("client_id", &application.id)
-        .append_pair("response_type", "code")
-        .append_pair("redirect_uri", &flow.redirect_uri)
-        .append_pair("scope", &service.login_scopes(sign_in).join(" "))
-        .append_pair("state", &flow.state)
-        .append_pair("code_challenge", &pkce::challenge(&flow.verifier))
-        .append_pair("code_challenge_method", "S256");
+) -> impl Iterator<Item = (&'static str, String)> {
     let hint =
         request.login_hint.as_ref().or(sign_in.login_hint.as_ref()).or(service.settings.username.as_ref());
     let claims = merged(sign_in.claims.as_deref(), challenge);
-    for (name, value) in [
-        ("response_mode", &sign_in.response_mode.as_ref()),
-        ("prompt", &sign_in.prompt.as_ref()),
-        ("login_hint", &hint),
-        ("domain_hint", &sign_in.domain_hint.as_ref()),
-        ("claims", &claims.as_ref()),
-    ] {
-        if let Some(value) = value {
-            query.append_pair(name, value);
-        }
-    }
-    for (name, value) in sign_in.parameters {
-        if *name != "prompt" || sign_in.prompt.is_none() {
-            query.append_pair(name, value);
-        }
-    }
-    drop(query);
-    url
+    let given = [
+        ("response_mode", sign_in.response_mode.clone()),
+        ("prompt", sign_in.prompt.clone()),
+        ("login_hint", hint.cloned()),
+        ("domain_hint", sign_in.domain_hint.clone()),
+        ("claims", claims),
+    ];
+    let prompted = sign_in.prompt.is_some();
+    let preset = sign_in.parameters.iter().filter(move |(name, _)| *name != "prompt" || !prompted);
+    let given = given.into_iter().filter_map(|(name, value)| Some((name, value?)));
+    given.chain(preset.map(|(name, value)| (*name, (*value).to_owned())))
 }
 
 /// The configured claims request (OpenID Connect Core §5.5) with what a policy asked for.

@@ -2,13 +2,11 @@
 
 use std::time::Duration;
 
-use serde_json::Value;
 use url::Url;
 
 use super::service::SignInService;
 use crate::error::{Error, ErrorCode, Result};
 use crate::input::Secret;
-use crate::oauth::endpoint;
 use crate::text;
 
 /// What the service answered (RFC 8628 §3.2).
@@ -87,27 +85,28 @@ const SLOW_DOWN: Duration = Duration::from_secs(5);
 pub(crate) async fn begin(
     SignInService { service, application, sign_in }: SignInService<'_>,
 ) -> Result<Authorization> {
-    let map = service.authorize_device(application, sign_in).await?;
-    let text = |name: &str| map.get(name).and_then(Value::as_str).map(printable).filter(|t| !t.is_empty());
-    // Google writes verification_url.
-    let url = text("verification_uri").or_else(|| text("verification_url")).filter(|url| is_web(url));
-    let (Some(code), Some(user_code), Some(url)) = (text("device_code"), text("user_code"), url) else {
+    let answer = service.authorize_device(application, sign_in).await?;
+    let shown = |text: &str| Some(printable(text)).filter(|text| !text.is_empty());
+    let web = |text: &str| shown(text).filter(|url| is_web(url));
+    let code = answer.device_code().secret();
+    let user_code = shown(answer.user_code().secret());
+    let (Some(user_code), Some(url), false) = (user_code, web(answer.verification_uri()), code.is_empty())
+    else {
         return Err(Error::new(
             ErrorCode::TokenEndpointUnavailable,
             "the sign-in service's answer to the device sign-in lacks a code or an address",
         ));
     };
-    let message =
-        text("message").unwrap_or_else(|| format!("To sign in, open {url} and enter the code {user_code}"));
+    let message = answer.extra_fields().message.as_deref().and_then(shown);
+    let message = message.unwrap_or_else(|| format!("To sign in, open {url} and enter the code {user_code}"));
     Ok(Authorization {
-        device_code: Secret::new(code),
+        device_code: Secret::new(code.clone()),
         user_code,
-        complete_url: text("verification_uri_complete").filter(|url| is_web(url)),
+        complete_url: answer.verification_uri_complete().and_then(|uri| web(uri.secret())),
         url,
         message,
-        expires_in: endpoint::seconds(map.get("expires_in")).unwrap_or(Duration::from_secs(900)),
-        // RFC 8628 §3.2: five seconds where the service does not say.
-        pace: Pace::new(endpoint::seconds(map.get("interval")).unwrap_or(Duration::from_secs(5))),
+        expires_in: answer.expires_in(),
+        pace: Pace::new(answer.interval()),
     })
 }
 

@@ -15,9 +15,9 @@ use crate::call::Call;
 use crate::config::Options;
 use crate::error::ErrorCode;
 use crate::host::Host;
-use crate::input::{Secret, Spelling};
-use crate::oauth::pkce;
+use crate::input::Spelling;
 use crate::token::{GetToken, TokenSource};
+use oauth2::{PkceCodeChallenge, PkceCodeVerifier};
 
 fn signed_in(name: &str) -> Reply {
     reply(
@@ -81,7 +81,8 @@ async fn a_person_signs_in_through_the_loopback_listener() {
 
     let form = &fake.asked()[0].form;
     assert_eq!((&*form["code"], &form["redirect_uri"]), ("c0de", &asked["redirect_uri"]));
-    assert_eq!(pkce::challenge(&Secret::new(&*form["code_verifier"])), asked["code_challenge"]);
+    let verifier = PkceCodeVerifier::new(form["code_verifier"].clone());
+    assert_eq!(PkceCodeChallenge::from_code_verifier_sha256(&verifier).as_str(), asked["code_challenge"]);
     let token = source.get(GetToken::default()).await.unwrap();
     assert_eq!((token.secret(), token.username()), ("at1", Some("ada@contoso.com")));
     assert_eq!((source.account(), fake.count()), (Some(account), 1));

@@ -11,8 +11,8 @@ use super::store::{EntryKey, Store};
 use super::{Account, import};
 use crate::config::AuthSettings;
 use crate::error::{Error, ErrorCode, Result};
+use crate::oauth::answer::TokenAnswer;
 use crate::oauth::claims;
-use crate::oauth::endpoint::TokenAnswer;
 use crate::provider::Family;
 
 impl Shared {

@@ -8,7 +8,7 @@ use super::freshness::{Now, Times};
 use super::{AccessToken, Account};
 use crate::error::{Error, ErrorCode, Result};
 use crate::input::Secret;
-use crate::oauth::endpoint::TokenAnswer;
+use crate::oauth::answer::TokenAnswer;
 
 /// One key's tokens. Instants are milliseconds since the epoch.
 #[derive(Clone, Debug, Default, Serialize, Deserialize)]

@@ -208,7 +208,7 @@ mod tests {
     use std::time::{Duration, SystemTime};
 
     use super::*;
-    use crate::oauth::endpoint::TokenAnswer;
+    use crate::oauth::answer::TokenAnswer;
     use crate::token::entry::{acquired_token, lifetime_until, millis};
 
     fn parent() -> SourceState {

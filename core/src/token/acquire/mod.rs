@@ -19,7 +19,7 @@ use crate::config::{AuthSettings, Grant};
 use crate::crypto::random;
 use crate::error::{Error, ErrorCode, Result};
 use crate::input::Secret;
-use crate::oauth::endpoint::TokenAnswer;
+use crate::oauth::answer::TokenAnswer;
 use crate::retry;
 
 /// What a refresh was started for.

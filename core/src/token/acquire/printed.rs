@@ -10,7 +10,7 @@ use crate::error::{Error, ErrorCode, Result};
 use crate::host::ProvidedToken;
 use crate::input::{self, Secret};
 use crate::instant;
-use crate::oauth::endpoint::seconds;
+use crate::oauth::answer::seconds;
 use crate::token::state::Held;
 
 impl Attempt<'_> {
