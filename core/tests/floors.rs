@@ -100,6 +100,68 @@ fn the_page_shows_the_same_floors() {
     }
 }
 
+/// One word, one thing: a reader who meets a name again meets the same thing.
+#[test]
+fn no_two_types_have_one_name() {
+    let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("src");
+    let mut paths = Vec::new();
+    walk(&root, &mut paths);
+    let mut found: BTreeMap<String, Vec<String>> = BTreeMap::new();
+    for path in paths {
+        for line in code(&fs::read_to_string(&path).unwrap()).lines() {
+            let bare =
+                line.split_once(") ").filter(|_| line.starts_with("pub(")).map_or(line, |(_, rest)| rest);
+            let bare = bare.strip_prefix("pub ").unwrap_or(bare);
+            let words =
+                ["struct ", "enum ", "trait ", "type "].iter().find_map(|word| bare.strip_prefix(word));
+            if let Some(words) = words {
+                let name: String = words.chars().take_while(|c| c.is_alphanumeric()).collect();
+                found.entry(name).or_default().push(path.display().to_string());
+            }
+        }
+    }
+    assert!(found.len() > 100, "types are found at all");
+    let twice: Vec<_> = found.into_iter().filter(|(_, places)| places.len() > 1).collect();
+    assert!(twice.is_empty(), "{twice:?}");
+}
+
+/// What decides reads no clock: time comes in as an argument, so that its tests neither sleep nor guess.
+#[test]
+fn decisions_read_no_clock() {
+    let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("src");
+    let mut paths = Vec::new();
+    walk(&root, &mut paths);
+    let mut seen = BTreeSet::new();
+    for path in paths {
+        let name = path.strip_prefix(&root).unwrap().to_str().unwrap().replace('\\', "/");
+        let Some(of) = DECISIONS.iter().find(|of| name.starts_with(**of)) else { continue };
+        seen.insert(*of);
+        let text = code(&fs::read_to_string(&path).unwrap());
+        assert!(!text.contains("::now()"), "{name} reads the clock");
+    }
+    assert_eq!(seen.len(), DECISIONS.len(), "all of them are there: {seen:?}");
+}
+
+/// Files and folders that decide, and do nothing.
+const DECISIONS: &[&str] = &[
+    "address/",
+    "crypto/",
+    "doctor/",
+    "input/",
+    "oauth/claims.rs",
+    "oauth/hints.rs",
+    "oauth/refusals.rs",
+    "provider/",
+    "retry.rs",
+    "smtp/pool/limits.rs",
+    "smtp/pool/queue.rs",
+    "smtp/protocol/",
+    "token/claim.rs",
+    "token/entry.rs",
+    "token/import.rs",
+    "token/state.rs",
+];
+
 /// The code's own `use`s and paths, without its tests and comments.
 struct House {
     /// Modules, as `smtp/pool/queue`.

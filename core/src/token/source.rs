@@ -9,7 +9,7 @@ use zeroize::Zeroizing;
 use super::acquire::Order;
 use super::freshness::{Freshness, FreshnessLimits, Now};
 use super::shared::Shared;
-use super::state::{Audience, InFlight, Landing, Waiter};
+use super::state::{Audience, Landing, RunningRefresh, TokenWaiter};
 use super::store::{EntryKey, Store};
 use super::{AccessToken, Account, refresh};
 use crate::call::{Call, Cancel};
@@ -287,7 +287,7 @@ impl TokenSource {
             let audience = Audience::default();
             let order = Order { id, generation: inner.generation, avoid, force, audience: audience.clone() };
             let landing = refresh::start(self.shared.clone(), order);
-            inner.refresh = Some(InFlight { id, audience, landing, until });
+            inner.refresh = Some(RunningRefresh { id, audience, landing, until });
         }
         match (usable, &inner.refresh) {
             (Some((token, _)), _) => ready(token, inner.adopted.as_deref()),
@@ -315,7 +315,7 @@ fn lasts(token: &AccessToken, min: Option<Duration>) -> Result<()> {
 
 enum Look {
     Ready(AccessToken),
-    Wait(tokio::sync::watch::Receiver<Option<Landing>>, Instant, Waiter),
+    Wait(tokio::sync::watch::Receiver<Option<Landing>>, Instant, TokenWaiter),
 }
 
 /// How often a sign-in may come between before we give up.

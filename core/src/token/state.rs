@@ -40,7 +40,7 @@ pub(crate) struct Known {
     /// The last failure, while it counts.
     pub(crate) failure: Option<LastFailure>,
     /// The refresh under way.
-    pub(crate) refresh: Option<InFlight>,
+    pub(crate) refresh: Option<RunningRefresh>,
     /// How many refreshes were started: each has a number of its own.
     pub(crate) refreshes: u64,
     /// What the store did not take.
@@ -88,7 +88,7 @@ pub(crate) struct LastFailure {
 }
 
 /// A refresh under way.
-pub(crate) struct InFlight {
+pub(crate) struct RunningRefresh {
     pub(crate) id: u64,
     /// Who waits for it.
     pub(crate) audience: Audience,
@@ -106,9 +106,9 @@ pub(crate) struct Audience {
 
 impl Audience {
     /// Joins it, for as long as the answer lives.
-    pub(crate) fn join(&self) -> Waiter {
+    pub(crate) fn join(&self) -> TokenWaiter {
         self.waiting.fetch_add(1, Ordering::AcqRel);
-        Waiter(self.clone())
+        TokenWaiter(self.clone())
     }
 
     /// Completes when somebody waited and nobody does any more.
@@ -118,9 +118,9 @@ impl Audience {
 }
 
 /// One of an [`Audience`].
-pub(crate) struct Waiter(Audience);
+pub(crate) struct TokenWaiter(Audience);
 
-impl Drop for Waiter {
+impl Drop for TokenWaiter {
     fn drop(&mut self) {
         if self.0.waiting.fetch_sub(1, Ordering::AcqRel) == 1 {
             self.0.gone.cancel();
@@ -185,7 +185,7 @@ impl Known {
     }
 
     /// The refresh under way, if somebody still drives it.
-    pub(crate) fn live_refresh(&self, now: Instant) -> Option<&InFlight> {
+    pub(crate) fn live_refresh(&self, now: Instant) -> Option<&RunningRefresh> {
         self.refresh.as_ref().filter(|refresh| now < refresh.until && refresh.landing.has_changed().is_ok())
     }
 
@@ -218,7 +218,8 @@ mod tests {
         let (_, landing) = watch::channel(None);
         let mut inner = state.lock();
         inner.held = Some(Held { token, times: lifetime_until(None, now), refused: false });
-        inner.refresh = Some(InFlight { id: 1, audience: Audience::default(), landing, until: now.mono });
+        inner.refresh =
+            Some(RunningRefresh { id: 1, audience: Audience::default(), landing, until: now.mono });
         drop(inner);
         state
     }

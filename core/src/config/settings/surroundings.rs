@@ -5,7 +5,7 @@ use std::sync::Arc;
 use crate::host::{Host, TokenProvider};
 
 /// Reads an environment variable.
-type Variable = Arc<dyn Fn(&str) -> Option<String> + Send + Sync>;
+type ReadVariable = Arc<dyn Fn(&str) -> Option<String> + Send + Sync>;
 
 /// What else decides, beside the options.
 #[derive(Clone)]
@@ -17,7 +17,7 @@ pub(crate) struct Surroundings {
     /// The options came from a file: delegated grants then default to a file store.
     pub(crate) persistent: bool,
     /// The environment.
-    pub(crate) variable: Variable,
+    pub(crate) variable: ReadVariable,
 }
 
 impl Surroundings {

@@ -10,7 +10,7 @@ use crate::sync::lock;
 impl Member for Pool {
     /// How many waiters a new connection would help, if any.
     fn wanted(&self) -> Option<usize> {
-        lock(&self.state).wanted()
+        lock(&self.state).wanted(tokio::time::Instant::now())
     }
 
     /// Opens what these leases allow; those that nobody needs are given back.

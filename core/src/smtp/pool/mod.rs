@@ -194,7 +194,9 @@ impl Pool {
     fn give_out(self: &Arc<Self>) {
         // Each turn takes one waiter from the queue, or ends.
         loop {
-            let Some((grant, found)) = lock(&self.state).next_grant() else { return };
+            let Some((grant, found)) = lock(&self.state).next_grant(tokio::time::Instant::now()) else {
+                return;
+            };
             let lease = match found {
                 Found::Idle(idle) => Acquired::Idle(idle),
                 Found::Slot(lease) => Acquired::Slot(Slot { pool: self.clone(), held: true, lease }),

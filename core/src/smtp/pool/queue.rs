@@ -131,7 +131,10 @@ impl PoolState {
         self.seats.remove(at)
     }
 
-    pub(super) fn next_grant(&mut self) -> Option<(oneshot::Sender<Result<Acquired>>, Found)> {
+    pub(super) fn next_grant(
+        &mut self,
+        now: tokio::time::Instant,
+    ) -> Option<(oneshot::Sender<Result<Acquired>>, Found)> {
         // A task whose runtime went away closed its end.
         self.idle.retain(|idle| !idle.job.is_closed());
         self.seats.retain(|seat| !seat.job.is_closed());
@@ -142,7 +145,7 @@ impl PoolState {
                 self.waiting.remove(at);
                 continue;
             }
-            let found = self.find(at, first);
+            let found = self.find(at, first, now);
             if let Some(found) = found
                 && let Some(waiter) = self.waiting.remove(at)
             {
@@ -155,11 +158,11 @@ impl PoolState {
         None
     }
 
-    pub(super) fn wanted(&self) -> Option<usize> {
+    pub(super) fn wanted(&self, now: tokio::time::Instant) -> Option<usize> {
         let mut waiting = self.waiting.iter().filter(|waiter| !waiter.grant.is_closed()).peekable();
         let first = waiting.peek()?;
         let cap = first.key.settings.max_connections;
-        let own = self.limits.connections(tokio::time::Instant::now(), cap);
+        let own = self.limits.connections(now, cap);
         let room = own.map_or(MOST_AT_ONCE, |own| own.saturating_sub(self.open)).min(MOST_AT_ONCE);
         let wanted = waiting.count().min(room);
         (wanted > 0).then_some(wanted)
@@ -180,7 +183,7 @@ impl PoolState {
         }
     }
 
-    fn find(&mut self, at: usize, may_open: bool) -> Option<Found> {
+    fn find(&mut self, at: usize, may_open: bool, now: tokio::time::Instant) -> Option<Found> {
         let waiter = &self.waiting[at];
         if let Some(at) = self.idle.iter().rposition(|idle| waiter.takes(idle)) {
             return Some(Found::Idle(self.idle.remove(at)));
@@ -195,7 +198,7 @@ impl PoolState {
             return None;
         }
         let cap = waiter.key.settings.max_connections;
-        let cap = self.limits.connections(tokio::time::Instant::now(), cap);
+        let cap = self.limits.connections(now, cap);
         if cap.is_none_or(|cap| self.open < cap) {
             let lease = match &self.fleet {
                 None => None,

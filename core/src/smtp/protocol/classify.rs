@@ -31,7 +31,8 @@ pub(crate) struct Meaning {
 
 /// Judges a 4xx or 5xx reply.
 pub(crate) fn classify(stage: Stage, reply: &Reply) -> Meaning {
-    let seen = Seen { stage, code: reply.code, status: status(reply), text: reply.text.to_ascii_lowercase() };
+    let seen =
+        Examined { stage, code: reply.code, status: status(reply), text: reply.text.to_ascii_lowercase() };
     seen.blocked()
         .or_else(|| seen.limits())
         .or_else(|| seen.sign_in())
@@ -40,14 +41,14 @@ pub(crate) fn classify(stage: Stage, reply: &Reply) -> Meaning {
         .unwrap_or_else(|| seen.by_stage())
 }
 
-struct Seen {
+struct Examined {
     stage: Stage,
     code: u16,
     status: (u16, u16, u16),
     text: String,
 }
 
-impl Seen {
+impl Examined {
     fn says(&self, words: &[&str]) -> bool {
         words.iter().any(|word| self.text.contains(word))
     }
