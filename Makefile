@@ -107,6 +107,7 @@ site: $(BUILD)/site/venv/done cli python  ## the guide and the references as pag
 	for command in login logout token send sendmail verify explain setup watch emulator; do \
 	  printf '\n\n$$ mailbearer %s --help\n\n' $$command; $(TARGET)/debug/mailbearer $$command --help; done >> $(BUILD)/site/help.txt
 	$(BUILD)/site/venv/bin/python -m sphinx -q -W --keep-going -b html docs $(BUILD)/site/html
+	python3 tests/site/search.py $(BUILD)/site/html 5.7.139 5.7.3 AADSTS7000215
 	@echo "see $(BUILD)/site/html/index.html"
 
 $(BUILD)/site/venv/done: docs/requirements.txt
