@@ -24,6 +24,16 @@ node_packages() {
         || unavailable "npm could not install $*"
 }
 
+# The program of main.rs on standard input, with these lines of [dependencies]. Sets $program.
+rust_program() {
+    mkdir -p "$tmp/program/src"
+    cat >"$tmp/program/src/main.rs"
+    printf '%s\n' '[package]' 'name = "program"' 'version = "0.0.0"' 'edition = "2021"' '[dependencies]' "$@" '[workspace]' \
+        >"$tmp/program/Cargo.toml"
+    (cd "$tmp/program" && CARGO_TARGET_DIR=$tmp/target cargo build --quiet) || unavailable "cargo could not build with $*"
+    program=$tmp/target/debug/program
+}
+
 # Debian packages, unpacked and not installed. Arguments: NAME=VERSION
 debian_packages() {
     (cd "$tmp" && apt-get download -qq "$@" 2>&1) >"$tmp/apt.log" || unavailable "$(cat "$tmp/apt.log")"
