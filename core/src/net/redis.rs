@@ -114,7 +114,12 @@ impl RedisLink {
         let mut connection = self.connection().await?;
         call.invoke_async(&mut connection).await.map_err(|error| {
             // A server that does not answer in time may have lost us without a word.
-            if error.is_unrecoverable_error() || error.is_timeout() || error.is_io_error() {
+            // One that was demoted or is starting will say so for ever: its name may lead to another by now.
+            if error.is_unrecoverable_error()
+                || error.is_timeout()
+                || error.is_io_error()
+                || is_demoted(&error)
+            {
                 self.lock().connection = None;
             }
             trouble(&error)
@@ -223,6 +228,18 @@ async fn local(_: &str) -> Result<Box<dyn Transport>, Error> {
     Err(Error::config("limits.shared", "sockets with a path are not known on this system"))
 }
 
+/// Whether this server cannot serve us, and another one under its name may.
+fn is_demoted(error: &RedisError) -> bool {
+    let server = matches!(
+        error.kind(),
+        ErrorKind::Server(
+            ServerErrorKind::ReadOnly | ServerErrorKind::MasterDown | ServerErrorKind::BusyLoading
+        )
+    );
+    // A script's error wraps the command's own.
+    server || ["READONLY", "MASTERDOWN", "LOADING"].iter().any(|word| error.to_string().contains(word))
+}
+
 /// Only texts of the server that cannot hold what we sent it.
 fn trouble(error: &RedisError) -> RedisTrouble {
     let code = error.code().unwrap_or_default().to_owned();
@@ -237,6 +254,14 @@ fn trouble(error: &RedisError) -> RedisTrouble {
         ErrorKind::Parse => RedisTrouble::Refused("the server there is not a Redis server".into()),
         ErrorKind::Server(ServerErrorKind::NoPerm) => {
             RedisTrouble::Refused("its access list forbids what is needed".into())
+        }
+        ErrorKind::Server(ServerErrorKind::Moved | ServerErrorKind::Ask | ServerErrorKind::CrossSlot) => {
+            RedisTrouble::Refused("it is a Redis Cluster, of which one server alone cannot be used: name a single server, or one behind Sentinel or a proxy".into())
+        }
+        _ if is_demoted(error) => RedisTrouble::Away("it is a replica, or is starting".into()),
+        // In a script the server says ERR, and the access list's words.
+        _ if error.to_string().contains("user executing the script") => {
+            RedisTrouble::Refused("its access list forbids a command that our scripts need".into())
         }
         // Starting, failing over, or full.
         ErrorKind::Server(

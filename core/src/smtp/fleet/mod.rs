@@ -50,7 +50,8 @@ struct Keys {
 #[derive(Default)]
 struct FleetState {
     held: HashMap<String, Arc<LeaseState>>,
-    given_back: Vec<String>,
+    /// Slots that Redis is to be told of, and since when: their leases run out by themselves.
+    given_back: Vec<(String, Instant)>,
     /// A task is giving slots back.
     giving_back: bool,
     /// Connections that all processes may have, as our waiters said last.
@@ -273,7 +274,7 @@ impl Fleet {
             Ok(answer) => self.heard(member, &answer, &held, new, asked),
             Err(trouble) => {
                 // The script may have run although nothing was heard of it.
-                self.lock().given_back.extend(new);
+                self.lock().given_back.extend(new.into_iter().map(|id| (id, asked.0)));
                 self.unheard(member, &trouble);
             }
         }
@@ -346,33 +347,39 @@ impl Fleet {
     fn give_back(&self, id: &str) {
         let mut state = self.lock();
         if state.held.remove(id).is_some() {
-            state.given_back.push(id.to_owned());
+            state.given_back.push((id.to_owned(), Instant::now()));
         }
         drop(state);
         self.wake();
     }
 
     async fn return_slots(&self) {
-        let ids = {
+        // Each turn tells Redis of so many, or ends.
+        loop {
+            let batch = {
+                let mut state = self.lock();
+                let now = Instant::now();
+                // What ran out by itself before it could be told does no harm.
+                state.given_back.retain(|(_, since)| now.saturating_duration_since(*since) < LEASE);
+                let many = state.given_back.len().min(AT_ONCE);
+                state.giving_back = many > 0;
+                state.given_back.drain(..many).collect::<Vec<_>>()
+            };
+            if batch.is_empty() {
+                return;
+            }
+            let mut call = scripts::GIVE_BACK.prepare_invoke();
+            call.key(&self.keys.slots);
+            for (id, _) in &batch {
+                call.arg(id);
+            }
+            let told: Result<Value, RedisTrouble> = self.link.run(&call).await;
             let mut state = self.lock();
-            state.giving_back = true;
-            std::mem::take(&mut state.given_back)
-        };
-        if ids.is_empty() {
-            self.lock().giving_back = false;
-            return;
-        }
-        let mut call = scripts::GIVE_BACK.prepare_invoke();
-        call.key(&self.keys.slots);
-        for id in &ids {
-            call.arg(id);
-        }
-        let told: Result<Value, RedisTrouble> = self.link.run(&call).await;
-        let mut state = self.lock();
-        state.giving_back = false;
-        if told.is_err() && state.given_back.len() < MANY {
-            // What runs out by itself before it can be told does no harm.
-            state.given_back.extend(ids);
+            if told.is_err() {
+                state.giving_back = false;
+                state.given_back.extend(batch);
+                return;
+            }
         }
     }
 
@@ -398,8 +405,10 @@ const WAITER_MS: u64 = 3_000;
 const BEAT: Duration = Duration::from_millis(500);
 /// Between two questions of one who waits.
 const RETRY: Duration = Duration::from_millis(100);
-/// Slots that could not be given back, remembered.
-const MANY: usize = 1000;
+/// As a time.
+const LEASE: Duration = Duration::from_millis(LEASE_MS);
+/// Slots that one script gives back.
+const AT_ONCE: usize = 200;
 /// Looks at whether all is given back, ten milliseconds apart.
 const SETTLING: u32 = 100;
 /// How long a server may be silent before each process goes on alone: a restart is no outage.

@@ -100,6 +100,13 @@ impl MailboxLimits {
         self.paused = Some((now + PAUSE, words));
     }
 
+    /// Whether a limit would be broken if all this were forgotten now.
+    pub(crate) fn matters(&self, now: Instant) -> bool {
+        self.let_through.back().is_some_and(|at| now < *at + MINUTE)
+            || self.halved.is_some_and(|(_, until)| now < until)
+            || self.pause_left(now).is_some()
+    }
+
     /// How long nothing may be sent, and the server's words.
     pub(crate) fn pause_left(&self, now: Instant) -> Option<(Duration, &str)> {
         let (until, words) = self.paused.as_ref()?;
@@ -176,6 +183,19 @@ mod tests {
         limits.halve(now, 8);
         assert_eq!(limits.connections(now, None), Some(1));
         assert_eq!(limits.connections(now + MINUTE, None), None);
+    }
+
+    #[test]
+    fn what_a_provider_counts_is_not_forgotten() {
+        let now = Instant::now();
+        let mut limits = MailboxLimits::default();
+        assert!(!limits.matters(now));
+        limits.reserve(now, 30);
+        assert!(limits.matters(now + MINUTE - Duration::from_millis(1)) && !limits.matters(now + MINUTE));
+        limits.halve(now, 4);
+        assert!(limits.matters(now + Duration::from_secs(59)) && !limits.matters(now + MINUTE));
+        limits.pause(now, "550 5.2.252".into());
+        assert!(limits.matters(now + PAUSE - MINUTE) && !limits.matters(now + PAUSE));
     }
 
     #[test]

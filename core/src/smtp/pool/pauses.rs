@@ -69,7 +69,9 @@ impl Pool {
         breaker.remaining(now).is_some()
     }
 
-    pub(super) fn is_paused(&self) -> bool {
-        lock(&self.state).breaker.remaining(Instant::now()).is_some()
+    /// Whether something would go wrong if this pool were made anew: its limits count, or its sign-ins pause.
+    pub(super) fn matters(&self) -> bool {
+        let state = lock(&self.state);
+        state.limits.matters(tokio::time::Instant::now()) || state.breaker.remaining(Instant::now()).is_some()
     }
 }

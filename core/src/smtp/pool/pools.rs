@@ -1,6 +1,7 @@
 //! All pools of a process, and what it has learned of servers.
 
 use std::collections::HashMap;
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
 
 use super::Pool;
@@ -16,6 +17,8 @@ use crate::sync::lock;
 #[derive(Default)]
 pub(crate) struct Pools {
     by_mailbox: Mutex<HashMap<Cap, Arc<Pool>>>,
+    /// So many make it worth while to look for those that nobody needs.
+    forget_at: AtomicUsize,
     servers: Mutex<HashMap<(String, u16), Arc<ServerFacts>>>,
 }
 
@@ -38,8 +41,10 @@ impl Pools {
     pub(crate) fn of(&self, key: &RouteKey) -> Result<Arc<Pool>> {
         let cap = Cap::of(&key.settings, key.username.as_deref(), &key.tokens);
         let mut pools = lock(&self.by_mailbox);
-        if pools.len() >= MANY && !pools.contains_key(&cap) {
-            pools.retain(|_, pool| Arc::strong_count(pool) > 1 || pool.is_paused());
+        if pools.len() >= self.forget_at.load(Ordering::Relaxed).max(MANY) && !pools.contains_key(&cap) {
+            pools.retain(|_, pool| Arc::strong_count(pool) > 1 || pool.matters());
+            // Looked at again when there are twice as many, so that ten thousand in use cost no more than their number.
+            self.forget_at.store(pools.len() * 2, Ordering::Relaxed);
         }
         if let Some(known) = pools.get(&cap) {
             return Ok(known.clone());

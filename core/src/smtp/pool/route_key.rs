@@ -49,7 +49,8 @@ impl Cap {
         Self {
             host: settings.host.to_ascii_lowercase(),
             port: settings.port,
-            mailbox: username.map_or_else(|| format!("\n{}", tokens.source), str::to_owned),
+            // Providers tell no two mailboxes apart by the case of their letters.
+            mailbox: username.map_or_else(|| format!("\n{}", tokens.source), str::to_lowercase),
             shared: settings.shared.clone(),
         }
     }
