@@ -439,6 +439,23 @@ mailbearer_config *mailbearer_config_new(void);
 /**
  * mailbearer_config_set() sets one option by its dotted name, such as `auth.client_id`, from text: `587`, `true`,
  * `30s`; lists, tables and null as JSON. It replaces a value set before.
+ * Keys: `provider`, `cloud`, `username`, `from`, `timeout`, `partial`, `files`, `danger_token_to_host`, `trace`,
+ * `auth`, `auth.grant`, `auth.tenant`, `auth.client_id`, `auth.client_secret`, `auth.certificate`,
+ * `auth.certificate.password`, `auth.certificate.send_chain`, `auth.certificate.algorithm`, `auth.client_assertion`,
+ * `auth.client_assertion.value`, `auth.client_assertion.github`, `auth.client_assertion.callback`, `auth.scopes`,
+ * `auth.authority`, `auth.token_endpoint`, `auth.authorization_endpoint`, `auth.device_authorization_endpoint`,
+ * `auth.revocation_endpoint`, `auth.redirect_uri`, `auth.prompt`, `auth.login_hint`, `auth.domain_hint`,
+ * `auth.claims`, `auth.response_mode`, `auth.refresh_token`, `auth.key_file`, `auth.issuer`, `auth.private_key`,
+ * `auth.subject`, `auth.identity_client_id`, `auth.object_id`, `auth.resource_id`, `auth.access_token`,
+ * `auth.expires_at`, `auth.command`, `auth.timeout`, `auth.callback`, `smtp`, `smtp.host`, `smtp.port`,
+ * `smtp.security`, `smtp.mechanism`, `smtp.initial_response`, `smtp.hello_name`, `smtp.local_address`, `smtp.proxy`,
+ * `smtp.pipelining`, `smtp.chunking`, `smtp.timeouts`, `smtp.timeouts.connect`, `smtp.timeouts.tls`,
+ * `smtp.timeouts.greeting`, `smtp.timeouts.command`, `smtp.timeouts.progress`, `smtp.timeouts.final_reply`,
+ * `limits`, `limits.max_connections`, `limits.messages_per_minute`, `limits.max_messages_per_connection`,
+ * `limits.idle_timeout`, `limits.max_age`, `limits.breaker`, `limits.shared`, `tls`, `tls.roots`, `store`,
+ * `store.kind`, `store.path`, `store.url`, `store.key`, `retry`, `retry.attempts`, `retry.base_delay`,
+ * `retry.max_delay`, `http`, `http.timeout`, `http.proxy`, `dkim`, `dkim.domain`, `dkim.selector`,
+ * `dkim.private_key`; docs/options.md says what each is.
  * Owner: both texts are copied. Threads: one at a time.
  * Errors: `config_invalid` for a NULL argument or broken UTF-8. Unknown names and wrong values are told by
  * mailbearer_mailer_new() and mailbearer_tokens_new(), with the nearest right name.

@@ -51,3 +51,24 @@ new Mailer({ provider: 'microsoft' })
 new Mailer({ provider: 'gmail', auth: { grant: 'password' } })
 // @ts-expect-error a number is no duration
 await mailer.send({ to: 'ada@example.com' }, { timeout: 5 })
+
+// Options are known by name, kind and word: index.d.ts has them from core's schema.
+new Mailer({
+  provider: 'gmail', username: 'ada@example.com', auth: { grant: 'jwt_bearer', keyFile: 'key.json' },
+  smtp: { port: 587, security: 'starttls', timeouts: { finalReply: '5s' } }, limits: { maxConnections: null, maxAge: '5m' },
+  store: { kind: 'redis', url: 'redis://localhost', key: { file: 'key' } }, dkim: { domain: 'example.com', selector: 's', privateKey: { file: 'dkim.pem' } },
+})
+// @ts-expect-error no such option
+new Mailer({ provider: 'memory', smtp: { hots: 'x' } })
+// @ts-expect-error core's own name, not JavaScript's
+new Mailer({ provider: 'memory', smtp: { hello_name: 'x' } })
+// @ts-expect-error another kind
+new Mailer({ provider: 'memory', smtp: { port: '587' } })
+// @ts-expect-error no such word
+new Mailer({ provider: 'memory', smtp: { security: 'starttl' } })
+// @ts-expect-error no such stage
+new Mailer({ provider: 'memory', smtp: { timeouts: { conect: '1s' } } })
+// @ts-expect-error what another grant takes
+new Mailer({ provider: 'gmail', auth: { grant: 'jwt_bearer', redirectUri: 'http://localhost' } })
+// @ts-expect-error a key is needed
+new Mailer({ provider: 'memory', dkim: { domain: 'example.com', selector: 's' } })

@@ -44,7 +44,9 @@ mod _native {
     #[pymodule_export]
     use crate::tokens::{AccessToken, TokenSource};
     #[pymodule_export]
-    use crate::{explain, make_error, prometheus, report_unraisable, run_cli, seconds, shutdown};
+    use crate::{
+        explain, is_duration, make_error, prometheus, report_unraisable, run_cli, seconds, shutdown,
+    };
     use pyo3::prelude::*;
 
     #[pymodule_init]
@@ -81,6 +83,12 @@ fn prometheus(py: Python<'_>) -> String {
 #[pyfunction]
 fn seconds(py: Python<'_>, text: &str, field: &str) -> PyResult<f64> {
     Ok(call::duration(py, Some(text), field)?.unwrap_or_default().as_secs_f64())
+}
+
+/// Whether the option of this dotted name is a duration: a bare number means seconds there.
+#[pyfunction]
+fn is_duration(path: &str) -> bool {
+    mailbearer::config::schema::find(path).is_some_and(mailbearer::config::schema::OptionRow::is_duration)
 }
 
 /// Waits at an interpreter's exit for what a posted refresh token brings; Ctrl-C ends the waiting. With the `main`

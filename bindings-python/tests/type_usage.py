@@ -287,3 +287,29 @@ def testing_without_a_network() -> None:
         assert_type(emulator.sign_in("https://…", username="a@contoso.com", decision="deny"), str)
         emulator.approve("ABC", username="a@contoso.com")
         emulator.fail()  # type: ignore[call-arg]
+
+
+def options_are_known_by_name_kind_and_word() -> None:
+    Mailer(
+        provider="gmail",
+        username="ada@example.com",
+        auth={"grant": "jwt_bearer", "key_file": Path("key.json")},
+        smtp={"host": "smtp.gmail.com", "port": 587, "security": "starttls", "timeouts": {"connect": 5.0}},
+        limits={"max_connections": 3, "idle_timeout": None, "max_age": dt.timedelta(minutes=5)},
+        tls={"roots": Path("/ca.pem")},
+        retry={"attempts": 2, "base_delay": 0.5},
+        http={"timeout": "5s", "proxy": {"env": "PROXY"}},
+        store={"kind": "redis", "url": "redis://localhost", "key": {"file": "key"}},
+        dkim={"domain": "example.com", "selector": "s", "private_key": {"file": "dkim.pem"}},
+    )
+    Mailer(provider="memory", smtp={"hots": 1})  # type: ignore[typeddict-unknown-key]
+    Mailer(provider="memory", smtp={"port": "587"})  # type: ignore[typeddict-item]
+    Mailer(provider="memory", smtp={"security": "starttl"})  # type: ignore[typeddict-item]
+    Mailer(provider="memory", smtp={"timeouts": {"conect": 1}})  # type: ignore[typeddict-unknown-key]
+    Mailer(provider="memory", limits={"max_connections": "3"})  # type: ignore[typeddict-item]
+    Mailer(provider="memory", tls={"root": "bundled"})  # type: ignore[typeddict-unknown-key]
+    Mailer(provider="memory", retry={"attempts": None})  # type: ignore[typeddict-item]
+    Mailer(provider="memory", http={"proxi": "none"})  # type: ignore[typeddict-unknown-key]
+    Mailer(provider="memory", dkim={"domain": "example.com"})  # type: ignore[typeddict-item]
+    Mailer(provider="memory", auth={"grant": "command"})  # type: ignore[misc, arg-type]
+    Mailer(provider="memory", store={"kind": "redis"})  # type: ignore[arg-type]

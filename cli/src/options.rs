@@ -1,5 +1,6 @@
 //! From the command line to core's options: `--config` and `--profile`, the environment, `--set`.
 
+use mailbearer::config::schema::{self, OptionRow};
 use mailbearer::config::{Environment, overlay, scalar, search_path, user_file};
 use mailbearer::{Error, Host, Load, Mailer, TokenSource};
 use serde_json::{Map, Value, json};
@@ -101,7 +102,7 @@ fn no_secret(value: &Value, path: &str) -> Result<()> {
     let Value::Object(map) = value else { return Ok(()) };
     for (key, value) in map {
         let path = if path.is_empty() { key.clone() } else { format!("{path}.{key}") };
-        let secret = SECRETS.iter().any(|name| path.ends_with(name));
+        let secret = schema::find(&path).is_some_and(OptionRow::is_secret);
         if secret && !value.is_object() {
             return Err(Failure::Usage(
                 format!("`{path}` is a secret and does not belong on a command line"),
@@ -112,23 +113,6 @@ fn no_secret(value: &Value, path: &str) -> Result<()> {
     }
     Ok(())
 }
-
-/// How the paths of secrets end.
-const SECRETS: &[&str] = &[
-    "client_secret",
-    "client_assertion",
-    "client_assertion.value",
-    "refresh_token",
-    "access_token",
-    "private_key",
-    "password",
-    "store.key",
-    "store.url",
-    "limits.shared",
-    "smtp.proxy",
-    "http.proxy",
-    "auth.certificate",
-];
 
 #[cfg(test)]
 mod tests {

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import copy
 import json
+import re
 import sys
 import threading
 import time
@@ -164,7 +165,7 @@ class Run:
             if key in step:
                 if key not in answer:
                     found.append(f": expected {key}, got {answer}")
-                found += differences(step[key], answer.get(key), f".{key}")
+                found += differences(self.spelled(step[key]), answer.get(key), f".{key}")
         if "ok" in step and "error" not in step and "error" in answer:
             found.append(f": unexpected error {answer['error']}")
         text = str(answer)
@@ -205,6 +206,21 @@ class Run:
                 return self.kept[name][key] if key else self.kept[name]
             return value.replace("{folder}", str(self.folder)).replace("{endless}", "x" * 300_000)
         return value
+
+    def spelled(self, value: Any) -> Any:
+        """`{option:smtp.hello_name}` as the face's language writes it."""
+        if isinstance(value, dict):
+            return {key: self.spelled(item) for key, item in value.items()}
+        if isinstance(value, list):
+            return [self.spelled(item) for item in value]
+        if not isinstance(value, str):
+            return value
+
+        def written(found: re.Match[str]) -> str:
+            name = found[1]
+            return re.sub("_([a-z])", lambda m: m[1].upper(), name) if self.face.name == "node" else name
+
+        return re.sub(r"\{option:([^}]+)\}", written, value)
 
     def saw(self, before: dict[str, Any]) -> dict[str, Any]:
         """What the server saw since `before`: lists as lists, with their lengths as `…_count`."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from . import errors
+from . import _native, errors
 from ._host import Host
 from ._values import duration, is_mapping, mailbox, plain
 
@@ -72,21 +72,13 @@ def split(options: Mapping[str, Any]) -> tuple[dict[str, Any], Host]:
 def _option(value: Any, path: str) -> Any:
     if is_mapping(value):
         return plain({key: _option(item, f"{path}.{key}") for key, item in value.items()}, path, errors.config)
-    if isinstance(value, (int, float)) and not isinstance(value, bool) and _is_duration(path):
+    # A bare number means seconds: Python's own way; files and other languages need a unit.
+    if isinstance(value, (int, float)) and not isinstance(value, bool) and _native.is_duration(path):
         return duration(value)
     return plain(value, path, errors.config)
-
-
-def _is_duration(path: str) -> bool:
-    parent, _, name = path.rpartition(".")
-    return parent == "smtp.timeouts" or name in _DURATIONS
 
 
 def _function(value: Any, field: str) -> Any:
     if value is None or callable(value):
         return value
     raise errors.config(field, f"`{field}` must be a function")
-
-
-#: Options where a bare number means seconds: Python's own way; files and other languages need a unit.
-_DURATIONS = {"timeout", "base_delay", "max_delay", "idle_timeout", "max_age"}

@@ -4,10 +4,11 @@ use std::path::{Path, PathBuf};
 
 use serde_json::{Map, Value};
 
-use super::Options;
+use super::schema::{self, OptionKind, OptionRow};
+use super::{Options, layer};
 use crate::error::{Error, Result};
 use crate::host::Host;
-use crate::input::Environment;
+use crate::input::{Environment, Spelling};
 
 /// Where options come from; later members win over earlier ones.
 #[derive(Clone, Debug, Default)]
@@ -47,27 +48,39 @@ impl Load {
         let file = self.file.clone().or_else(named).or_else(searched);
         let persistent = file.is_some();
         let mut all = match file {
-            Some(path) => from_file(&path, self.profile.as_deref(), environment)?,
+            Some(path) => layer(from_file(&path, self.profile.as_deref(), environment)?, Spelling::Snake)?,
             None => Value::Object(Map::new()),
         };
         if let Some(prefix) = &self.env_prefix {
-            overlay(&mut all, from_env(prefix, environment));
+            overlay(&mut all, layer(from_env(prefix, environment), Spelling::Snake)?);
         }
         if !self.overrides.is_null() {
-            overlay(&mut all, host.spelling.to_core(self.overrides));
+            overlay(&mut all, layer(self.overrides, host.spelling)?);
         }
-        let options = environment.within(|| Options::from_core_json(all, host.spelling))?;
+        let options = environment.within(|| Options::from_layers(all, host.spelling))?;
         Ok((options, persistent))
     }
 }
 
-/// Lays `over` on `base`: tables merge, anything else replaces.
+/// Lays `over` on `base`: tables merge, anything else replaces. A secret that stands at another place than below does
+/// not stand at both.
 pub fn overlay(base: &mut Value, over: Value) {
+    lay("", base, over);
+}
+
+fn lay(name: &str, base: &mut Value, over: Value) {
     match (base, over) {
         (Value::Object(base), Value::Object(over)) => {
+            if schema::find(name).is_some_and(OptionRow::is_secret) {
+                let moves = PLACES.iter().any(|place| over.contains_key(*place));
+                base.retain(|key, _| !moves || !PLACES.contains(&key.as_str()));
+            }
             for (key, value) in over {
                 match base.get_mut(&key) {
-                    Some(below) => overlay(below, value),
+                    Some(below) => {
+                        let name = if name.is_empty() { key } else { format!("{name}.{key}") };
+                        lay(&name, below, value);
+                    }
                     None => {
                         base.insert(key, value);
                     }
@@ -77,6 +90,9 @@ pub fn overlay(base: &mut Value, over: Value) {
         (base, over) => *base = over,
     }
 }
+
+/// Where a secret may stand, and what else an assertion may be.
+const PLACES: [&str; 6] = ["env", "file", "command", "value", "github", "callback"];
 
 /// This user's own configuration file, whether or not it exists; none without a home folder.
 pub fn user_file() -> Option<PathBuf> {
@@ -149,17 +165,24 @@ pub fn from_env(prefix: &str, environment: &Environment) -> Value {
     out
 }
 
-/// The option `path` from text, as C and the environment write it: JSON for what only JSON can say,
-/// numbers and booleans where the option wants them, else the text itself.
+/// The option `path` from text, as C, the command line and the environment write it: read as the kind that the option
+/// has. What is no such thing stays text, for the reader to refuse.
 pub fn scalar(path: &str, text: String) -> Value {
-    let looks = text.starts_with('{') || text.starts_with('[') || text == "null";
-    let typed = TYPED.iter().any(|name| path.ends_with(name));
-    if (looks || typed)
-        && let Ok(value) = serde_json::from_str(&text)
-    {
-        return value;
+    use OptionKind::*;
+    let path = path.replace("__", ".");
+    let begins = |signs: &[char]| text.trim_start().starts_with(signs);
+    let as_json = match schema::find(&path).map(|row| row.kind) {
+        Some(Text | Path | Ip | Word(_) | Duration | Function) => false,
+        Some(Number(_) | Switch | Instant | SwitchOrText) => true,
+        Some(Limit(_) | DurationLimit) => true,
+        Some(Texts | Folders) => begins(&['[']),
+        Some(Table | Secret | Certificate | Assertion | Mailbox | Store) => begins(&['{', '[']),
+        None => begins(&['{', '[']),
+    };
+    match as_json.then(|| serde_json::from_str(&text)) {
+        Some(Ok(value)) => value,
+        _ => Value::String(text),
     }
-    Value::String(text)
 }
 
 /// The variable that names the configuration file.
@@ -167,20 +190,6 @@ const FILE: &str = "MAILBEARER_CONFIG";
 
 /// What our variables begin with.
 const PREFIX: &str = "MAILBEARER_";
-
-/// Options that are numbers or booleans; all others are text, even where the text is digits.
-const TYPED: &[&str] = &[
-    "smtp.port",
-    "smtp__port",
-    "max_connections",
-    "messages_per_minute",
-    "max_messages_per_connection",
-    "breaker",
-    "retry.attempts",
-    "retry__attempts",
-    "danger_token_to_host",
-    "trace",
-];
 
 #[cfg(test)]
 mod tests {
@@ -216,11 +225,43 @@ mod tests {
     }
 
     #[test]
-    fn text_becomes_a_number_only_where_the_option_is_one() {
-        assert_eq!(scalar("smtp.port", "587".into()), json!(587));
-        assert_eq!(scalar("smtp__port", "587".into()), json!(587));
-        assert_eq!(scalar("auth.client_secret", "12345".into()), json!("12345"));
-        assert_eq!(scalar("auth.scopes", "[\"imap\"]".into()), json!(["imap"]));
-        assert_eq!(scalar("limits.max_connections", "null".into()), json!(null));
+    fn text_is_read_as_the_kind_that_the_option_has() {
+        for (path, text, value) in [
+            ("smtp.port", "587", json!(587)),
+            ("smtp__port", "587", json!(587)),
+            ("smtp.port", "x", json!("x")),
+            ("smtp.hello_name", "[127.0.0.1]", json!("[127.0.0.1]")),
+            ("auth.client_secret", "12345", json!("12345")),
+            ("auth.client_secret", "{\"env\": \"X\"}", json!({"env": "X"})),
+            ("auth.tenant", "true", json!("true")),
+            ("auth.scopes", "[\"imap\"]", json!(["imap"])),
+            ("auth__expires_at", "1900000000", json!(1_900_000_000)),
+            ("auth.expires_at", "2027-01-01T00:00:00Z", json!("2027-01-01T00:00:00Z")),
+            ("auth.certificate.send_chain", "true", json!(true)),
+            ("auth.certificate.password", "", json!("")),
+            ("limits.max_connections", "null", json!(null)),
+            ("limits.idle_timeout", "null", json!(null)),
+            ("limits.idle_timeout", "5s", json!("5s")),
+            ("limits.breaker", "false", json!(false)),
+            ("trace", "true", json!(true)),
+            ("retry", "{\"attempts\": 2}", json!({"attempts": 2})),
+        ] {
+            assert_eq!(scalar(path, text.into()), value, "{path}");
+        }
+    }
+
+    #[test]
+    fn a_secret_that_moves_stands_at_one_place() {
+        let mut base = json!({"auth": {"command": ["a"], "certificate": {"file": "a", "send_chain": true},
+            "client_secret": {"file": "a"}}});
+        overlay(
+            &mut base,
+            json!({"auth": {"certificate": {"env": "A", "password": "x"}, "client_secret": {"command": ["b"]}}}),
+        );
+        assert_eq!(
+            base,
+            json!({"auth": {"command": ["a"], "certificate": {"env": "A", "send_chain": true, "password": "x"},
+                "client_secret": {"command": ["b"]}}})
+        );
     }
 }

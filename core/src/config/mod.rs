@@ -10,7 +10,10 @@ mod identity;
 mod keyring;
 mod load;
 mod options;
+mod reading;
+pub mod schema;
 mod settings;
+mod spelled;
 
 pub use self::credential::{AssertionOption, BearerKey, CertificateOptions, ClientCredential, TokenCallback};
 pub(crate) use self::credential::{Certificate, JwtKey};
@@ -21,11 +24,13 @@ pub use self::options::{
     AuthOptions, Chunking, Cloud, FilePolicy, HttpOptions, InitialResponse, LimitOptions, Mechanism, Options,
     Pipelining, RetryOptions, SmtpOptions, StoreOptions, TimeoutOptions, TlsOptions,
 };
+pub(crate) use self::reading::layer;
 pub use self::settings::{
     Application, AuthSettings, Endpoints, Grant, Overrides, ServiceAccount, ServiceAddress, Settings,
     SignInSettings, SmtpSettings, StoreSettings, Timeouts,
 };
 pub(crate) use self::settings::{Surroundings, check_redirect_uri, parse_endpoint};
+pub use self::spelled::spelled;
 pub use crate::address::MailboxOption;
 pub use crate::call::Partial;
 pub use crate::input::duration::{parse_duration, read_duration};

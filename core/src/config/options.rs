@@ -1,7 +1,6 @@
 //! What a caller may write: names, types and which values exist. Defaults that depend on the
 //! provider are filled in by `Settings`.
 
-use std::collections::BTreeMap;
 use std::net::IpAddr;
 use std::path::PathBuf;
 use std::time::Duration;
@@ -11,10 +10,11 @@ use serde_json::Value;
 
 use super::credential::{AssertionOption, CertificateOptions};
 use super::dkim::DkimOptions;
+use super::reading;
 use crate::address::MailboxOption;
 use crate::call::Partial;
 use crate::error::Result;
-use crate::input::{SecretSource, Spelling, duration, mistake};
+use crate::input::{SecretSource, Spelling, duration};
 use crate::net::tls::Roots;
 use crate::provider::Security;
 
@@ -65,12 +65,14 @@ impl Options {
     /// # Errors
     /// `config_invalid`, naming the option by its full path in the caller's spelling.
     pub fn from_json(value: Value, spelling: Spelling) -> Result<Self> {
-        Self::from_core_json(spelling.to_core(value), spelling)
+        Self::from_layers(reading::layer(value, spelling)?, spelling)
     }
 
-    /// Reads options whose keys are in core's spelling already; mistakes are told in `spelling`.
-    pub(crate) fn from_core_json(value: Value, spelling: Spelling) -> Result<Self> {
-        mistake::read(value, "option", spelling)
+    /// Of layers that were read one by one and laid over each other; mistakes are told in `spelling`.
+    pub(crate) fn from_layers(value: Value, spelling: Spelling) -> Result<Self> {
+        reading::complete(&value, spelling)?;
+        serde_path_to_error::deserialize(value)
+            .map_err(|e| reading::unforeseen(&e.path().to_string(), spelling))
     }
 }
 
@@ -334,48 +336,39 @@ pub enum StoreOptions {
 
 impl<'de> Deserialize<'de> for StoreOptions {
     fn deserialize<D: Deserializer<'de>>(de: D) -> Result<Self, D::Error> {
-        let value = Value::deserialize(de)?;
-        let mut table: BTreeMap<String, Value> = match value {
-            Value::String(kind) => BTreeMap::from([("kind".to_owned(), Value::String(kind))]),
-            Value::Object(map) => map.into_iter().collect(),
-            _ => {
-                return Err(de::Error::custom(
-                    "a store is `memory`, `file`, `keyring` or {kind, path, url, key}",
-                ));
-            }
+        // The schema has checked which kind takes what.
+        let value = match Value::deserialize(de)? {
+            Value::String(kind) => serde_json::json!({ "kind": kind }),
+            table => table,
         };
-        let kind = table.remove("kind");
-        let path = match table.remove("path") {
-            None | Some(Value::Null) => None,
-            Some(Value::String(path)) => Some(PathBuf::from(path)),
-            Some(_) => return Err(de::Error::custom("`path` is a string")),
-        };
-        let mut secret = |name: &str| {
-            let value = table.remove(name).filter(|value| !value.is_null());
-            value.map(|value| SecretSource::deserialize(value).map_err(de::Error::custom)).transpose()
-        };
-        let (url, key) = (secret("url")?, secret("key")?);
-        if let Some(name) = table.keys().next() {
-            let known = "a store takes `kind`, `path`, `url` and `key`";
-            return Err(de::Error::custom(format!("unknown key `{name}`; {known}")));
-        }
-        match (kind.as_ref().and_then(Value::as_str), path, url) {
-            (Some("memory"), None, None) if key.is_none() => Ok(Self::Memory),
-            (Some("memory"), ..) => {
-                Err(de::Error::custom("a `memory` store takes no `path`, `url` or `key`"))
-            }
-            (Some("file"), path, None) => Ok(Self::File { path, key }),
-            (Some("file"), _, Some(_)) => Err(de::Error::custom("a `file` store takes a `path`, no `url`")),
-            (Some("keyring"), path, None) if key.is_none() => Ok(Self::Keyring { path }),
-            (Some("keyring"), ..) => Err(de::Error::custom("a `keyring` store takes a `path` and no more")),
-            (Some("redis"), None, Some(url)) => Ok(Self::Redis { url, key }),
-            (Some("redis"), ..) => Err(de::Error::custom("a `redis` store takes a `url`, no `path`")),
-            (Some(other), ..) => Err(de::Error::custom(format!(
-                "unknown store `{other}`; there are `memory`, `file`, `keyring` and `redis`"
-            ))),
-            (None, ..) => Err(de::Error::custom("`kind` is missing: `memory`, `file`, `keyring` or `redis`")),
+        let StoreTable { kind, path, url, key } =
+            StoreTable::deserialize(value).map_err(de::Error::custom)?;
+        match (kind, url) {
+            (StoreKind::Memory, _) => Ok(Self::Memory),
+            (StoreKind::File, _) => Ok(Self::File { path, key }),
+            (StoreKind::Keyring, _) => Ok(Self::Keyring { path }),
+            (StoreKind::Redis, Some(url)) => Ok(Self::Redis { url, key }),
+            (StoreKind::Redis, None) => Err(de::Error::missing_field("url")),
         }
     }
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct StoreTable {
+    kind: StoreKind,
+    path: Option<PathBuf>,
+    url: Option<SecretSource>,
+    key: Option<SecretSource>,
+}
+
+#[derive(Deserialize)]
+#[serde(rename_all = "snake_case")]
+enum StoreKind {
+    Memory,
+    File,
+    Keyring,
+    Redis,
 }
 
 /// `retry.*`.
@@ -425,6 +418,110 @@ impl<'de> Deserialize<'de> for FilePolicy {
                 .map(Self::Folders)
                 .map_err(|_| de::Error::custom("`files` lists folders as strings")),
             _ => Err(de::Error::custom("`files` is `allow`, `deny` or a list of folders")),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::schema::{DefaultValue, OPTIONS, OptionKind, OptionRow};
+    use super::super::{Settings, Surroundings, layer, scalar};
+    use super::*;
+    use crate::host::Host;
+    use serde_json::json;
+
+    fn nested(name: &str, value: Value) -> Value {
+        name.rsplit('.').fold(value, |inner, key| json!({ key: inner }))
+    }
+
+    /// A right value of each kind.
+    fn sample(row: &OptionRow) -> Option<Value> {
+        use OptionKind::*;
+        Some(match row.kind {
+            Word(words) => json!(words[0]),
+            Text | Path | Secret | Mailbox => json!("x"),
+            Ip => json!("127.0.0.1"),
+            Texts | Folders => json!(["x"]),
+            Number(_) | Limit(_) => json!(1),
+            Switch | SwitchOrText => json!(true),
+            Duration | DurationLimit => json!("1s"),
+            Instant => json!(1_900_000_000),
+            Table | Certificate | Assertion | Store | Function => return None,
+        })
+    }
+
+    #[test]
+    fn every_row_of_the_schema_has_its_place_here() {
+        let companions = json!({
+            "auth": {"certificate": {"file": "x"}},
+            "store": {"kind": "file"},
+            "dkim": {"domain": "x", "selector": "x", "private_key": "x"},
+        });
+        for row in OPTIONS {
+            let Some(value) = sample(row) else { continue };
+            let mut value = nested(row.name, value);
+            let top = row.name.split('.').next().unwrap();
+            if row.name.starts_with("auth.certificate.")
+                || row.name.starts_with("dkim.")
+                || row.name == "store.path"
+                || row.name == "store.key"
+            {
+                super::super::overlay(&mut value, json!({ top: companions[top] }));
+            }
+            if row.name == "store.url" {
+                super::super::overlay(&mut value, json!({"store": {"kind": "redis"}}));
+            }
+            let read = Options::from_json(value.clone(), Spelling::Snake);
+            assert!(read.is_ok(), "{}: {:?}", row.name, read.err());
+        }
+    }
+
+    #[test]
+    fn every_field_here_has_its_row_in_the_schema() {
+        fn names<T: serde::de::DeserializeOwned>() -> Vec<String> {
+            let told = serde_json::from_value::<T>(json!({"?": 1})).err().unwrap().to_string();
+            told.split('`').skip(3).step_by(2).map(str::to_owned).collect()
+        }
+        for (parent, fields) in [
+            ("", names::<Options>()),
+            ("auth", names::<AuthOptions>()),
+            ("smtp", names::<SmtpOptions>()),
+            ("smtp.timeouts", names::<TimeoutOptions>()),
+            ("limits", names::<LimitOptions>()),
+            ("tls", names::<TlsOptions>()),
+            ("retry", names::<RetryOptions>()),
+            ("http", names::<HttpOptions>()),
+            ("dkim", names::<DkimOptions>()),
+        ] {
+            let mut fields = fields;
+            let mut rows: Vec<_> = super::super::schema::inside(parent)
+                .filter(|row| row.kind != OptionKind::Function)
+                .map(|row| row.key().to_owned())
+                .collect();
+            fields.sort();
+            rows.sort();
+            assert_eq!(fields, rows, "{parent}");
+        }
+    }
+
+    #[test]
+    fn a_default_of_the_schema_is_what_holds() {
+        let settings = |more: Value| {
+            let mut all = json!({"provider": "custom", "username": "a@x.example", "smtp": {"host": "127.0.0.1"},
+                "auth": {"grant": "access_token", "access_token": "x"}});
+            super::super::overlay(&mut all, layer(more, Spelling::Snake).unwrap());
+            let options = Options::from_json(all, Spelling::Snake).unwrap();
+            format!(
+                "{:?}",
+                Settings::resolve(options, Spelling::Snake, Surroundings::of(&Host::default())).unwrap()
+            )
+        };
+        let usual = settings(json!({}));
+        for row in OPTIONS.iter().filter(|row| !row.name.starts_with("auth.")) {
+            if let DefaultValue::Is(text) = row.default {
+                let given = settings(nested(row.name, scalar(row.name, text.to_owned())));
+                assert_eq!(given, usual, "{}", row.name);
+            }
         }
     }
 }

@@ -84,6 +84,15 @@ impl Error {
         Self::told(code, text("message").unwrap_or_default(), text("field"), text("hint"))
     }
 
+    /// The same with other words: message, hint and field, each by itself.
+    #[must_use]
+    pub(crate) fn map_text(mut self, words: impl Fn(String) -> String) -> Self {
+        self.inner.message = words(self.inner.message);
+        self.inner.hint = self.inner.hint.map(&words);
+        self.inner.field = self.inner.field.map(&words);
+        self
+    }
+
     /// A mistake that a binding found on its own side of the border, in that language's words.
     pub fn told(
         code: ErrorCode,

@@ -5,15 +5,16 @@
 
 pub(crate) mod duration;
 mod environment;
-pub(crate) mod mistake;
+mod field_path;
+mod nearest;
 pub(crate) mod reader;
 mod secret;
 mod spelling;
 
 pub(crate) use duration::{parse_duration, read_duration};
 pub use environment::{Environment, Variable, Variables};
-pub(crate) use mistake::nearest;
-pub(crate) use reader::FieldPath;
+pub(crate) use field_path::FieldPath;
+pub(crate) use nearest::nearest;
 pub(crate) use secret::{COMMAND_TIME, run};
 pub use secret::{Secret, SecretSource};
 pub use spelling::Spelling;

@@ -1,60 +1,12 @@
-//! Reads the caller's fields from JSON and knows, for every mistake, the field's name as the caller
-//! writes it.
+//! Reads what callers wrote, options and fields of messages: every key known, each mistake told with the name as the
+//! caller writes it and the nearest right one.
 
 use serde_json::{Map, Value};
 
-use super::{Spelling, nearest};
+use super::FieldPath;
+use super::nearest::nearest;
 use crate::error::{Error, Result};
-
-/// A field of a message, such as `reply_to[1].name`, in the caller's spelling.
-#[derive(Clone, Debug)]
-pub(crate) struct FieldPath {
-    path: String,
-    spelling: Spelling,
-}
-
-impl FieldPath {
-    /// The message itself.
-    pub(crate) fn top(spelling: Spelling) -> Self {
-        Self { path: String::new(), spelling }
-    }
-
-    /// The field `name` (in core's spelling) of this one.
-    pub(crate) fn field(&self, name: &str) -> Self {
-        self.verbatim(&self.spelling.path(name))
-    }
-
-    /// As [`field`](Self::field), for names that are never renamed, such as a header's.
-    pub(crate) fn verbatim(&self, name: &str) -> Self {
-        let name = name.escape_debug();
-        let path = if self.path.is_empty() { name.to_string() } else { format!("{}.{name}", self.path) };
-        Self { path, spelling: self.spelling }
-    }
-
-    /// The entry `at` of this list.
-    pub(crate) fn index(&self, at: usize) -> Self {
-        Self { path: format!("{}[{at}]", self.path), spelling: self.spelling }
-    }
-
-    /// Another field's name as this caller writes it.
-    pub(crate) fn spell(&self, name: &str) -> String {
-        self.spelling.path(name)
-    }
-
-    /// `message_invalid` here: the field's name and what is wrong with it.
-    pub(crate) fn error(&self, what: impl AsRef<str>) -> Error {
-        let what = what.as_ref();
-        if self.path.is_empty() {
-            return Error::invalid_message("", format!("the message {what}"));
-        }
-        Error::invalid_message(&self.path, format!("`{}` {what}", self.path))
-    }
-
-    /// The name alone.
-    pub(crate) fn path(&self) -> &str {
-        &self.path
-    }
-}
+use crate::text;
 
 /// Refuses control characters: they could end a header and begin another.
 pub(crate) fn no_controls(text: &str, place: &FieldPath) -> Result<()> {
@@ -73,32 +25,23 @@ pub(crate) struct Reader {
 }
 
 impl Reader {
-    /// Refuses what is not an object, and keys that are not in `known`.
+    /// Refuses what is not an object, and keys that are not in `known` as this caller spells them.
     pub(crate) fn new(value: Value, place: FieldPath, known: &[&str]) -> Result<Self> {
-        let map = match value {
-            Value::Object(map) => map,
-            other => return Err(place.error(format!("must be an object, not {}", kind(&other)))),
-        };
-        for key in map.keys() {
-            if known.contains(&key.as_str()) {
-                continue;
-            }
-            let wrong = place.field(key);
-            let mut message = format!("unknown message field `{}`", wrong.path());
-            let near = nearest(key, known);
-            if let Some(near) = near {
-                message.push_str(&format!("; did you mean `{}`?", place.field(near).path()));
-            }
-            let error = Error::invalid_message(wrong.path(), message);
-            return Err(match near {
-                Some(_) => error,
-                None => {
-                    let list: Vec<_> = known.iter().map(|k| place.spell(k)).collect();
-                    error.with_hint(format!("Allowed here: {}.", list.join(", ")))
-                }
-            });
+        Self::with_elsewhere(value, place, known, |_| None)
+    }
+
+    /// The same; `elsewhere` knows what stands at another place and is meant by a key.
+    pub(crate) fn with_elsewhere(
+        value: Value,
+        place: FieldPath,
+        known: &[&str],
+        elsewhere: impl FnOnce(&str) -> Option<&'static str>,
+    ) -> Result<Self> {
+        let map = object(value, &place)?;
+        match map.keys().find(|key| !known.iter().any(|name| place.spell(name) == **key)) {
+            Some(key) => Err(place.unknown(key, known, elsewhere(key))),
+            None => Ok(Self { map, place }),
         }
-        Ok(Self { map, place })
     }
 
     /// The object's own place.
@@ -113,7 +56,12 @@ impl Reader {
 
     /// The value; `null` is the same as absent.
     pub(crate) fn take(&mut self, key: &str) -> Option<Value> {
-        self.map.remove(key).filter(|v| !v.is_null())
+        self.take_or_null(key).filter(|v| !v.is_null())
+    }
+
+    /// The value, `null` too: for fields where it means something.
+    pub(crate) fn take_or_null(&mut self, key: &str) -> Option<Value> {
+        self.map.remove(&*self.place.spell(key))
     }
 
     /// A string, as it is.
@@ -157,11 +105,36 @@ pub(crate) fn one_or_list(value: Value, place: &FieldPath) -> Vec<(Value, FieldP
     }
 }
 
+/// The object in `value`.
+pub(crate) fn object(value: Value, place: &FieldPath) -> Result<Map<String, Value>> {
+    match value {
+        Value::Object(map) => Ok(map),
+        other => Err(wrong_kind(place, "an object", &other)),
+    }
+}
+
+/// One of a few words.
+pub(crate) fn word(value: Value, words: &[&str], place: &FieldPath) -> Result<String> {
+    let given = string(value, place)?;
+    if words.contains(&given.as_str()) {
+        return Ok(given);
+    }
+    let near = nearest(&given, words).map(|near| format!("; did you mean `{near}`?")).unwrap_or_default();
+    Err(place
+        .error(format!("cannot be `{}`{near}", text::shown(&given, 60)))
+        .with_hint(format!("One of: {}.", words.join(", "))))
+}
+
+/// The refusal of a value of another kind.
+pub(crate) fn wrong_kind(place: &FieldPath, wanted: &str, given: &Value) -> Error {
+    place.error(format!("must be {wanted}, not {}", kind(given)))
+}
+
 /// The string in `value`.
 pub(crate) fn string(value: Value, place: &FieldPath) -> Result<String> {
     match value {
         Value::String(text) => Ok(text),
-        other => Err(place.error(format!("must be a string, not {}", kind(&other)))),
+        other => Err(wrong_kind(place, "a string", &other)),
     }
 }
 

@@ -1,5 +1,7 @@
 //! How a language spells option names: messages answer in the caller's own spelling.
 
+use std::borrow::Cow;
+
 use serde_json::{Map, Value};
 
 /// The spelling of option and field names; values and header names are never renamed.
@@ -15,16 +17,19 @@ pub enum Spelling {
 impl Spelling {
     /// A dotted path as this language writes it.
     pub fn path(self, path: &str) -> String {
+        self.name(path).into_owned()
+    }
+
+    /// The same without a copy where nothing is renamed.
+    pub(crate) fn name(self, name: &str) -> Cow<'_, str> {
         match self {
-            Self::Snake => path.to_owned(),
-            Self::Camel => to_camel(path),
+            Self::Camel if name.contains('_') => Cow::Owned(to_camel(name)),
+            _ => Cow::Borrowed(name),
         }
     }
 
-    /// Renames the keys of caller's JSON to core's spelling, all the way down.
-    ///
-    /// Keys that are already snake case stay as they are, to be reported as unknown if the caller's
-    /// language does not write them so.
+    /// Renames the keys of caller's JSON to core's spelling, all the way down. Options and messages are not read so:
+    /// their readers know the caller's names and refuse others.
     pub fn to_core(self, value: Value) -> Value {
         match self {
             Self::Snake => value,

@@ -18,7 +18,7 @@ use tokio::time::Instant;
 
 use crate::address::MailboxOption;
 use crate::call::{Call, Cancel};
-use crate::config::{Load, Options, Settings, Surroundings};
+use crate::config::{self, Load, Options, Settings, Surroundings};
 use crate::error::{Error, ErrorCode, Result};
 use crate::fork::ForkCell;
 use crate::host::Host;
@@ -56,7 +56,9 @@ impl Mailer {
     /// `config_invalid`, naming the option and the cure.
     pub fn new(options: Options, host: Host) -> Result<Self> {
         let around = Surroundings::of(&host);
-        let settings = Arc::new(Settings::resolve(options, host.spelling, around)?);
+        let settings = Settings::resolve(options, host.spelling, around)
+            .map_err(|error| config::spelled(error, host.spelling))?;
+        let settings = Arc::new(settings);
         let tokens = match settings.auth {
             Some(_) => Some(TokenSource::with_settings(settings.clone(), host.clone())?),
             None => None,

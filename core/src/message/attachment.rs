@@ -382,7 +382,7 @@ mod tests {
         assert_eq!(read(json!({"content": "é"})).unwrap().media_type(), "text/plain; charset=utf-8");
         let csv = read(json!({"content": "é", "filename": "a.csv"})).unwrap();
         assert_eq!(csv.media_type(), "text/csv; charset=utf-8");
-        let inline = read(json!({"blob": 0, "content_id": "<logo@x>", "content_type": "image/png"})).unwrap();
+        let inline = read(json!({"blob": 0, "contentId": "<logo@x>", "contentType": "image/png"})).unwrap();
         assert_eq!((inline.inline_id(), inline.media_type().as_str()), (Some("logo@x"), "image/png"));
     }
 
@@ -397,12 +397,12 @@ mod tests {
             (json!({"blob": 1}), "attachments[0].blob"),
             (json!({"blob": -1}), "attachments[0].blob"),
             (json!({"blob": 0, "filename": "a\r\nb"}), "attachments[0].filename"),
-            (json!({"blob": 0, "content_type": "pdf"}), "attachments[0].contentType"),
-            (json!({"blob": 0, "content_type": "a/b\r\nX: y"}), "attachments[0].contentType"),
-            (json!({"blob": 0, "content_type": "multipart/mixed"}), "attachments[0].contentType"),
-            (json!({"blob": 0, "content_id": "a b"}), "attachments[0].contentId"),
-            (json!({"blob": 0, "content_id": "a>\r\nX: y"}), "attachments[0].contentId"),
-            (json!({"blob": 0, "file_name": "x"}), "attachments[0].fileName"),
+            (json!({"blob": 0, "contentType": "pdf"}), "attachments[0].contentType"),
+            (json!({"blob": 0, "contentType": "a/b\r\nX: y"}), "attachments[0].contentType"),
+            (json!({"blob": 0, "contentType": "multipart/mixed"}), "attachments[0].contentType"),
+            (json!({"blob": 0, "contentId": "a b"}), "attachments[0].contentId"),
+            (json!({"blob": 0, "contentId": "a>\r\nX: y"}), "attachments[0].contentId"),
+            (json!({"blob": 0, "fileName": "x"}), "attachments[0].fileName"),
         ] {
             assert_eq!(read(value.clone()).unwrap_err().field(), Some(field), "{value}");
         }

@@ -83,7 +83,7 @@ const KNOWN: &[&str] = &[
 ];
 
 impl Fields {
-    /// Reads and checks the fields, in core's spelling already; `spelling` is for messages. `default_sender`
+    /// Reads and checks the fields, whose names are in `spelling`. `default_sender`
     /// is who will send it if the fields name none: a new Message-ID has its domain.
     ///
     /// # Errors

@@ -128,7 +128,6 @@ impl Message {
         spelling: Spelling,
         default_sender: Option<&MailboxOption>,
     ) -> Result<Self> {
-        let fields = spelling.to_core(fields);
         if fields.get("raw").is_some() {
             return Raw::read(fields, &blobs, spelling)
                 .map(|raw| Self { kind: Arc::new(MessageKind::Raw(Box::new(raw))) });
@@ -141,7 +140,7 @@ impl Message {
     /// # Errors
     /// `message_invalid`, naming the field in the caller's spelling.
     pub fn from_spool(fields: Value, mime: Spooled, spelling: Spelling) -> Result<Self> {
-        let raw = Raw::read_spooled(spelling.to_core(fields), mime, spelling)?;
+        let raw = Raw::read_spooled(fields, mime, spelling)?;
         Ok(Self { kind: Arc::new(MessageKind::Raw(Box::new(raw))) })
     }
 

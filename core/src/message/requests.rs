@@ -189,16 +189,16 @@ mod tests {
     fn what_is_asked_for_comes_back_as_it_was() {
         for value in [
             json!({}),
-            json!({"dsn": {"notify": ["success", "delay"], "return": "full", "envelope_id": "job 7+8"}}),
-            json!({"dsn": {"return": "headers"}, "require_tls": true, "hold_for": "7200s"}),
-            json!({"hold_until": "2027-01-01T08:00:00+01:00"}),
+            json!({"dsn": {"notify": ["success", "delay"], "return": "full", "envelopeId": "job 7+8"}}),
+            json!({"dsn": {"return": "headers"}, "requireTls": true, "holdFor": "7200s"}),
+            json!({"holdUntil": "2027-01-01T08:00:00+01:00"}),
         ] {
             let mut out = Map::new();
             read(value.clone()).unwrap().to_json(&mut out);
-            assert_eq!(Value::Object(out), value);
+            assert_eq!(Spelling::Camel.from_core(Value::Object(out)), value);
         }
         assert_eq!(read(json!({"dsn": {"notify": "NEVER"}})).unwrap().dsn.unwrap().notify, ["never"]);
-        assert!(!read(json!({"require_tls": "false"})).unwrap().require_tls);
+        assert!(!read(json!({"requireTls": "false"})).unwrap().require_tls);
         assert_eq!(xtext("job 7+8=ü"), "job+207+2B8+3D+C3+BC");
     }
 
@@ -210,15 +210,15 @@ mod tests {
             (json!({"dsn": {"notify": ["always"]}}), "dsn.notify[0]"),
             (json!({"dsn": {"notify": ["never", "failure"]}}), "dsn.notify"),
             (json!({"dsn": {"return": "hdrs"}}), "dsn.return"),
-            (json!({"dsn": {"envelope_id": ""}}), "dsn.envelopeId"),
-            (json!({"dsn": {"envelope_id": "ü"}}), "dsn.envelopeId"),
-            (json!({"dsn": {"envelope_id": "+".repeat(40)}}), "dsn.envelopeId"),
+            (json!({"dsn": {"envelopeId": ""}}), "dsn.envelopeId"),
+            (json!({"dsn": {"envelopeId": "ü"}}), "dsn.envelopeId"),
+            (json!({"dsn": {"envelopeId": "+".repeat(40)}}), "dsn.envelopeId"),
             (json!({"dsn": {"notify": "never", "ret": 1}}), "dsn.ret"),
-            (json!({"require_tls": 1}), "requireTls"),
-            (json!({"hold_for": "2"}), "holdFor"),
-            (json!({"hold_for": "1ms"}), "holdFor"),
-            (json!({"hold_until": "tomorrow"}), "holdUntil"),
-            (json!({"hold_for": "1h", "hold_until": "2027-01-01T08:00:00Z"}), "holdUntil"),
+            (json!({"requireTls": 1}), "requireTls"),
+            (json!({"holdFor": "2"}), "holdFor"),
+            (json!({"holdFor": "1ms"}), "holdFor"),
+            (json!({"holdUntil": "tomorrow"}), "holdUntil"),
+            (json!({"holdFor": "1h", "holdUntil": "2027-01-01T08:00:00Z"}), "holdUntil"),
         ] {
             assert_eq!(read(value.clone()).unwrap_err().field(), Some(field), "{value}");
         }

@@ -13,7 +13,7 @@ use super::state::{Audience, Landing, RunningRefresh, TokenWaiter};
 use super::store::{EntryKey, Store};
 use super::{AccessToken, Account, refresh};
 use crate::call::{Call, Cancel};
-use crate::config::{AuthSettings, Load, Options, Settings, StoreSettings, Surroundings};
+use crate::config::{self, AuthSettings, Load, Options, Settings, StoreSettings, Surroundings};
 use crate::error::{Error, ErrorCode, Result};
 use crate::event::Event;
 use crate::host::Host;
@@ -51,7 +51,8 @@ impl TokenSource {
     /// `config_invalid`, naming the option.
     pub fn new(options: Options, host: Host) -> Result<Self> {
         let around = Surroundings::of(&host);
-        let settings = Settings::resolve(options, host.spelling, around)?;
+        let settings = Settings::resolve(options, host.spelling, around)
+            .map_err(|error| config::spelled(error, host.spelling))?;
         Self::with_settings(Arc::new(settings), host)
     }
 

@@ -164,9 +164,8 @@ fn preset(name: Option<&str>, spelling: Spelling) -> Result<&'static Preset> {
             .with_hint(format!("One of: {}.", known.join(", "))));
     };
     provider::find(name).ok_or_else(|| {
-        let near = crate::input::mistake::nearest(name, &known)
-            .map(|n| format!("; did you mean `{n}`?"))
-            .unwrap_or_default();
+        let near =
+            crate::input::nearest(name, &known).map(|n| format!("; did you mean `{n}`?")).unwrap_or_default();
         Error::config(
             spelling.path("provider"),
             format!("unknown provider `{}`{near}", text::shown(name, 60)),
@@ -185,13 +184,7 @@ fn a_mailbox_where_that_is_known(username: &str, preset: &Preset) -> Result<()> 
 }
 
 fn sender(from: &MailboxOption, spelling: Spelling) -> Result<()> {
-    Mailbox::from_option(from, &FieldPath::top(spelling).field("from")).map(|_| ()).map_err(|error| {
-        let told = Error::config("from", error.message());
-        match error.hint() {
-            Some(hint) => told.with_hint(hint),
-            None => told,
-        }
-    })
+    Mailbox::from_option(from, &FieldPath::option("from", spelling)).map(|_| ())
 }
 
 fn plain_text(field: &str, text: &str) -> Result<()> {

@@ -13,7 +13,7 @@ use crate::config::github_job;
 use crate::config::identity::{Identity, IdentityService};
 use crate::config::options::{AuthOptions, Cloud, Options};
 use crate::error::{Error, Result};
-use crate::input::{COMMAND_TIME, SecretSource, Spelling, mistake};
+use crate::input::{COMMAND_TIME, SecretSource, Spelling, nearest};
 use crate::provider::{Family, Preset};
 use crate::{instant, text};
 
@@ -149,8 +149,7 @@ impl Resolver<'_> {
                 .with_hint(format!("One of: {}.", names.join(", "))));
         };
         GrantName::ALL.into_iter().find(|g| g.as_str() == name).ok_or_else(|| {
-            let near =
-                mistake::nearest(name, &names).map(|n| format!("; did you mean `{n}`?")).unwrap_or_default();
+            let near = nearest(name, &names).map(|n| format!("; did you mean `{n}`?")).unwrap_or_default();
             self.config("auth.grant", |_| format!("unknown grant `{}`{near}", text::shown(name, 60)))
                 .with_hint(format!("One of: {}.", names.join(", ")))
         })
