@@ -19,7 +19,21 @@ use crate::text;
 
 /// Documents that were read, by issuer.
 #[derive(Default)]
-pub(crate) struct Discovered(Mutex<HashMap<String, (Arc<Endpoints>, Instant)>>);
+pub(crate) struct Discovered(Mutex<HashMap<String, Document>>);
+
+/// What an issuer says of itself. Whoever holds the lock asks it.
+type Document = Arc<tokio::sync::Mutex<Option<(Instant, Result<Arc<Endpoints>>)>>>;
+
+impl Discovered {
+    fn document(&self, issuer: &Url) -> Document {
+        let mut map = lock(&self.0);
+        // A program names few; one that makes them up does not fill the memory.
+        if map.len() >= MOST {
+            map.retain(|_, document| Arc::strong_count(document) > 1);
+        }
+        map.entry(issuer.to_string()).or_default().clone()
+    }
+}
 
 /// This process's documents.
 pub(crate) fn discovered() -> &'static Discovered {
@@ -37,20 +51,7 @@ impl<'a> Service<'a> {
             ServiceAddress::Known(endpoints) => return Ok(Cow::Borrowed(endpoints)),
             ServiceAddress::Described { issuer, overrides } => (issuer, overrides),
         };
-        let known = {
-            let map = lock(&discovered().0);
-            map.get(issuer.as_str()).filter(|(_, read)| read.elapsed() < KEPT).map(|(found, _)| found.clone())
-        };
-        let found = match known {
-            Some(found) => found,
-            None => {
-                let found = Arc::new(read(self.settings, issuer).await?);
-                let mut map = lock(&discovered().0);
-                map.retain(|_, (_, read)| read.elapsed() < KEPT);
-                map.insert(issuer.to_string(), (found.clone(), Instant::now()));
-                found
-            }
-        };
+        let found = document(self.settings, issuer, Instant::now()).await?;
         // What is configured goes first.
         let or = |given: &Option<Url>, said: &Option<Url>| given.clone().or_else(|| said.clone());
         Ok(Cow::Owned(Endpoints {
@@ -63,40 +64,66 @@ impl<'a> Service<'a> {
     }
 }
 
+/// The document, asked for once by all who want it at once: those who wait share what comes, a failure too.
+async fn document(settings: &Settings, issuer: &Url, began: Instant) -> Result<Arc<Endpoints>> {
+    let document = discovered().document(issuer);
+    // Whoever asks may stand on a runtime that nobody drives any more.
+    let Ok(mut kept) = tokio::time::timeout(PATIENCE, document.lock()).await else {
+        return read(settings, issuer).await.map(Arc::new);
+    };
+    match &*kept {
+        Some((at, Ok(found))) if at.elapsed() < KEPT => return Ok(found.clone()),
+        Some((at, Err(error))) if *at >= began => return Err(error.clone()),
+        _ => {}
+    }
+    let outcome = read(settings, issuer).await.map(Arc::new);
+    *kept = Some((Instant::now(), outcome.clone()));
+    outcome
+}
+
 async fn read(settings: &Settings, issuer: &Url) -> Result<Endpoints> {
-    let mut missing = None;
+    let (mut missing, mut away) = (None, None);
     for url in places(issuer) {
         let answer = http::get_outside(settings.reach(), &url, &[]).await.map_err(unanswered)?;
         match serde_json::from_slice::<Map<String, Value>>(&answer.body) {
             Ok(document) if answer.status == 200 => return interpret(issuer, &document),
             _ if matches!(answer.status, 408 | 429 | 500..=599) => {
                 let text = format!("{url} answered HTTP {}", answer.status);
-                return Err(Error::new(ErrorCode::TokenEndpointUnavailable, text)
-                    .with_retry_after(answer.retry_after));
+                away.get_or_insert(
+                    Error::new(ErrorCode::TokenEndpointUnavailable, text)
+                        .with_retry_after(answer.retry_after),
+                );
             }
             _ => missing = Some(url),
         }
     }
+    if let Some(error) = away {
+        return Err(error);
+    }
     let tried = missing.map(|url| url.to_string()).unwrap_or_default();
-    Err(Error::new(ErrorCode::TokenEndpointUnavailable, format!("{tried} is not a discovery document"))
+    Err(Error::new(ErrorCode::TokenEndpointUnavailable, format!("{tried} is no discovery document"))
         .with_retryable(false)
-        .with_hint("Set auth.authority to the issuer's URL, or set the endpoints themselves."))
+        .with_hint("Set auth.authority to the issuer's URL, or name the endpoints themselves."))
 }
 
-/// Behind the issuer's path, as OpenID Connect has it; before it, as RFC 8414 has it.
+/// Behind the issuer's path, as OpenID Connect has it; before it, as RFC 8414 has it; and behind it with RFC 8414's name,
+/// where some services have it.
 fn places(issuer: &Url) -> Vec<Url> {
     let path = issuer.path().trim_end_matches('/');
-    [
+    let mut paths = vec![
         format!("{path}/.well-known/openid-configuration"),
         format!("/.well-known/oauth-authorization-server{path}"),
-    ]
-    .iter()
-    .map(|path| {
-        let mut url = issuer.clone();
-        url.set_path(path);
-        url
-    })
-    .collect()
+        format!("{path}/.well-known/oauth-authorization-server"),
+    ];
+    paths.dedup();
+    paths
+        .iter()
+        .map(|path| {
+            let mut url = issuer.clone();
+            url.set_path(path);
+            url
+        })
+        .collect()
 }
 
 fn interpret(issuer: &Url, document: &Map<String, Value>) -> Result<Endpoints> {
@@ -132,6 +159,12 @@ fn interpret(issuer: &Url, document: &Map<String, Value>) -> Result<Endpoints> {
     })
 }
 
+/// Issuers at once.
+const MOST: usize = 256;
+
+/// Longer than the requests may take.
+const PATIENCE: Duration = Duration::from_secs(120);
+
 /// Services change their endpoints seldom.
 const KEPT: Duration = Duration::from_secs(3600);
 
@@ -141,14 +174,15 @@ mod tests {
     use serde_json::json;
 
     #[test]
-    fn the_document_is_looked_for_in_both_places() {
+    fn the_document_is_looked_for_in_three_places() {
         let issuer = Url::parse("https://id.example/realms/a").unwrap();
         let places: Vec<_> = places(&issuer).iter().map(Url::to_string).collect();
         assert_eq!(
             places,
             [
                 "https://id.example/realms/a/.well-known/openid-configuration",
-                "https://id.example/.well-known/oauth-authorization-server/realms/a"
+                "https://id.example/.well-known/oauth-authorization-server/realms/a",
+                "https://id.example/realms/a/.well-known/oauth-authorization-server"
             ]
         );
     }

@@ -255,6 +255,8 @@ fn refusal(
     let host = url.host_str().unwrap_or_default();
     let status = answer.status;
     let html = answer.content_type.contains("html") || answer.body.trim_ascii_start().starts_with(b"<");
+    // A captive portal answers for a while in the middle of a sign-in, and then lets the polls through.
+    let passes = asked == Asked::Device;
     let unavailable = |what: String| with_id(Error::new(ErrorCode::TokenEndpointUnavailable, what), id);
     match status {
         408 | 429 | 500..=599 => {
@@ -265,14 +267,14 @@ fn refusal(
             let to = answer.location.as_deref().and_then(|l| url.join(l).ok());
             let to = to.and_then(|to| to.host_str().map(str::to_owned)).unwrap_or_else(|| "elsewhere".into());
             unavailable(format!("{host} redirects to {to}, and mailbearer sends no secret after a redirect"))
-                .with_retryable(false)
+                .with_retryable(passes)
                 .with_hint(
                     "Check auth.authority and auth.token_endpoint. A proxy's sign-in page can also cause this.",
                 )
         }
         200..=299 if answer.body.is_empty() => unavailable(format!("{host} answered with nothing")),
         200..=299 if html => unavailable(format!("{host} answered with a web page instead of a token"))
-            .with_retryable(false)
+            .with_retryable(passes)
             .with_hint("A proxy or a network's sign-in page answers in its place. Let this machine through."),
         200..=299 if asked == Asked::Device => {
             unavailable(format!("{host} answered the device sign-in without a code or an address"))

@@ -208,15 +208,18 @@ impl<'a> Service<'a> {
         out
     }
 
-    /// A refresh may not ask for more than was granted (RFC 6749 §6): where the sign-in was ours we know
-    /// what that is; for a token from elsewhere only Entra takes `offline_access` on top without complaint.
+    /// A refresh may not ask for more than was granted, and without scopes it asks for that (RFC 6749 §6). Personal
+    /// Microsoft accounts alone demand them; for a token from elsewhere Entra takes `offline_access` on top.
     fn refresh_scopes(self, imported: bool) -> Vec<&'a str> {
         let auth = self.auth;
+        if auth.family != Family::Microsoft {
+            return Vec::new();
+        }
         if let Some((_, sign_in)) = auth.grant.sign_in().filter(|_| !imported) {
             return self.login_scopes(sign_in);
         }
         let mut out: Vec<&str> = auth.scopes.iter().map(String::as_str).collect();
-        if auth.family == Family::Microsoft && !out.contains(&"offline_access") {
+        if !out.contains(&"offline_access") {
             out.push("offline_access");
         }
         out

@@ -12,6 +12,7 @@ use crate::config::{Application, AuthSettings, Endpoints, ServiceAddress, check_
 use crate::crypto::random;
 use crate::error::{Error, OAuthDetail, Result};
 use crate::input::Secret;
+use crate::net::server_url::is_loopback;
 use crate::oauth::grants::{AuthorizationRequest, Redemption};
 use crate::oauth::hints::{self, Asked};
 use crate::oauth::pkce;
@@ -44,19 +45,21 @@ pub(super) fn begin(
         return Err(Error::config(field.clone(), format!("`{field}` is missing"))
             .with_hint("Set it, or sign in with method `device_code`."));
     };
-    let own = match &request.redirect_uri {
-        Some(uri) => {
-            check_redirect_uri(&settings.spelling.path("redirect_uri"), uri)?;
-            Some(uri.clone())
+    if let Some(uri) = &request.redirect_uri {
+        check_redirect_uri(&settings.spelling.path("redirect_uri"), uri)?;
+    }
+    let configured = at.sign_in.redirect_uri.as_deref().and_then(without_port);
+    let (redirect_uri, listener) = match (&request.redirect_uri, configured, &at.sign_in.redirect_uri) {
+        (Some(uri), ..) | (None, None, Some(uri)) => (uri.clone(), None),
+        (None, Some(mut url), _) => {
+            let listener = Listener::bind(url.path())?;
+            let _ = url.set_port(Some(listener.port()));
+            (url.into(), Some(listener))
         }
-        None => at.sign_in.redirect_uri.clone(),
-    };
-    let (redirect_uri, listener) = match own {
-        Some(uri) => (uri, None),
-        None => {
-            let listener = Listener::bind()?;
-            // Entra registers http://localhost and ignores the port; Google wants the address.
-            let host = if auth.family == Family::Google { "127.0.0.1" } else { "localhost" };
+        (None, None, None) => {
+            let listener = Listener::bind("/")?;
+            // Entra registers http://localhost and ignores the port; others give the address alone any port (RFC 8252 §7.3).
+            let host = if auth.family == Family::Microsoft { "localhost" } else { "127.0.0.1" };
             (format!("http://{host}:{}", listener.port()), Some(listener))
         }
     };
@@ -70,6 +73,15 @@ pub(super) fn begin(
     let more = parameters_of(at, request, challenge);
     let url = service.authorization_url(at.application, at.sign_in, endpoint, &asked, more)?;
     Ok((flow, listener, url.into()))
+}
+
+/// A loopback redirect URI of the options, if it leaves the port to us: any will do then (RFC 8252 §7.3).
+fn without_port(uri: &str) -> Option<Url> {
+    let url = Url::parse(uri).ok()?;
+    // What is left out and what is the scheme's usual one look the same in a `Url`.
+    let named = uri.split('/').nth(2).is_some_and(|place| place.ends_with(":80"));
+    let ours = url.scheme() == "http" && url.host_str().is_some_and(is_loopback) && url.port().is_none();
+    (ours && !named).then_some(url)
 }
 
 impl CodeFlow {

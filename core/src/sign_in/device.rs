@@ -61,13 +61,8 @@ impl Pace {
             Some("slow_down") => return Some(Self::every(self.interval + SLOW_DOWN)),
             _ => {}
         }
-        // Whatever is not the service's own verdict is an outage, and not the person's answer.
-        let passing = match error.code() {
-            ErrorCode::TokenEndpointUnavailable => true,
-            // They are ours to put right, and stay until then.
-            ErrorCode::ConfigInvalid | ErrorCode::CertificateInvalid => false,
-            _ => error.oauth().is_none(),
-        };
+        // An outage is not the person's answer. What would be the same at the next poll ends it.
+        let passing = error.retryable();
         let asked = error.retry_after().unwrap_or_default();
         let slower = (self.next * 2).min(LONGEST.max(self.interval)).max(asked);
         passing.then_some(Self { next: slower, ..self })
@@ -150,7 +145,7 @@ mod tests {
         }
         assert_eq!((pace.wait(), polls), (LONGEST, 20));
         assert_eq!(pace.after(&said("authorization_pending")), Some(five), "an outage is no reason for ever");
-        assert!(five.after(&outage.with_retryable(false)).is_some(), "a captive portal's page is no answer");
+        assert_eq!(five.after(&outage.with_retryable(false)), None, "it would be the same at the next poll");
         let unreadable = Error::config("auth.client_secret", "cannot be read");
         for error in [said("authorization_declined"), said("expired_token"), unreadable] {
             assert_eq!(five.after(&error), None, "{error}");

@@ -3,13 +3,14 @@
 //! Anything may connect to a local port: requests that are not the sign-in's own get a page and change
 //! nothing, and an idle connection (browsers open some ahead) keeps nobody waiting.
 
+use std::collections::VecDeque;
 use std::io;
 use std::net::{Ipv4Addr, Ipv6Addr};
 use std::time::Duration;
 
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::{TcpListener, TcpStream};
-use tokio::task::JoinSet;
+use tokio::task::{AbortHandle, JoinSet};
 use url::{Host, Url, form_urlencoded};
 
 use crate::error::{Error, ErrorCode, Result};
@@ -18,6 +19,8 @@ use crate::error::{Error, ErrorCode, Result};
 pub(crate) struct Listener {
     sockets: Vec<std::net::TcpListener>,
     port: u16,
+    /// Where the redirect comes to.
+    path: String,
 }
 
 /// What came to the redirect URI.
@@ -27,14 +30,14 @@ pub(crate) type Parameters = Vec<(String, String)>;
 pub(crate) struct Browser(TcpStream);
 
 impl Listener {
-    /// Finds a free port.
+    /// Finds a free port; the redirect comes to `path` there.
     ///
     /// # Errors
     /// `connect_failed` if this machine lets us listen nowhere.
-    pub(crate) fn bind() -> Result<Self> {
+    pub(crate) fn bind(path: &str) -> Result<Self> {
         let mut last = io::Error::from(io::ErrorKind::AddrInUse);
         for _ in 0..PORTS_TRIED {
-            match Self::bind_once() {
+            match Self::bind_once(path) {
                 Ok(listener) => return Ok(listener),
                 Err(e) => last = e,
             }
@@ -47,7 +50,7 @@ impl Listener {
         .with_hint("Sign in with method `device_code`, or set auth.redirect_uri."))
     }
 
-    fn bind_once() -> io::Result<Self> {
+    fn bind_once(path: &str) -> io::Result<Self> {
         let four = std::net::TcpListener::bind((Ipv4Addr::LOCALHOST, 0))?;
         let port = four.local_addr()?.port();
         let mut sockets = vec![four];
@@ -60,7 +63,7 @@ impl Listener {
         for socket in &sockets {
             socket.set_nonblocking(true)?;
         }
-        Ok(Self { sockets, port })
+        Ok(Self { sockets, port, path: path.to_owned() })
     }
 
     /// The port.
@@ -71,7 +74,7 @@ impl Listener {
     /// Another handle of the same sockets.
     pub(crate) fn share(&self) -> Result<Self> {
         let sockets: io::Result<Vec<_>> = self.sockets.iter().map(std::net::TcpListener::try_clone).collect();
-        Ok(Self { sockets: sockets.map_err(lost)?, port: self.port })
+        Ok(Self { sockets: sockets.map_err(lost)?, port: self.port, path: self.path.clone() })
     }
 
     /// Waits for a request that `is_ours`. The connection that brought it wants a page.
@@ -87,14 +90,21 @@ impl Listener {
             sockets.push(TcpListener::from_std(socket).map_err(lost)?);
         }
         let mut visits: JoinSet<Option<(Parameters, TcpStream)>> = JoinSet::new();
+        let mut oldest_first: VecDeque<AbortHandle> = VecDeque::new();
         loop {
             tokio::select! {
-                stream = accept(&sockets), if visits.len() < VISITS_CAP => {
+                stream = accept(&sockets) => {
                     match stream {
                         Ok(stream) => {
-                            visits.spawn(async move {
-                                tokio::time::timeout(VISIT_TIME, hear(stream)).await.ok().flatten()
-                            });
+                            oldest_first.retain(|visit| !visit.is_finished());
+                            // Whoever says nothing for longest makes room: the person's browser speaks at once.
+                            if oldest_first.len() >= VISITS_CAP && let Some(oldest) = oldest_first.pop_front() {
+                                oldest.abort();
+                            }
+                            let path = self.path.clone();
+                            oldest_first.push_back(visits.spawn(async move {
+                                tokio::time::timeout(VISIT_TIME, hear(stream, &path)).await.ok().flatten()
+                            }));
                         }
                         // Out of descriptors, or a visitor that hung up.
                         Err(_) => tokio::time::sleep(Duration::from_millis(50)).await,
@@ -134,17 +144,17 @@ async fn accept(sockets: &[TcpListener]) -> io::Result<TcpStream> {
 }
 
 /// Reads a request; answers it here unless it may be the redirect.
-async fn hear(mut stream: TcpStream) -> Option<(Parameters, TcpStream)> {
+async fn hear(mut stream: TcpStream, own_path: &str) -> Option<(Parameters, TcpStream)> {
     let (status, title) = match read_request(&mut stream).await {
         None => (400, "Not understood"),
         Some(request) if !request.to_loopback() => (400, "Not for here"),
         Some(request) => {
             let (path, query) = request.target.split_once('?').unwrap_or((&request.target, ""));
             match (request.method.as_str(), path) {
-                ("GET", "/") => return Some((parse(query.as_bytes()), stream)),
+                ("GET", path) if path == own_path => return Some((parse(query.as_bytes()), stream)),
                 // response_mode=form_post
-                ("POST", "/") => return Some((parse(&request.body), stream)),
-                (_, "/") => (405, "Not understood"),
+                ("POST", path) if path == own_path => return Some((parse(&request.body), stream)),
+                (_, path) if path == own_path => (405, "Not understood"),
                 _ => (404, "Not found"),
             }
         }
@@ -186,23 +196,13 @@ impl Request {
 /// Reads one request of at most [`REQUEST_CAP`] octets; `None` if it is none.
 pub(crate) async fn read_request(stream: &mut TcpStream) -> Option<Request> {
     let mut octets = Vec::new();
-    let end = loop {
-        if let Some(at) = octets.windows(4).position(|four| four == b"\r\n\r\n") {
-            break at;
-        }
+    let (mut request, end) = loop {
         read_some(stream, &mut octets).await?;
+        if let Some(found) = head(&octets).ok()? {
+            break found;
+        }
     };
-    let head = std::str::from_utf8(&octets[..end]).ok()?.to_owned();
-    let mut lines = head.split("\r\n");
-    let mut words = lines.next()?.split(' ');
-    let (method, target, version) = (words.next()?.to_owned(), words.next()?.to_owned(), words.next()?);
-    if !version.starts_with("HTTP/1.") || words.next().is_some() {
-        return None;
-    }
-    let headers = lines
-        .map(|line| line.split_once(':').map(|(name, value)| (name.to_owned(), value.trim().to_owned())))
-        .collect::<Option<Vec<_>>>()?;
-    let mut request = Request { method, target, headers, body: octets.split_off(end + 4) };
+    request.body = octets.split_off(end);
     let length: usize = request.header("content-length").unwrap_or("0").parse().ok()?;
     if length > REQUEST_CAP {
         return None;
@@ -212,6 +212,24 @@ pub(crate) async fn read_request(stream: &mut TcpStream) -> Option<Request> {
     }
     request.body.truncate(length);
     Some(request)
+}
+
+/// The head of a request, and where it ends; nothing while there is more to come.
+fn head(octets: &[u8]) -> Result<Option<(Request, usize)>, httparse::Error> {
+    let mut headers = [httparse::EMPTY_HEADER; HEADERS_CAP];
+    let mut parsed = httparse::Request::new(&mut headers);
+    let httparse::Status::Complete(end) = parsed.parse(octets)? else { return Ok(None) };
+    let request = Request {
+        method: parsed.method.unwrap_or_default().to_owned(),
+        target: parsed.path.unwrap_or_default().to_owned(),
+        headers: parsed
+            .headers
+            .iter()
+            .map(|header| (header.name.to_owned(), String::from_utf8_lossy(header.value).trim().to_owned()))
+            .collect(),
+        body: Vec::new(),
+    };
+    Ok(Some((request, end)))
 }
 
 async fn read_some(stream: &mut TcpStream, octets: &mut Vec<u8>) -> Option<()> {
@@ -258,6 +276,7 @@ const PORTS_TRIED: usize = 20;
 const VISITS_CAP: usize = 32;
 const VISIT_TIME: Duration = Duration::from_secs(10);
 const REQUEST_CAP: usize = 16 << 10;
+const HEADERS_CAP: usize = 100;
 
 #[cfg(test)]
 mod tests {
@@ -277,7 +296,7 @@ mod tests {
 
     #[tokio::test]
     async fn strangers_get_a_page_and_change_nothing() {
-        let listener = Listener::bind().unwrap();
+        let listener = Listener::bind("/").unwrap();
         let port = listener.port();
         let idle = TcpStream::connect((Ipv4Addr::LOCALHOST, port)).await.unwrap();
         let waiting = tokio::spawn(listener.receive(|p| p.contains(&("state".into(), "good".into()))));
@@ -309,5 +328,21 @@ mod tests {
         assert!(answer.starts_with("HTTP/1.1 200") && answer.contains("&lt;b&gt;"), "{answer}");
         drop(idle);
         assert!(TcpStream::connect((Ipv4Addr::LOCALHOST, port)).await.is_err(), "it closed");
+    }
+
+    #[tokio::test]
+    async fn silent_visitors_do_not_keep_the_person_out() {
+        let listener = Listener::bind("/cb").unwrap();
+        let port = listener.port();
+        let waiting = tokio::spawn(listener.receive(|_| true));
+        let mut silent = Vec::new();
+        for _ in 0..VISITS_CAP * 2 {
+            silent.push(TcpStream::connect((Ipv4Addr::LOCALHOST, port)).await.unwrap());
+        }
+        let browser = tokio::spawn(visit(port, get("/cb?code=c", &format!("127.0.0.1:{port}"))));
+        let (parameters, page) = waiting.await.unwrap().unwrap();
+        assert_eq!(parameters, parse(b"code=c"));
+        page.show(200, "Done", "").await;
+        assert!(browser.await.unwrap().starts_with("HTTP/1.1 200"));
     }
 }

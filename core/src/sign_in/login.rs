@@ -1,7 +1,6 @@
 //! A sign-in under way: by authorization code with PKCE (RFC 6749 §4.1, RFC 7636), or on another
 //! device (RFC 8628).
 
-use std::process::{Command, Stdio};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::{Duration, SystemTime};
@@ -9,6 +8,7 @@ use std::time::{Duration, SystemTime};
 use serde_json::Value;
 use tokio::sync::watch;
 
+use super::browser;
 use super::code::{self, CodeFlow};
 use super::device::{self, Pace};
 use super::listener::{Browser, Listener, Parameters};
@@ -116,7 +116,7 @@ impl Login {
             }
         };
         if request.open_browser {
-            open_browser(&browse);
+            browser::open(&browse);
         }
         Ok(login)
     }
@@ -541,24 +541,6 @@ async fn show(browser: Browser, account: &Result<Account>) {
             browser.show(200, "Sign-in declined", text).await;
         }
         Err(error) => browser.show(200, "Not signed in", &error.to_string()).await,
-    }
-}
-
-/// Shows the page if there is a browser. The URL is one argument to a program, never a shell's text.
-fn open_browser(url: &str) {
-    let mut command = if cfg!(target_os = "macos") {
-        Command::new("open")
-    } else if cfg!(windows) {
-        let mut command = Command::new("rundll32");
-        command.arg("url.dll,FileProtocolHandler");
-        command
-    } else {
-        Command::new("xdg-open")
-    };
-    command.arg(url).stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null());
-    if let Ok(mut child) = command.spawn() {
-        // Waited for, so that it does not stay behind as a zombie.
-        let _ = std::thread::Builder::new().name("mailbearer-browser".into()).spawn(move || child.wait());
     }
 }
 

@@ -4,6 +4,7 @@
 //! Tokens are kept by `token`, requests are posted by `oauth`; this room leads the person through.
 
 mod begin;
+mod browser;
 mod code;
 mod device;
 mod listener;

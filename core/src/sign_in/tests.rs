@@ -102,6 +102,35 @@ async fn a_declined_sign_in_says_so_to_both() {
 }
 
 #[tokio::test]
+async fn a_loopback_redirect_uri_is_taken_as_it_was_registered() {
+    let fake = Fake::start(|_| signed_in("ada@contoso.com")).await;
+    // With a port it is the application's own, which hears the answer itself.
+    for uri in ["http://localhost:3000/auth/callback", "http://127.0.0.1:80/cb", "http://[::1]:8080/"] {
+        let source = fake.person(json!({"auth": {"redirect_uri": uri}}), Host::default());
+        let login = source.login(LoginRequest::default()).await.unwrap();
+        assert_eq!(query(login.url())["redirect_uri"], uri);
+        let callback = json!(format!("{uri}?code=c&state={}", login.state().unwrap()));
+        assert_eq!(login.finish(&callback, Call::default()).await.unwrap().username, "ada@contoso.com");
+        assert_eq!(fake.asked().last().unwrap().form["redirect_uri"], uri);
+    }
+    // Without one, host and path are as registered, and mailbearer listens at a free port.
+    for uri in ["http://localhost/", "http://127.0.0.1/cb", "http://localhost/auth/callback"] {
+        let source = fake.person(json!({"auth": {"redirect_uri": uri}}), Host::default());
+        let login = source.login(LoginRequest::default()).await.unwrap();
+        let sent = query(login.url())["redirect_uri"].clone();
+        let mut bare = Url::parse(&sent).unwrap();
+        assert!(bare.port().is_some(), "{sent}");
+        bare.set_port(None).unwrap();
+        assert_eq!(bare.as_str(), uri);
+        let url = format!("{sent}?code=c&state={}", login.state().unwrap());
+        let (page, account) = tokio::join!(visit(&url), login.wait(Call::default()));
+        assert!(page.starts_with("HTTP/1.1 200"), "{page}");
+        assert_eq!(account.unwrap().username, "ada@contoso.com");
+        assert_eq!(fake.asked().last().unwrap().form["redirect_uri"], sent);
+    }
+}
+
+#[tokio::test]
 async fn an_application_finishes_with_any_form_of_the_answer() {
     let fake = Fake::start(|_| signed_in("ada@contoso.com")).await;
     let source = fake.person(json!({"auth": {"redirect_uri": "https://app.example/back"}}), Host::default());
@@ -238,7 +267,8 @@ async fn short_waits_add_up_and_an_outage_is_not_an_answer() {
         }
         polls += 1;
         match polls {
-            1 => raw(404, "text/html", "<html>"),
+            // A captive portal's page is no answer.
+            1 => raw(200, "text/html", "<html>"),
             _ => signed_in("ada@contoso.com").after(Duration::from_millis(300)),
         }
     })
@@ -300,6 +330,45 @@ async fn a_device_sign_in_ends_as_the_service_says() {
         .await;
         let login = device(&fake).login(LoginRequest::default()).await.unwrap();
         assert_eq!(login.wait(Call::default()).await.unwrap_err().code(), code, "{error}");
+    }
+}
+
+#[tokio::test]
+async fn a_poll_that_can_never_succeed_ends_the_sign_in_with_its_own_error() {
+    for status in [403, 404, 415] {
+        let fake = Fake::start(move |asked| match asked.path.ends_with("/devicecode") {
+            true => reply(
+                200,
+                json!({"device_code": "d", "user_code": "u", "interval": 1,
+                "verification_uri": "https://microsoft.com/devicelogin"}),
+            ),
+            false => raw(status, "text/plain", "no such thing"),
+        })
+        .await;
+        let login = device(&fake).login(LoginRequest::default()).await.unwrap();
+        let error = login.wait(Call::default()).await.unwrap_err();
+        assert!(error.message().contains(&format!("HTTP {status}")) && !error.retryable(), "{error}");
+        assert_eq!(fake.count(), 2);
+    }
+}
+
+#[tokio::test]
+async fn a_confidential_clients_device_sign_in_proves_it_from_the_first_request_on() {
+    let fake = Fake::start(|asked| match asked.path.ends_with("/devicecode") {
+        true => reply(
+            200,
+            json!({"device_code": "d", "user_code": "u", "interval": "1", "expires_in": "900",
+            "verification_url": "https://microsoft.com/devicelogin"}),
+        ),
+        false => signed_in("ada@contoso.com"),
+    })
+    .await;
+    let secret = json!({"auth": {"grant": "device_code", "client_secret": "hunter22"}});
+    let source = fake.person(secret, Host::default());
+    let login = source.login(LoginRequest::default()).await.unwrap();
+    login.wait(Call::default()).await.unwrap();
+    for asked in fake.asked() {
+        assert_eq!((&*asked.form["client_id"], &*asked.form["client_secret"]), ("app", "hunter22"));
     }
 }
 
@@ -383,6 +452,49 @@ async fn an_issuer_that_describes_itself_needs_no_endpoints() {
     source.logout().await.unwrap();
     let asked = fake.asked();
     assert_eq!((asked.len(), &*asked.last().unwrap().path), (before + 1, "/r"));
+}
+
+#[tokio::test]
+async fn many_sources_of_one_issuer_ask_for_its_document_once() {
+    let (base, away) = (Arc::new(Mutex::new(String::new())), Arc::new(AtomicBool::new(true)));
+    let (said, down) = (base.clone(), away.clone());
+    let fake = Fake::start(move |asked| {
+        let base = said.lock().unwrap().clone();
+        let answer = match &*asked.path {
+            _ if down.load(Ordering::Relaxed) => raw(500, "text/html", "<html>"),
+            // A 500 at one of the places is no answer.
+            "/.well-known/openid-configuration" => raw(500, "text/html", "<html>"),
+            "/.well-known/oauth-authorization-server" => reply(
+                200,
+                json!({"issuer": base, "token_endpoint": format!("{base}/t"),
+                    "authorization_endpoint": format!("{base}/a")}),
+            ),
+            _ => raw(404, "text/html", "<html>"),
+        };
+        answer.after(Duration::from_millis(100))
+    })
+    .await;
+    base.lock().unwrap().clone_from(&fake.url);
+    let all = async || {
+        let mut tasks = Vec::new();
+        for _ in 0..150 {
+            let auth = json!({"grant": "authorization_code", "client_id": "app", "authority": fake.url});
+            let options = json!({"provider": "custom", "smtp": {"host": "mail.example.com"}, "auth": auth});
+            let options = Options::from_json(options, Spelling::Snake).unwrap();
+            let source = TokenSource::new(options, Host::default()).unwrap();
+            tasks.push(tokio::spawn(async move { source.login(to("https://app.example/")).await.map(drop) }));
+        }
+        let mut outcomes = Vec::new();
+        for task in tasks {
+            outcomes.push(task.await.unwrap());
+        }
+        outcomes
+    };
+    assert!(all().await.iter().all(Result::is_err));
+    assert_eq!(fake.count(), 2, "two places, once each");
+    away.store(false, Ordering::Relaxed);
+    assert!(all().await.iter().all(Result::is_ok));
+    assert_eq!(fake.count(), 4);
 }
 
 #[tokio::test]

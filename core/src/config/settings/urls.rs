@@ -5,8 +5,8 @@ use url::Url;
 use crate::error::{Error, Result};
 use crate::net::server_url::is_loopback;
 
-/// A redirect URI is absolute, without fragment (RFC 6749 §3.1.2); on loopback its path is `/`, since
-/// Entra compares paths and registrations of `http://localhost` have none.
+/// A redirect URI is absolute, without fragment (RFC 6749 §3.1.2). On loopback it may be plain http, with any port and path:
+/// it is the application's own, and the service compares it as it was registered.
 pub(crate) fn check_redirect_uri(field: &str, text: &str) -> Result<()> {
     let url = Url::parse(text).map_err(|e| Error::config(field, format!("`{field}` is not a URL: {e}")))?;
     if url.fragment().is_some() {
@@ -16,11 +16,6 @@ pub(crate) fn check_redirect_uri(field: &str, text: &str) -> Result<()> {
     if url.scheme() == "http" && !loopback {
         return Err(Error::config(field, format!("`{field}` must be https")).with_hint(
             "Use https: the code that opens the mailbox comes back to this address. Plain http is allowed on loopback only.",
-        ));
-    }
-    if loopback && url.path() != "/" {
-        return Err(Error::config(field, format!("`{field}` on loopback may not have a path")).with_hint(
-            "Register http://localhost and leave redirect_uri out: mailbearer then listens there itself.",
         ));
     }
     Ok(())
