@@ -28,6 +28,8 @@ pub mod setup;
 mod sign_in;
 mod smtp;
 mod sync;
+#[cfg(test)]
+mod testing;
 mod text;
 mod token;
 

@@ -5,6 +5,8 @@ use std::net::{Ipv4Addr, Ipv6Addr};
 
 use url::Host;
 
+use super::encoded_word;
+
 /// A checked address.
 ///
 /// An internationalised domain is in its A-label form (RFC 5890) if the local part is ASCII, so that
@@ -19,6 +21,13 @@ impl Address {
     /// Reads `local@domain`, or says what is wrong with it.
     pub(crate) fn parse(text: &str) -> Result<Self, String> {
         let wrong = |what: &str| format!("`{}` is not an address: {what}", text.escape_debug());
+        let unseen = |c: char| wrong(&format!("it has U+{:04X}, a character that nobody sees", u32::from(c)));
+        let at = text.rfind('@').unwrap_or(text.len());
+        // Some scripts need joiners in a domain: IDNA says where.
+        let is_unseen = |(i, c): &(usize, char)| is_invisible(*c) && !(is_joiner(*c) && *i > at);
+        if let Some((_, c)) = text.char_indices().find(is_unseen) {
+            return Err(unseen(c));
+        }
         let forbidden = |c: char| {
             c.is_control() || c.is_whitespace() || matches!(c, '<' | '>' | char::REPLACEMENT_CHARACTER)
         };
@@ -28,15 +37,27 @@ impl Address {
         let Some((local, domain)) = text.rsplit_once('@') else {
             return Err(wrong("it has no `@`"));
         };
-        if local.len() > 64 {
-            return Err(wrong("the part before `@` is over 64 octets"));
+        if local.len() > LONGEST_LOCAL {
+            return Err(wrong(&format!("the part before `@` is over {LONGEST_LOCAL} octets")));
         }
-        if !is_quoted_string(local) && !is_dot_atom(local) {
+        if encoded_word::is_in(local) {
+            // RFC 2047 §5 forbids it, and some servers decode it and send to another address.
+            return Err(wrong("an encoded word cannot be in it"));
+        }
+        let local = if is_quoted_string(local) || is_dot_atom(local) {
+            local.to_owned()
+        } else if !local.is_empty() && local.chars().all(|c| c == '.' || is_atext(c)) {
+            // Some providers gave out names with dots in a row or at an end: in quotes the grammar has them.
+            format!("\"{local}\"")
+        } else {
             return Err(wrong("the part before `@` is malformed"));
-        }
-        let ascii = ascii_domain(domain).ok_or_else(|| wrong("the domain is malformed"))?;
+        };
+        let ascii = ascii_domain(domain).ok_or_else(|| match domain.chars().find(|c| is_invisible(*c)) {
+            Some(c) => unseen(c),
+            None => wrong("the domain is malformed"),
+        })?;
         let domain = if local.is_ascii() { ascii } else { domain.to_owned() };
-        Ok(Self { local: local.to_owned(), domain })
+        Ok(Self { local, domain })
     }
 
     /// The domain in ASCII.
@@ -44,9 +65,10 @@ impl Address {
         ascii_domain(&self.domain).unwrap_or_else(|| "localhost".to_owned())
     }
 
-    /// Equal for the same mailbox: domains are compared without case (RFC 5321 §2.4).
+    /// Equal for the same mailbox: domains are compared without case (RFC 5321 §2.4), quotes that are not
+    /// needed change nothing (§4.1.2).
     pub(crate) fn key(&self) -> String {
-        format!("{}@{}", self.local, self.ascii_domain().to_ascii_lowercase())
+        format!("{}@{}", unquoted(&self.local), self.ascii_domain().to_ascii_lowercase())
     }
 }
 
@@ -59,6 +81,68 @@ impl fmt::Display for Address {
 /// RFC 5322 §3.2.3, widened by RFC 6532 §3.2.
 pub(crate) fn is_atext(c: char) -> bool {
     !c.is_ascii() || c.is_ascii_alphanumeric() || "!#$%&'*+-/=?^_`{|}~".contains(c)
+}
+
+/// Characters that are not shown, or that turn the direction of others: format characters, fillers, variation
+/// selectors and tags, and white space beyond ASCII (Unicode's Cf, Default_Ignorable_Code_Point, Z).
+fn is_invisible(c: char) -> bool {
+    !c.is_ascii()
+        && (c.is_whitespace()
+            || c.is_control()
+            || INVISIBLE.iter().any(|&(first, last)| (first..=last).contains(&u32::from(c))))
+}
+
+const INVISIBLE: &[(u32, u32)] = &[
+    (0xAD, 0xAD),
+    (0x34F, 0x34F),
+    (0x600, 0x605),
+    (0x61C, 0x61C),
+    (0x6DD, 0x6DD),
+    (0x70F, 0x70F),
+    (0x890, 0x891),
+    (0x8E2, 0x8E2),
+    (0x115F, 0x1160),
+    (0x17B4, 0x17B5),
+    (0x180B, 0x180F),
+    (0x200B, 0x200F),
+    (0x202A, 0x202E),
+    (0x2060, 0x206F),
+    (0x2800, 0x2800),
+    (0x3164, 0x3164),
+    (0xFE00, 0xFE0F),
+    (0xFEFF, 0xFEFF),
+    (0xFFA0, 0xFFA0),
+    (0xFFF0, 0xFFFB),
+    (0x110BD, 0x110BD),
+    (0x110CD, 0x110CD),
+    (0x13430, 0x1343F),
+    (0x1BCA0, 0x1BCA3),
+    (0x1D173, 0x1D17A),
+    (0xE0000, 0xE0FFF),
+];
+
+fn is_joiner(c: char) -> bool {
+    matches!(c, '\u{200C}' | '\u{200D}')
+}
+
+/// RFC 5321 §4.5.3.1.1 names 64 octets as what every server must take, and sets no limit for a client: forwarders
+/// (SRS) and mailing lists (VERP) make longer ones. A header line must hold it all the same.
+const LONGEST_LOCAL: usize = 700;
+
+/// The local part without quotes, if it needs none.
+fn unquoted(local: &str) -> String {
+    let Some(inner) = local.strip_prefix('"').and_then(|l| l.strip_suffix('"')) else {
+        return local.to_owned();
+    };
+    let mut said = String::with_capacity(inner.len());
+    let mut escaped = false;
+    for c in inner.chars() {
+        escaped = c == '\\' && !escaped;
+        if !escaped {
+            said.push(c);
+        }
+    }
+    if is_dot_atom(&said) { said } else { local.to_owned() }
 }
 
 fn is_dot_atom(local: &str) -> bool {
@@ -114,6 +198,7 @@ mod tests {
             ("ada@example.com", "ada@example.com"),
             ("ada+tag@EXAMPLE.com", "ada+tag@EXAMPLE.com"),
             ("o'brien@x", "o'brien@x"),
+            ("a=?b@x.org", "a=?b@x.org"),
             ("\"a@b\"@x.org", "\"a@b\"@x.org"),
             ("\"a\\\"b\"@x.org", "\"a\\\"b\"@x.org"),
             ("ada@[127.0.0.1]", "ada@[127.0.0.1]"),
@@ -121,6 +206,14 @@ mod tests {
             ("ada@bücher.example", "ada@xn--bcher-kva.example"),
             ("ada@例え。テスト", "ada@xn--r8jz45g.xn--zckzah"),
             ("用户@例え.テスト", "用户@例え.テスト"),
+            // Dots that the grammar has in quotes only.
+            ("foo..bar@docomo.ne.jp", "\"foo..bar\"@docomo.ne.jp"),
+            ("foo.@docomo.ne.jp", "\"foo.\"@docomo.ne.jp"),
+            (".foo@docomo.ne.jp", "\".foo\"@docomo.ne.jp"),
+            ("ü..ü@docomo.ne.jp", "\"ü..ü\"@docomo.ne.jp"),
+            ("\"foo..bar\"@docomo.ne.jp", "\"foo..bar\"@docomo.ne.jp"),
+            // A joiner that Persian needs.
+            ("ada@نامه\u{200c}ای.com", "ada@xn--mgba3gch31f060k.com"),
         ] {
             assert_eq!(Address::parse(text).unwrap().to_string(), want);
         }
@@ -138,9 +231,8 @@ mod tests {
             "a@x org",
             "<a@x.org>",
             "a@x.org>",
-            "a..b@x.org",
-            ".a@x.org",
-            "a.@x.org",
+            "a..b c@x.org",
+            "a..b\"@x.org",
             "a@b@x.org",
             "a@x..org",
             "a@.x.org",
@@ -160,9 +252,63 @@ mod tests {
             "a@1.2.3.４４",
             "a\u{a0}b@x.org",
             "\"\"@x.org",
-            "aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa@x.org",
+            "=?utf-8?q?ada=40evil.example=3E?=@x.org",
+            "a=?x?B?w6k=?=b@x.org",
+            "\"=?utf-8?q?=0D=0A?=\"@x.org",
+            &format!("{}@x.org", "a".repeat(701)),
         ] {
             assert!(Address::parse(text).is_err(), "{text:?}");
+        }
+    }
+
+    #[test]
+    fn a_long_local_part_is_no_fault() {
+        let srs = format!("SRS0={}=example.com=ada@x.org", "a".repeat(120));
+        assert_eq!(Address::parse(&srs).unwrap().to_string(), srs);
+    }
+
+    #[test]
+    fn characters_that_nobody_sees_are_named() {
+        for c in [
+            '\u{ad}',
+            '\u{61c}',
+            '\u{200b}',
+            '\u{200c}',
+            '\u{200d}',
+            '\u{200e}',
+            '\u{200f}',
+            '\u{202a}',
+            '\u{202e}',
+            '\u{2060}',
+            '\u{2066}',
+            '\u{2069}',
+            '\u{feff}',
+            '\u{180e}',
+            '\u{fe0f}',
+            '\u{3164}',
+            '\u{e0041}',
+            '\u{a0}',
+            '\u{2003}',
+            '\u{2028}',
+            '\u{3000}',
+            '\u{85}',
+            '\u{fff9}',
+        ] {
+            let code = format!("U+{:04X}", u32::from(c));
+            for text in [
+                format!("{c}ada@example.com"),
+                format!("a{c}da@example.com"),
+                format!("ada{c}@example.com"),
+                format!("ada@{c}example.com"),
+                format!("ada@exa{c}mple.com"),
+                format!("ada@example.com{c}"),
+                format!("ä{c}@example.com"),
+                format!("\"a{c}\"@example.com"),
+                format!("ada{c}"),
+            ] {
+                let error = Address::parse(&text).unwrap_err();
+                assert!(error.contains(&code), "{text:?}: {error}");
+            }
         }
     }
 
@@ -172,5 +318,8 @@ mod tests {
         assert_eq!(key("ada@EXAMPLE.com"), key("ada@example.com"));
         assert_eq!(key("ada@bücher.example"), key("ada@XN--bcher-kva.example"));
         assert_ne!(key("Ada@example.com"), key("ada@example.com"));
+        assert_eq!(key("foo..bar@x.org"), key("\"foo..bar\"@x.org"));
+        assert_eq!(key("\"a\\da\"@x.org"), key("ada@x.org"));
+        assert_ne!(key("\"a@b\"@x.org"), key("a@x.org"));
     }
 }

@@ -9,8 +9,8 @@ use super::encoded_word;
 pub(crate) struct List {
     /// The mailboxes, those in groups included.
     pub(crate) entries: Vec<ListEntry>,
-    /// Whether a group was among them, were it an empty one.
-    pub(crate) has_group: bool,
+    /// The names of the groups among them, also of empty ones.
+    pub(crate) groups: Vec<Option<String>>,
 }
 
 /// One mailbox, its address not yet checked.
@@ -43,8 +43,7 @@ pub(crate) fn parse(text: &str) -> Result<List, String> {
                 }
             }
             TokenKind::Special(':') => {
-                list.has_group = true;
-                phrase.clear();
+                list.groups.push(display_name(&std::mem::take(&mut phrase)));
             }
             TokenKind::Special(',' | ';') => list.entries.extend(bare(std::mem::take(&mut phrase))?),
             TokenKind::Special('>') => return Err("has `>` without `<`".to_owned()),
@@ -243,7 +242,10 @@ mod tests {
         for (text, want) in cases {
             assert_eq!(addresses(text), *want, "{text:?}");
         }
-        assert!(parse("undisclosed-recipients:;").unwrap().has_group);
+        assert_eq!(
+            parse("undisclosed-recipients:;").unwrap().groups,
+            [Some("undisclosed-recipients".to_owned())]
+        );
     }
 
     #[test]

@@ -4,10 +4,11 @@ use serde::{Deserialize, Deserializer, de};
 use serde_json::{Value, json};
 
 use super::addr_spec::{Address, is_atext};
-use super::{address_list, encoded_word};
+use super::address_list::{self, ListEntry};
+use super::encoded_word;
 use crate::error::{Error, Result};
 use crate::input::FieldPath;
-use crate::input::reader::{Reader, kind, no_controls};
+use crate::input::reader::{Reader, kind, no_controls, spaced};
 
 /// `"ada@example.com"`, or with a display name.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -61,10 +62,11 @@ impl Mailbox {
             Value::String(text) => Self::parse(&text, place),
             value @ Value::Object(_) => {
                 let mut reader = Reader::new(value, place.clone(), &["name", "address"])?;
-                let name = reader.line("name")?;
+                let name = reader.text("name")?;
+                let name = name.map(|name| display_name(&name, &reader.at("name"))).transpose()?.flatten();
                 let at = reader.at("address");
                 let address = reader.line("address")?.ok_or_else(|| at.error("is missing"))?;
-                Self::new(name.as_deref(), &address, &at)
+                Ok(Self { name, address: checked(&address, &at)? })
             }
             other => Err(place.error(format!("must be a string or {{name, address}}, not {}", kind(&other)))),
         }
@@ -74,8 +76,8 @@ impl Mailbox {
     pub(crate) fn from_option(option: &MailboxOption, place: &FieldPath) -> Result<Self> {
         match &option.name {
             Some(name) => {
-                no_controls(name, place)?;
-                Self::new(Some(name), &option.address, place)
+                no_controls(&option.address, place)?;
+                Ok(Self { name: display_name(name, place)?, address: checked(&option.address, place)? })
             }
             None => Self::parse(&option.address, place),
         }
@@ -102,27 +104,54 @@ impl Mailbox {
         }
     }
 
-    fn new(name: Option<&str>, address: &str, place: &FieldPath) -> Result<Self> {
-        let address = Address::parse(address).map_err(|what| place.error(format!("is wrong: {what}")))?;
-        let name = name.map(str::trim).filter(|n| !n.is_empty()).map(str::to_owned);
+    /// The name of a group without members, such as `undisclosed-recipients:;` (RFC 5322 §3.4); `None` for
+    /// anything else.
+    pub(crate) fn empty_group(text: &str, place: &FieldPath) -> Result<Option<String>> {
+        let text = spaced(text, place)?;
+        let groups = address_list::parse(&text).ok().filter(|list| list.entries.is_empty());
+        match groups.unwrap_or_default().groups.as_slice() {
+            [Some(name)] => display_name(name, place),
+            _ => Ok(None),
+        }
+    }
+
+    /// Returns the form of a header of a group without members. The line has `used` characters already.
+    pub(crate) fn encode_group(name: &str, used: usize) -> String {
+        format!("{}:;", phrase(name, used))
+    }
+
+    /// Reads a whole list, as a header has it.
+    pub(crate) fn parse_list(text: &str, place: &FieldPath) -> Result<Vec<Self>> {
+        let text = spaced(text, place)?;
+        let list = address_list::parse(&text).map_err(|what| place.error(what))?;
+        if !list.groups.is_empty() {
+            return Err(place.error("has a group, where mailboxes are wanted"));
+        }
+        list.entries.iter().map(|entry| Self::of_entry(entry, place)).collect()
+    }
+
+    /// What an encoded word brings is looked at as it is read (RFC 2047 §5): it could end the header.
+    fn of_entry(entry: &ListEntry, place: &FieldPath) -> Result<Self> {
+        let address = checked(&entry.address, place)?;
+        let name = entry.name.as_deref().map(|name| display_name(name, place)).transpose()?.flatten();
         Ok(Self { name, address })
     }
 
     fn parse(text: &str, place: &FieldPath) -> Result<Self> {
-        no_controls(text, place)?;
+        let text = spaced(text, place)?;
         let hint = |error: Error| {
             error.with_hint(
                 "Write `ada@example.com` or `Ada <ada@example.com>`; a name with a comma needs quotes, \
                  and several mailboxes are a list.",
             )
         };
-        let list = address_list::parse(text).map_err(|what| hint(place.error(what)))?;
-        if list.has_group {
+        let list = address_list::parse(&text).map_err(|what| hint(place.error(what)))?;
+        if !list.groups.is_empty() {
             return Err(hint(place.error("is a group, not a mailbox")));
         }
         let mut mailboxes = Vec::with_capacity(list.entries.len());
         for entry in &list.entries {
-            mailboxes.push(Self::new(entry.name.as_deref(), &entry.address, place).map_err(hint)?);
+            mailboxes.push(Self::of_entry(entry, place).map_err(hint)?);
         }
         match (mailboxes.pop(), mailboxes.is_empty()) {
             (None, _) => Err(hint(place.error("is empty"))),
@@ -132,6 +161,16 @@ impl Mailbox {
                 .with_hint("Give a list: one string is one mailbox.")),
         }
     }
+}
+
+/// The name without white space around it; `None` if nothing is left.
+fn display_name(name: &str, place: &FieldPath) -> Result<Option<String>> {
+    let name = spaced(name, place)?;
+    Ok(Some(name.trim()).filter(|name| !name.is_empty()).map(str::to_owned))
+}
+
+fn checked(address: &str, place: &FieldPath) -> Result<Address> {
+    Address::parse(address).map_err(|what| place.error(format!("is wrong: {what}")))
 }
 
 /// A display name as atoms, a quoted string or encoded words, whichever is the plainest.
@@ -182,6 +221,61 @@ mod tests {
         }
         let error = read(json!({"nam": "x", "address": "a@x.org"})).unwrap_err();
         assert_eq!(error.message(), "unknown message field `replyTo.nam`; did you mean `replyTo.name`?");
+    }
+
+    #[test]
+    fn nothing_that_ends_a_header_comes_out_of_an_encoded_word() {
+        for c in ['\r', '\n', '\0', '\u{b}', '\u{1b}', '\u{7f}', '\u{85}', '\u{9b}'] {
+            use base64::Engine;
+            let bad = format!("A{c}X-Injected: yes");
+            let quoted: String = bad.bytes().map(|b| format!("={b:02X}")).collect();
+            let base64 = base64::engine::general_purpose::STANDARD.encode(&bad);
+            let latin: String = bad.chars().map(|c| format!("={:02X}", u32::from(c))).collect();
+            for word in [
+                format!("=?utf-8?q?{quoted}?="),
+                format!("=?UTF-8*en?Q?{quoted}?="),
+                format!("=?utf-8?b?{base64}?="),
+                format!("=?us-ascii?B?{base64}?="),
+                format!("=?iso-8859-1?q?{latin}?="),
+                format!("=?utf-8?q?A?= =?utf-8?q?{quoted}?="),
+            ] {
+                for text in [
+                    format!("ada@example.com ({word})"),
+                    format!("{word} <ada@example.com>"),
+                    format!("\"{word}\" <ada@example.com>"),
+                    format!("Ada ({word}) <ada@example.com>"),
+                    format!("Ada {word} <ada@example.com>"),
+                ] {
+                    // Between quotes there is no encoded word (RFC 2047 §5); whatever is read is written safely.
+                    match read(json!(text)) {
+                        Err(error) => {
+                            assert_eq!(error.field(), Some("replyTo"));
+                            assert!(error.message().contains("control character (U+"), "{error}");
+                            assert!(!error.to_string().contains(c), "{error}");
+                        }
+                        Ok(mailbox) => {
+                            let name = mailbox.name.clone().unwrap();
+                            assert!(!name.contains(char::is_control), "{text:?}: {name:?}");
+                            assert!(
+                                mailbox
+                                    .encode(4)
+                                    .replace("\r\n ", "")
+                                    .bytes()
+                                    .all(|b| b.is_ascii_graphic() || b == b' ')
+                            );
+                        }
+                    }
+                }
+                assert!(read(json!(format!("{word} <ada@example.com>"))).is_err(), "{word}");
+                assert!(read(json!(format!("ada@example.com ({word})"))).is_err(), "{word}");
+            }
+        }
+        // White space is white space, encoded too; a charset that is not read stays as it is.
+        let name = |text: &str| read(json!(text)).unwrap().name.unwrap();
+        assert_eq!(name("=?utf-8?q?A=09B?= <a@x.org>"), "A B");
+        assert_eq!(name("A\tB\t<a@x.org>"), "A B");
+        assert_eq!(read(json!({"name": "A\tB", "address": "a@x.org"})).unwrap().name.unwrap(), "A B");
+        assert_eq!(name("=?koi8-r?q?=0D=0AX_y?= <a@x.org>"), "=?koi8-r?q?=0D=0AX_y?=");
     }
 
     #[test]

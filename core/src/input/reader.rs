@@ -1,6 +1,8 @@
 //! Reads what callers wrote, options and fields of messages: every key known, each mistake told with the name as the
 //! caller writes it and the nearest right one.
 
+use std::borrow::Cow;
+
 use serde_json::{Map, Value};
 
 use super::FieldPath;
@@ -16,6 +18,17 @@ pub(crate) fn no_controls(text: &str, place: &FieldPath) -> Result<()> {
             "Remove line breaks and control characters: they could add headers that nobody meant.",
         )),
     }
+}
+
+/// For words of a header: a TAB is white space (RFC 5322 §3.2.2) and written as a blank, other control characters
+/// are refused.
+pub(crate) fn spaced<'a>(text: &'a str, place: &FieldPath) -> Result<Cow<'a, str>> {
+    let text = match text.contains('\t') {
+        true => Cow::Owned(text.replace('\t', " ")),
+        false => Cow::Borrowed(text),
+    };
+    no_controls(&text, place)?;
+    Ok(text)
 }
 
 /// An object of the caller's: every key known, each value taken once.
@@ -78,22 +91,39 @@ impl Reader {
         Ok(text)
     }
 
+    /// The words of a header, each TAB a blank; other control characters are refused.
+    pub(crate) fn words(&mut self, key: &str) -> Result<Option<String>> {
+        let text = self.text(key)?;
+        text.map(|text| spaced(&text, &self.at(key)).map(Cow::into_owned)).transpose()
+    }
+
     /// One value or a list of them, each with its place; absent is empty.
     pub(crate) fn many(&mut self, key: &str) -> Vec<(Value, FieldPath)> {
         let place = self.at(key);
         self.take(key).map_or_else(Vec::new, |value| one_or_list(value, &place))
     }
 
-    /// One string or a list of them, without control characters.
-    pub(crate) fn lines(&mut self, key: &str) -> Result<Vec<(String, FieldPath)>> {
-        self.many(key)
-            .into_iter()
-            .map(|(value, place)| {
-                let text = string(value, &place)?;
-                no_controls(&text, &place)?;
-                Ok((text, place))
-            })
-            .collect()
+    /// As [`many`](Self::many), for what need not be there: `null` and an empty string are none.
+    pub(crate) fn any(&mut self, key: &str) -> Vec<(Value, FieldPath)> {
+        self.many(key).into_iter().filter(|(value, _)| !is_blank(value)).collect()
+    }
+
+    /// One string or a list of them, as [`words`](Self::words); an empty one is none.
+    pub(crate) fn many_words(&mut self, key: &str) -> Result<Vec<(String, FieldPath)>> {
+        let words = |(value, place): (Value, FieldPath)| {
+            let text = spaced(&string(value, &place)?, &place)?.into_owned();
+            Ok((text, place))
+        };
+        self.any(key).into_iter().map(words).collect()
+    }
+}
+
+/// Whether nothing is said: null, or a string of nothing but white space.
+pub(crate) fn is_blank(value: &Value) -> bool {
+    match value {
+        Value::Null => true,
+        Value::String(text) => text.trim().is_empty(),
+        _ => false,
     }
 }
 

@@ -4,7 +4,6 @@ use std::path::PathBuf;
 use std::sync::Arc;
 
 use bytes::Bytes;
-use lettre::message::header::ContentType;
 use serde_json::{Map, Value, json};
 use tokio::io::AsyncRead;
 
@@ -14,7 +13,7 @@ use super::open_file::OpenFile;
 use crate::config::FilePolicy;
 use crate::error::Result;
 use crate::input::FieldPath;
-use crate::input::reader::{Reader, no_controls};
+use crate::input::reader::{Reader, no_controls, spaced};
 
 /// A file or octets beside the text.
 ///
@@ -144,12 +143,17 @@ impl Attachment {
             out = out.size(octets).of_size(octets, &at)?;
         }
         if is_text && out.content_type.is_none() {
-            // What came as text is UTF-8, and only here is that known.
             out.content_type = match out.media_type() {
-                _ if out.filename.is_none() => Some("text/plain; charset=utf-8".to_owned()),
-                text if text.starts_with("text/") => Some(format!("{text}; charset=utf-8")),
+                _ if out.filename.is_none() => Some("text/plain".to_owned()),
+                text if is_text_type(&text) => Some(text),
                 _ => None,
             };
+        }
+        if let Some(given) = out.content_type.as_mut().filter(|given| is_text && is_text_type(given))
+            && !has_parameter(given, "charset")
+        {
+            // What came as text is UTF-8, and only here is that known.
+            given.push_str("; charset=utf-8");
         }
         out.check(place)
     }
@@ -162,17 +166,19 @@ impl Attachment {
                 return Err(at.error("is empty"));
             }
             // Its last part becomes the file name.
-            no_controls(&path.to_string_lossy(), &at)?;
+            spaced(&path.to_string_lossy(), &at)?;
         }
-        if let Some(name) = &self.filename {
+        if let Some(name) = &mut self.filename {
             let at = place.field("filename");
-            no_controls(name, &at)?;
+            *name = spaced(name, &at)?.into_owned();
             if name.is_empty() {
                 return Err(at.error("is empty"));
             }
         }
-        if let Some(media_type) = &self.content_type {
-            check_media_type(media_type, &place.field("content_type"))?;
+        if let Some(media_type) = &mut self.content_type {
+            let at = place.field("content_type");
+            *media_type = spaced(media_type, &at)?.into_owned();
+            check_media_type(media_type, &at)?;
         }
         if let Some(id) = &self.content_id {
             let at = place.field("content_id");
@@ -245,7 +251,7 @@ impl Attachment {
     /// The name the recipient sees.
     pub(crate) fn shown_name(&self) -> Option<String> {
         self.filename.clone().or_else(|| match &self.source {
-            AttachmentSource::Path(path) => path.file_name().map(|n| n.to_string_lossy().into_owned()),
+            AttachmentSource::Path(path) => path.file_name().map(|n| n.to_string_lossy().replace('\t', " ")),
             AttachmentSource::Bytes(_) | AttachmentSource::Stream(..) => None,
         })
     }
@@ -257,8 +263,11 @@ impl Attachment {
         }
         let name = self.shown_name().unwrap_or_default();
         let extension = name.rsplit_once('.').map_or("", |(_, e)| e).to_ascii_lowercase();
-        let known = MEDIA_TYPES.iter().find(|(e, _)| *e == extension);
-        known.map_or("application/octet-stream", |(_, t)| t).to_owned()
+        let known = mime_guess::from_ext(&extension).first_raw();
+        // `message` and `multipart` types have rules of their own; of their files, only `.eml` follows them.
+        let known = known
+            .filter(|t| extension == "eml" || !t.starts_with("message/") && !t.starts_with("multipart/"));
+        known.unwrap_or("application/octet-stream").to_owned()
     }
 
     /// Returns the form that [`Attachment::read`] takes. Octets and streams go into `blobs`.
@@ -311,6 +320,18 @@ impl From<ByteStream> for Attachment {
     }
 }
 
+fn is_text_type(media_type: &str) -> bool {
+    media_type.trim_start().get(..5).is_some_and(|start| start.eq_ignore_ascii_case("text/"))
+}
+
+/// Whether a media type has the parameter, in RFC 2231's form too.
+pub(crate) fn has_parameter(media_type: &str, name: &str) -> bool {
+    media_type.split(';').skip(1).any(|parameter| {
+        let key = parameter.split(['=', '*']).next().unwrap_or_default();
+        key.trim().eq_ignore_ascii_case(name)
+    })
+}
+
 /// What `index` stands for.
 pub(crate) fn find_blob(index: &Value, place: &FieldPath, blobs: &[Blob]) -> Result<Blob> {
     let at = index.as_u64().and_then(|i| usize::try_from(i).ok());
@@ -318,9 +339,8 @@ pub(crate) fn find_blob(index: &Value, place: &FieldPath, blobs: &[Blob]) -> Res
 }
 
 fn check_media_type(text: &str, place: &FieldPath) -> Result<()> {
-    no_controls(text, place)?;
     let plain = text.len() <= 500 && text.bytes().all(|b| b == b' ' || b.is_ascii_graphic());
-    if !plain || ContentType::parse(text).is_err() || !text.contains('/') {
+    if !plain || text.parse::<mime::Mime>().is_err() || !text.contains('/') {
         return Err(place.error("is not a media type").with_hint("Write it like `application/pdf`."));
     }
     if text.trim_start().to_ascii_lowercase().starts_with("multipart/") {
@@ -330,35 +350,6 @@ fn check_media_type(text: &str, place: &FieldPath) -> Result<()> {
     }
     Ok(())
 }
-
-const MEDIA_TYPES: &[(&str, &str)] = &[
-    ("csv", "text/csv"),
-    ("doc", "application/msword"),
-    ("docx", "application/vnd.openxmlformats-officedocument.wordprocessingml.document"),
-    ("eml", "message/rfc822"),
-    ("gif", "image/gif"),
-    ("gz", "application/gzip"),
-    ("htm", "text/html"),
-    ("html", "text/html"),
-    ("ics", "text/calendar"),
-    ("jpeg", "image/jpeg"),
-    ("jpg", "image/jpeg"),
-    ("json", "application/json"),
-    ("mp3", "audio/mpeg"),
-    ("mp4", "video/mp4"),
-    ("pdf", "application/pdf"),
-    ("png", "image/png"),
-    ("ppt", "application/vnd.ms-powerpoint"),
-    ("pptx", "application/vnd.openxmlformats-officedocument.presentationml.presentation"),
-    ("svg", "image/svg+xml"),
-    ("txt", "text/plain"),
-    ("wav", "audio/wav"),
-    ("webp", "image/webp"),
-    ("xls", "application/vnd.ms-excel"),
-    ("xlsx", "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet"),
-    ("xml", "application/xml"),
-    ("zip", "application/zip"),
-];
 
 #[cfg(test)]
 mod tests {
@@ -382,6 +373,28 @@ mod tests {
         assert_eq!(read(json!({"content": "é"})).unwrap().media_type(), "text/plain; charset=utf-8");
         let csv = read(json!({"content": "é", "filename": "a.csv"})).unwrap();
         assert_eq!(csv.media_type(), "text/csv; charset=utf-8");
+        let given =
+            |t: &str| read(json!({"content": "é", "filename": "a", "contentType": t})).unwrap().media_type();
+        assert_eq!(given("text/plain"), "text/plain; charset=utf-8");
+        assert_eq!(given("text/plain;\tcharset=latin1"), "text/plain; charset=latin1");
+        assert_eq!(given("application/xml"), "application/xml");
+        for (name, want) in [
+            ("a.docx", "application/vnd.openxmlformats-officedocument.wordprocessingml.document"),
+            ("a.xlsx", "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet"),
+            ("a.ics", "text/calendar"),
+            ("a.eml", "message/rfc822"),
+            ("a.mht", "application/octet-stream"),
+            ("a.jpg", "image/jpeg"),
+            ("a.svg", "image/svg+xml"),
+            ("a.gz", "application/gzip"),
+            ("a.heic", "image/heic"),
+            ("a.odt", "application/vnd.oasis.opendocument.text"),
+            ("a.unheard-of", "application/octet-stream"),
+            ("a", "application/octet-stream"),
+            ("pdf", "application/octet-stream"),
+        ] {
+            assert_eq!(Attachment::bytes("x").filename(name).media_type(), want, "{name}");
+        }
         let inline = read(json!({"blob": 0, "contentId": "<logo@x>", "contentType": "image/png"})).unwrap();
         assert_eq!((inline.inline_id(), inline.media_type().as_str()), (Some("logo@x"), "image/png"));
     }

@@ -12,8 +12,8 @@ use super::header::{self, Custom};
 use super::requests::Requests;
 use crate::address::{Mailbox, MailboxOption};
 use crate::crypto::random;
-use crate::error::Result;
-use crate::input::reader::Reader;
+use crate::error::{Error, Result};
+use crate::input::reader::{Reader, is_blank};
 use crate::input::{FieldPath, Spelling};
 use crate::receipt::Envelope;
 
@@ -24,6 +24,8 @@ pub(crate) struct Fields {
     pub(crate) sender: Option<Mailbox>,
     pub(crate) reply_to: Vec<Mailbox>,
     pub(crate) to: Vec<Mailbox>,
+    /// The name of the group that stands in To in place of mailboxes.
+    pub(crate) to_group: Option<String>,
     pub(crate) cc: Vec<Mailbox>,
     pub(crate) bcc: Vec<Mailbox>,
     pub(crate) subject: Option<String>,
@@ -96,14 +98,15 @@ impl Fields {
     ) -> Result<Self> {
         let mut reader = Reader::new(value, FieldPath::top(spelling), KNOWN)?;
         let from = mailboxes(&mut reader, "from")?;
-        let sender = reader.take("sender").map(|v| Mailbox::read(v, &reader.at("sender"))).transpose()?;
+        let sender = reader.take("sender").filter(|v| !is_blank(v));
+        let sender = sender.map(|v| Mailbox::read(v, &reader.at("sender"))).transpose()?;
         if from.len() > 1 && sender.is_none() {
             let error = reader.at("from").error("has several mailboxes, and there is no sender");
             let sender = reader.place().spell("sender");
             return Err(error.with_hint(format!("Set `{sender}` to the one who sends (RFC 5322 §3.6.2).")));
         }
         let reply_to = mailboxes(&mut reader, "reply_to")?;
-        let to = mailboxes(&mut reader, "to")?;
+        let (to, to_group) = recipients(&mut reader)?;
         let cc = mailboxes(&mut reader, "cc")?;
         let bcc = mailboxes(&mut reader, "bcc")?;
         let envelope =
@@ -116,7 +119,8 @@ impl Fields {
             .take("attachments")
             .map(|value| {
                 let list = crate::input::reader::one_or_list(value, &reader.at("attachments"));
-                list.into_iter().map(|(v, at)| Attachment::read(v, &at, blobs)).collect::<Result<_>>()
+                let list = list.into_iter().filter(|(v, _)| !v.is_null());
+                list.map(|(v, at)| Attachment::read(v, &at, blobs)).collect::<Result<_>>()
             })
             .transpose()?
             .unwrap_or_default();
@@ -129,7 +133,7 @@ impl Fields {
             let at = reader.at("headers").verbatim(name);
             return Err(at.error("and `priority` are both set").with_hint("Set one of the two."));
         }
-        let subject = reader.line("subject")?;
+        let subject = reader.words("subject")?;
         let text = reader.text("text")?;
         let html = reader.text("html")?;
         let in_reply_to = ids(&mut reader, "in_reply_to")?;
@@ -148,6 +152,7 @@ impl Fields {
             sender,
             reply_to,
             to,
+            to_group,
             cc,
             bcc,
             subject,
@@ -178,6 +183,9 @@ impl Fields {
         ];
         for (key, list) in lists {
             put(&mut out, key, list.iter().map(Mailbox::to_json).collect());
+        }
+        if let Some(group) = &self.to_group {
+            out.insert("to".to_owned(), json!(Mailbox::encode_group(group, 0).replace("\r\n", "")));
         }
         if let Some(sender) = &self.sender {
             out.insert("sender".to_owned(), sender.to_json());
@@ -273,7 +281,7 @@ impl Made {
     /// Reads `message_id` and `date`.
     pub(crate) fn read(reader: &mut Reader) -> Result<Self> {
         let at = reader.at("message_id");
-        let id = match reader.line("message_id")? {
+        let id = match reader.line("message_id")?.filter(|text| !text.trim().is_empty()) {
             None => None,
             Some(text) => {
                 let id = bracketed(&text, &at)?;
@@ -285,7 +293,7 @@ impl Made {
             }
         };
         let at = reader.at("date");
-        let date = match reader.line("date")? {
+        let date = match reader.line("date")?.filter(|text| !text.trim().is_empty()) {
             None => None,
             Some(text) => Some(date::parse(&text, &at)?),
         };
@@ -314,7 +322,28 @@ pub(crate) fn now() -> OffsetDateTime {
 }
 
 fn mailboxes(reader: &mut Reader, key: &str) -> Result<Vec<Mailbox>> {
-    reader.many(key).into_iter().map(|(value, at)| Mailbox::read(value, &at)).collect()
+    reader.any(key).into_iter().map(|(value, at)| Mailbox::read(value, &at)).collect()
+}
+
+/// The mailboxes in `to`, or the group that stands for them: `undisclosed-recipients:;` says that nobody is named
+/// (RFC 5322 §3.4).
+fn recipients(reader: &mut Reader) -> Result<(Vec<Mailbox>, Option<String>)> {
+    let (mut mailboxes, mut groups) = (Vec::new(), Vec::new());
+    for (value, at) in reader.any("to") {
+        let group = match &value {
+            Value::String(text) => Mailbox::empty_group(text, &at)?,
+            _ => None,
+        };
+        match group {
+            Some(name) => groups.push(name),
+            None => mailboxes.push(Mailbox::read(value, &at)?),
+        }
+    }
+    if groups.len() > 1 || !(groups.is_empty() || mailboxes.is_empty()) {
+        let error = reader.at("to").error("holds a group and something beside it");
+        return Err(error.with_hint("Give the group alone, and the recipients in `bcc`."));
+    }
+    Ok((mailboxes, groups.pop()))
 }
 
 fn put(out: &mut Map<String, Value>, key: &str, list: Vec<Value>) {
@@ -325,7 +354,9 @@ fn put(out: &mut Map<String, Value>, key: &str, list: Vec<Value>) {
 
 fn calendar(reader: &mut Reader) -> Result<Option<String>> {
     let at = reader.at("calendar");
-    let Some(text) = reader.text("calendar")? else { return Ok(None) };
+    let Some(text) = reader.text("calendar")?.filter(|text| !text.trim().is_empty()) else { return Ok(None) };
+    // A BOM is no part of the object (RFC 5545 §3.1: it begins with BEGIN).
+    let text = text.strip_prefix('\u{feff}').map(str::to_owned).unwrap_or(text);
     let begins =
         text.trim_start().get(..15).is_some_and(|begin| begin.eq_ignore_ascii_case("BEGIN:VCALENDAR"));
     if !begins || text.contains('\0') {
@@ -339,7 +370,7 @@ fn calendar(reader: &mut Reader) -> Result<Option<String>> {
 fn priority(reader: &mut Reader) -> Result<Option<Priority>> {
     let at = reader.at("priority");
     match reader.line("priority")?.as_deref() {
-        None => Ok(None),
+        None | Some("") => Ok(None),
         Some("high") => Ok(Some(Priority::High)),
         Some("normal") => Ok(Some(Priority::Normal)),
         Some("low") => Ok(Some(Priority::Low)),
@@ -350,12 +381,62 @@ fn priority(reader: &mut Reader) -> Result<Option<Priority>> {
 /// Ids of other messages: strings that may each hold several, as the header does.
 fn ids(reader: &mut Reader, key: &str) -> Result<Vec<String>> {
     let mut out = Vec::new();
-    for (text, at) in reader.lines(key)? {
-        for id in text.split_whitespace() {
-            out.push(bracketed(id, &at)?);
+    for (text, at) in reader.many_words(key)? {
+        let found = message_ids(&text).ok_or_else(|| not_an_id(&at))?;
+        if found.is_empty() {
+            return Err(not_an_id(&at));
+        }
+        for id in found {
+            out.push(bracketed(&id, &at)?);
         }
     }
     Ok(out)
+}
+
+/// What stands between angle brackets, and words with an `@`; phrases and comments beside them say nothing
+/// (RFC 5322 §4.5.4). `None` for a bracket, quote or comment that is not closed.
+fn message_ids(text: &str) -> Option<Vec<String>> {
+    let mut out = Vec::new();
+    let mut rest = text;
+    while let Some(first) = rest.chars().next() {
+        let behind = &rest[first.len_utf8()..];
+        rest = match first {
+            '<' => {
+                let (id, after) = behind.split_once('>')?;
+                out.push(id.trim().to_owned());
+                after
+            }
+            '>' => return None,
+            '"' => behind_closing(behind, None, '"')?,
+            '(' => behind_closing(behind, Some('('), ')')?,
+            ' ' | ',' => behind,
+            _ => {
+                let end = rest.find([' ', ',', '<', '>', '"', '(']).unwrap_or(rest.len());
+                let (word, after) = rest.split_at(end);
+                if word.contains('@') {
+                    out.push(word.to_owned());
+                }
+                after
+            }
+        };
+    }
+    Some(out)
+}
+
+/// What follows the closing character; a backslash takes the next one's meaning away.
+fn behind_closing(text: &str, open: Option<char>, close: char) -> Option<&str> {
+    let (mut depth, mut escaped) = (0, false);
+    for (at, c) in text.char_indices() {
+        match c {
+            _ if escaped => escaped = false,
+            '\\' => escaped = true,
+            _ if c == close && depth == 0 => return Some(&text[at + c.len_utf8()..]),
+            _ if c == close => depth -= 1,
+            _ if Some(c) == open => depth += 1,
+            _ => {}
+        }
+    }
+    None
 }
 
 /// The id with its angle brackets. What is inside is not judged further: other programs made it.
@@ -363,24 +444,76 @@ fn bracketed(text: &str, place: &FieldPath) -> Result<String> {
     let bare = text.strip_prefix('<').and_then(|t| t.strip_suffix('>')).unwrap_or(text);
     let fits = (1..=900).contains(&bare.len());
     if !fits || !bare.bytes().all(|b| b.is_ascii_graphic() && !b"<>".contains(&b)) {
-        return Err(place
-            .error("is not a Message-ID")
-            .with_hint("Write it in ASCII without spaces, with or without one pair of angle brackets."));
+        return Err(not_an_id(place));
     }
     Ok(format!("<{bare}>"))
 }
 
+fn not_an_id(place: &FieldPath) -> Error {
+    place
+        .error("is not a Message-ID")
+        .with_hint("Write it in ASCII without spaces, with or without one pair of angle brackets.")
+}
+
 fn urls(reader: &mut Reader) -> Result<Vec<String>> {
     let mut out = Vec::new();
-    for (text, at) in reader.lines("list_unsubscribe")? {
-        let bare = text.strip_prefix('<').and_then(|t| t.strip_suffix('>')).unwrap_or(&text);
-        let url = Url::parse(bare).ok().filter(|u| matches!(u.scheme(), "https" | "http" | "mailto"));
-        let Some(url) = url else {
-            return Err(at.error("is not an https, http or mailto URL"));
-        };
-        // As given where it can be: a signature in it may not survive being normalised.
-        let plain = bare.bytes().all(|b| b.is_ascii_graphic() && !b"<>,".contains(&b));
-        out.push(if plain { bare.to_owned() } else { String::from(url).replace(',', "%2C") });
+    for (text, at) in reader.many_words("list_unsubscribe")? {
+        let listed = bracketed_urls(&text).ok_or_else(|| {
+            let error = at.error("has text beside the URLs in angle brackets");
+            error.with_hint(
+                "Give a list of URLs, or write them as the header has them: `<https://…>, <mailto:…>`.",
+            )
+        })?;
+        for bare in listed.unwrap_or_else(|| vec![text.trim().to_owned()]) {
+            out.push(unsubscribe_url(&bare, &at)?);
+        }
     }
     Ok(out)
+}
+
+fn unsubscribe_url(bare: &str, place: &FieldPath) -> Result<String> {
+    let lower = bare.to_ascii_lowercase();
+    let another = |scheme: &str| lower.match_indices(scheme).any(|(at, _)| bare[..at].ends_with([',', ' ']));
+    if bare.contains(' ') || ["https:", "http:", "mailto:"].into_iter().any(another) {
+        return Err(place
+            .error("holds several URLs in one string, or a blank")
+            .with_hint("Give a list: one string is one URL. (`<https://…>, <mailto:…>` is read, too.)"));
+    }
+    let url = Url::parse(bare).ok().filter(|u| matches!(u.scheme(), "https" | "http" | "mailto"));
+    let Some(url) = url else {
+        return Err(place.error("is not an https, http or mailto URL"));
+    };
+    // As given where it can be: a signature in it may not survive being normalised.
+    let plain = bare.bytes().all(|b| b.is_ascii_graphic() && !b"<>,".contains(&b));
+    Ok(if plain { bare.to_owned() } else { String::from(url).replace(',', "%2C") })
+}
+
+/// URLs as RFC 2369 §2 has them in a header: in angle brackets, commas between them, comments and white space
+/// of no meaning. `Some(None)` if there are no brackets, `None` for what is neither.
+fn bracketed_urls(text: &str) -> Option<Option<Vec<String>>> {
+    let mut rest = text.trim_start();
+    if !rest.starts_with(['<', '(']) {
+        return Some(None);
+    }
+    let mut out = Vec::new();
+    let mut separated = true;
+    while let Some(first) = rest.chars().next() {
+        let behind = &rest[first.len_utf8()..];
+        rest = match first {
+            '<' if separated => {
+                let (url, after) = behind.split_once('>')?;
+                out.push(url.replace(' ', ""));
+                separated = false;
+                after
+            }
+            ',' => {
+                separated = true;
+                behind
+            }
+            '(' => behind_closing(behind, Some('('), ')')?,
+            ' ' => behind,
+            _ => return None,
+        };
+    }
+    Some((!out.is_empty()).then_some(out))
 }

@@ -2,14 +2,13 @@
 
 use std::fmt::Write;
 
-use lettre::message::header::{ContentDisposition, Header, HeaderName, HeaderValue, Headers};
 use serde_json::Value;
 
 use super::line_ends::LINE_LIMIT;
 use crate::address::{Mailbox, encoded_word};
 use crate::error::Result;
 use crate::input::FieldPath;
-use crate::input::reader::{kind, no_controls, one_or_list, string};
+use crate::input::reader::{kind, one_or_list, spaced, string};
 
 /// A header of the caller's own.
 #[derive(Clone, Debug, PartialEq)]
@@ -31,8 +30,10 @@ pub(crate) fn read(value: Value, place: &FieldPath) -> Result<Vec<Custom>> {
         check_name(&name, &at)?;
         for (value, at) in one_or_list(values, &at) {
             let value = string(value, &at)?;
-            no_controls(&value, &at)?;
-            out.push(Custom { name: name.clone(), value });
+            let value = spaced(&value, &at)?.into_owned();
+            let custom = Custom { name: name.clone(), value };
+            Section::default().custom(&custom, &at)?;
+            out.push(custom);
         }
     }
     Ok(out)
@@ -67,6 +68,63 @@ fn check_name(name: &str, place: &FieldPath) -> Result<()> {
     }
     Ok(())
 }
+
+/// How a header's value is written.
+enum Syntax {
+    /// RFC 5322 §3.4.
+    Mailboxes,
+    /// ASCII without encoded words.
+    Structured,
+    /// A phrase before angle brackets (RFC 2919 §3).
+    ListId,
+    /// Free text.
+    Text,
+}
+
+impl Syntax {
+    fn of(name: &str) -> Self {
+        let lower = name.to_ascii_lowercase();
+        match lower.as_str() {
+            "list-id" => Self::ListId,
+            name if MAILBOXES.contains(&name) => Self::Mailboxes,
+            name if STRUCTURED.contains(&name) || name.starts_with("list-") || name.starts_with("arc-") => {
+                Self::Structured
+            }
+            _ => Self::Text,
+        }
+    }
+}
+
+/// Headers that hold mailboxes: RFC 8098 §2.1, and those that programs agree on.
+const MAILBOXES: &[&str] = &[
+    "apparently-to",
+    "disposition-notification-to",
+    "errors-to",
+    "mail-followup-to",
+    "mail-reply-to",
+    "return-receipt-to",
+    "x-confirm-reading-to",
+];
+
+/// Headers whose words mean something to programs.
+const STRUCTURED: &[&str] = &[
+    "archived-at",
+    "authentication-results",
+    "auto-submitted",
+    "autocrypt",
+    "content-language",
+    "dkim-signature",
+    "feedback-id",
+    "importance",
+    "original-message-id",
+    "precedence",
+    "priority",
+    "received",
+    "sensitivity",
+    "supersedes",
+    "x-auto-response-suppress",
+    "x-priority",
+];
 
 /// Headers that are fields of the message.
 const FIELDS: &[(&str, &str)] = &[
@@ -108,11 +166,36 @@ impl Section {
     /// # Errors
     /// None for text without control characters; see [`Section::structured`].
     pub(crate) fn unstructured(&mut self, name: &str, value: &str, place: &FieldPath) -> Result<()> {
-        if !needs_care(value) {
-            return self.structured(name, value, place);
+        self.line(name, &encoded_word::encode_text(value, name.len() + 2), place)
+    }
+
+    /// A header of the caller's own.
+    ///
+    /// # Errors
+    /// `message_invalid` if its value is not what this header holds.
+    pub(crate) fn custom(&mut self, custom: &Custom, place: &FieldPath) -> Result<()> {
+        let Custom { name, value } = custom;
+        match Syntax::of(name) {
+            Syntax::Text => self.unstructured(name, value, place),
+            Syntax::Mailboxes => {
+                let mailboxes = Mailbox::parse_list(value, place).map_err(|error| {
+                    error.with_hint("This header holds mailboxes, such as `Ada <ada@example.com>`, with commas between them.")
+                })?;
+                self.mailboxes(name, &mailboxes, place)
+            }
+            Syntax::ListId if !value.is_ascii() => {
+                let (phrase, id) = value.rsplit_once('<').unwrap_or(("", value));
+                if !id.is_ascii() {
+                    return Err(place.error("has an identifier that is not ASCII"));
+                }
+                let phrase = encoded_word::encode(phrase.trim().trim_matches('"'), name.len() + 2);
+                self.line(name, &format!("{phrase}\r\n <{id}"), place)
+            }
+            Syntax::Structured if !value.is_ascii() => Err(place
+                .error("must be ASCII")
+                .with_hint("Programs read this header, and do not decode words in it.")),
+            Syntax::Structured | Syntax::ListId => self.structured(name, value, place),
         }
-        let encoded = encoded_word::encode(value, name.len() + 2);
-        self.line(name, &encoded, place)
     }
 
     /// ASCII whose syntax forbids encoding, folded at its spaces.
@@ -120,33 +203,24 @@ impl Section {
     /// # Errors
     /// `message_invalid` if a word of it is longer than a line may be.
     pub(crate) fn structured(&mut self, name: &str, value: &str, place: &FieldPath) -> Result<()> {
-        let name =
-            HeaderName::new_from_ascii(name.to_owned()).map_err(|_| place.error("is not a header name"))?;
-        self.value(HeaderValue::new(name, value.to_owned()), place)
+        self.line(name, &encoded_word::fold(value, name.len() + 2), place)
     }
 
-    /// Content-Disposition, its file name in any script (RFC 2183, RFC 2231).
+    /// Content-Type or Content-Disposition with a file's name, of any script, as the parameter `key`
+    /// (RFC 2183, RFC 2231).
     ///
     /// # Errors
     /// As [`Section::structured`].
-    pub(crate) fn disposition(
+    pub(crate) fn with_name(
         &mut self,
-        kind: &str,
-        filename: Option<&str>,
+        header: &str,
+        value: &str,
+        key: &str,
+        name: &str,
         place: &FieldPath,
     ) -> Result<()> {
-        const NAME: &str = "Content-Disposition";
-        match filename {
-            None => self.line(NAME, kind, place),
-            // Many readers decode what looks like an encoded word even between quotes.
-            Some(name) if name.contains("=?") => {
-                self.line(NAME, &format!("{kind}{}", percent_encoded(name)), place)
-            }
-            Some(name) if kind == "inline" => {
-                self.value(ContentDisposition::inline_with_name(name).display(), place)
-            }
-            Some(name) => self.value(ContentDisposition::attachment(name).display(), place),
-        }
+        let value = encoded_word::fold(value, header.len() + 2);
+        self.line(header, &format!("{value}{}", parameter(key, name)), place)
     }
 
     /// Mailboxes, separated by commas, folded between them; nothing if there are none.
@@ -189,15 +263,6 @@ impl Section {
         &self.text
     }
 
-    fn value(&mut self, value: HeaderValue, place: &FieldPath) -> Result<()> {
-        let mut one = Headers::new();
-        one.insert_raw(value);
-        let start = self.text.len();
-        // Writing into a String does not fail.
-        let _ = write!(self.text, "{one}");
-        self.check_lines(start, place)
-    }
-
     fn line(&mut self, name: &str, value: &str, place: &FieldPath) -> Result<()> {
         let start = self.text.len();
         self.plain(name, value);
@@ -212,34 +277,73 @@ impl Section {
     }
 }
 
-/// The parameter `filename` as RFC 2231 §4.1 has it, a line for each section.
-fn percent_encoded(name: &str) -> String {
+/// A parameter on lines of its own: as it is while it is ASCII and fits, since not every reader knows RFC 2231;
+/// else in its form (§4), in as many sections as it takes (§3).
+fn parameter(key: &str, value: &str) -> String {
+    // Many readers decode what looks like an encoded word even between quotes.
+    let plain = value.bytes().all(|b| (b' '..=b'~').contains(&b)) && !value.contains("=?");
+    if plain {
+        let whole = format!(" {key}={}", quoted(value));
+        if whole.len() <= SOFT_LIMIT {
+            return format!(";\r\n{whole}");
+        }
+    }
+    let mut sections = vec![String::new()];
+    let room = SOFT_LIMIT - key.len() - " *00*=\"\";utf-8''".len();
+    for c in value.chars() {
+        let piece = match plain {
+            true => c.to_string(),
+            false => percent_encoded(c),
+        };
+        // Each quote is to be escaped yet.
+        let width = |text: &str| text.len() + if plain { text.matches(['"', '\\']).count() } else { 0 };
+        match sections.last_mut() {
+            Some(last) if width(last) + width(&piece) <= room => last.push_str(&piece),
+            _ => sections.push(piece),
+        }
+    }
     let mut out = String::new();
-    // 15 octets make 45 characters at most, which with the rest is well inside a line.
-    for (at, octets) in name.as_bytes().chunks(15).enumerate() {
+    let one = sections.len() == 1;
+    for (at, section) in sections.iter().enumerate() {
         let charset = if at == 0 { "utf-8''" } else { "" };
         // Writing into a String does not fail.
-        let _ = write!(out, ";\r\n filename*{at}*={charset}");
-        for octet in octets {
-            let _ = match octet.is_ascii_alphanumeric() {
-                true => write!(out, "{}", char::from(*octet)),
-                false => write!(out, "%{octet:02X}"),
-            };
-        }
+        let _ = match (plain, one) {
+            (true, _) => write!(out, ";\r\n {key}*{at}={}", quoted(section)),
+            (false, true) => write!(out, ";\r\n {key}*={charset}{section}"),
+            (false, false) => write!(out, ";\r\n {key}*{at}*={charset}{section}"),
+        };
     }
     out
 }
 
+fn quoted(text: &str) -> String {
+    let mut out = String::from("\"");
+    for c in text.chars() {
+        if matches!(c, '"' | '\\') {
+            out.push('\\');
+        }
+        out.push(c);
+    }
+    out.push('"');
+    out
+}
+
+fn percent_encoded(c: char) -> String {
+    let mut octets = [0; 4];
+    let octets = c.encode_utf8(&mut octets).bytes();
+    octets
+        .map(|b| {
+            if b.is_ascii_alphanumeric() || b == b'.' {
+                char::from(b).to_string()
+            } else {
+                format!("%{b:02X}")
+            }
+        })
+        .collect()
+}
+
 /// The line length that RFC 5322 §2.1.1 recommends.
 const SOFT_LIMIT: usize = 78;
-
-/// Whether a reader would not get back what was written, were it only folded.
-fn needs_care(value: &str) -> bool {
-    value.starts_with(' ')
-        || value.ends_with(' ')
-        || value.contains("=?")
-        || value.split(' ').any(|word| word.len() > LINE_LIMIT - 100)
-}
 
 #[cfg(test)]
 mod tests {
@@ -292,6 +396,78 @@ mod tests {
                 assert!(line.len() <= 78 || !line.contains("=?"), "{line:?}");
             }
             assert_eq!(unfold(header), text, "{header}");
+        }
+    }
+
+    #[test]
+    fn each_header_of_the_callers_is_written_as_its_kind_is() {
+        let write = |name: &str, value: &str| {
+            let mut section = Section::default();
+            for custom in read(json!({name: value}), &place())? {
+                section.custom(&custom, &place())?;
+            }
+            Ok::<_, crate::error::Error>(section.text)
+        };
+        for (name, value, want) in [
+            (
+                "Disposition-Notification-To",
+                "\"Bücher, neu\" <x@example.com>",
+                "Disposition-Notification-To: =?utf-8?b?QsO8Y2hlciwgbmV1?= <x@example.com>\r\n",
+            ),
+            (
+                "return-receipt-to",
+                "a@x.org,  Bo (Sales)\t<b@x.org>",
+                "return-receipt-to: a@x.org, \"Bo (Sales)\" <b@x.org>\r\n",
+            ),
+            ("Errors-To", "", ""),
+            (
+                "List-Id",
+                "Grüße <news.example.com>",
+                "List-Id: =?utf-8?b?R3LDvMOfZQ==?=\r\n <news.example.com>\r\n",
+            ),
+            ("List-Id", "News <news.example.com>", "List-Id: News <news.example.com>\r\n"),
+            ("Auto-Submitted", "auto-generated", "Auto-Submitted: auto-generated\r\n"),
+            ("X-Note", "Bücher", "X-Note: =?utf-8?b?QsO8Y2hlcg==?=\r\n"),
+        ] {
+            assert_eq!(write(name, value).unwrap(), want);
+        }
+        let long = format!("<https://example.com/{}>", "a".repeat(200));
+        assert_eq!(write("List-Help", &long).unwrap(), format!("List-Help: {long}\r\n"));
+        for (name, value) in [
+            ("Disposition-Notification-To", "not an address"),
+            ("Disposition-Notification-To", "friends: a@x.org;"),
+            ("Disposition-Notification-To", "=?utf-8?q?A=0D=0AX:_y?= <a@x.org>"),
+            ("Mail-Followup-To", "a\u{200b}@x.org"),
+            ("Auto-Submitted", "ä"),
+            ("List-Post", "<mailto:ü@x.org>"),
+            ("List-Id", "News <nü.example.com>"),
+        ] {
+            let error = write(name, value).unwrap_err();
+            assert_eq!(error.field(), Some(format!("headers.{name}").as_str()), "{error}");
+        }
+    }
+
+    #[test]
+    fn names_of_files_are_as_plain_as_they_can_be() {
+        for (name, want) in [
+            ("report.pdf", ";\r\n filename=\"report.pdf\""),
+            ("a \"b\" \\ c.pdf", ";\r\n filename=\"a \\\"b\\\" \\\\ c.pdf\""),
+            ("résumé.pdf", ";\r\n filename*=utf-8''r%C3%A9sum%C3%A9.pdf"),
+            ("=?utf-8?q?x?=", ";\r\n filename*=utf-8''%3D%3Futf%2D8%3Fq%3Fx%3F%3D"),
+        ] {
+            assert_eq!(parameter("filename", name), want);
+        }
+        // 46 characters, and as many as fit a line of 78.
+        for length in [46, 66] {
+            let name = "a".repeat(length);
+            assert_eq!(parameter("filename", &name), format!(";\r\n filename=\"{name}\""));
+        }
+        for name in
+            ["a".repeat(67), "\"".repeat(200), "é".repeat(100), "漢字".repeat(300), "\u{1f642}".repeat(200)]
+        {
+            let text = parameter("filename", &name);
+            assert!(text.split("\r\n").all(|line| line.len() <= 78), "{text}");
+            assert!(text.contains("filename*0") && text.contains("filename*1"), "{text}");
         }
     }
 

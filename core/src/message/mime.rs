@@ -4,7 +4,7 @@
 use std::borrow::Cow;
 use std::sync::Arc;
 
-use super::attachment::Attachment;
+use super::attachment::{Attachment, has_parameter};
 use super::content::{Content, Segment, Streamed};
 use super::header::Section;
 use super::line_ends::{LINE_LIMIT, has_line_over, to_crlf};
@@ -127,7 +127,7 @@ pub(crate) fn tree<'a>(
     }
     if let Some(calendar) = calendar {
         // The richest form comes last (RFC 2046 §5.1.4).
-        body.push(text_part(&calendar_type(calendar), calendar));
+        body.push(text_part(&calendar_type("text/calendar", calendar), calendar));
     }
     let body = match body.len() {
         0 => None,
@@ -237,17 +237,68 @@ fn text_part<'a>(media_type: &str, text: &'a str) -> Part<'a> {
     Part::Leaf { headers, body }
 }
 
-/// The media type, with the object's own method (RFC 6047 §2.4).
-fn calendar_type(calendar: &str) -> String {
-    let method = calendar.lines().find_map(|line| {
-        let (name, value) = line.split_once(':')?;
-        name.eq_ignore_ascii_case("METHOD").then(|| value.trim())
-    });
-    let known =
-        |method: &&str| !method.is_empty() && method.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'-');
-    match method.filter(known) {
-        Some(method) => format!("text/calendar; charset=utf-8; method={method}"),
-        None => "text/calendar; charset=utf-8".to_owned(),
+/// The media type of an iCalendar object, with the charset that RFC 5545 §3.1.4 demands and the object's own method
+/// (RFC 6047 §2.4), unless `given` says them.
+fn calendar_type(given: &str, object: &str) -> String {
+    let mut out = given.trim().trim_end_matches(';').to_owned();
+    if !has_parameter(given, "charset") {
+        out.push_str("; charset=utf-8");
+    }
+    if let Some(method) = calendar_method(object).filter(|_| !has_parameter(given, "method")) {
+        out.push_str("; method=");
+        out.push_str(&method);
+    }
+    out
+}
+
+/// The METHOD of the object itself, which may be folded (RFC 5545 §3.1) and have parameters.
+fn calendar_method(object: &str) -> Option<String> {
+    let mut lines: Vec<String> = Vec::new();
+    let object = object.strip_prefix('\u{feff}').unwrap_or(object);
+    let mut depth = 0;
+    // Behind the first component that begins inside, no property of the object itself can stand.
+    for line in object.lines() {
+        match (line.strip_prefix([' ', '\t']), lines.last_mut()) {
+            (Some(rest), Some(last)) => last.push_str(rest),
+            _ => {
+                let begins = line.get(..6).is_some_and(|start| start.eq_ignore_ascii_case("BEGIN:"));
+                depth += usize::from(begins);
+                if depth > 1 {
+                    break;
+                }
+                lines.push(line.to_owned());
+            }
+        }
+    }
+    let method = lines.iter().find_map(|line| {
+        let rest = line.get(..6).filter(|name| name.eq_ignore_ascii_case("METHOD")).map(|_| &line[6..])?;
+        let mut quoted = false;
+        let colon = rest.find(|c| {
+            quoted ^= c == '"';
+            c == ':' && !quoted
+        })?;
+        (colon == 0 || rest.starts_with(';')).then(|| rest[colon + 1..].trim().to_owned())
+    })?;
+    let known = !method.is_empty() && method.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'-');
+    known.then_some(method)
+}
+
+/// Where an iCalendar object names its method.
+fn beginning(source: &Segment) -> String {
+    const LOOKED_AT: usize = 16 * 1024;
+    match source {
+        Segment::Octets(octets) => {
+            String::from_utf8_lossy(&octets[..octets.len().min(LOOKED_AT)]).into_owned()
+        }
+        Segment::File(file) => {
+            let mut octets = vec![0; LOOKED_AT.min(usize::try_from(file.size()).unwrap_or(LOOKED_AT))];
+            match file.read_exact_at(&mut octets, 0) {
+                Ok(()) => String::from_utf8_lossy(&octets).into_owned(),
+                // Whoever reads it to send it says what is wrong.
+                Err(_) => String::new(),
+            }
+        }
+        Segment::Stream(_) | Segment::Spooled(..) => String::new(),
     }
 }
 
@@ -301,10 +352,25 @@ fn file<'a>(
             body = MimeBody::Plain(lines);
         }
     }
+    let essence = media_type.split(';').next().unwrap_or_default().trim();
+    if essence.eq_ignore_ascii_case("text/calendar") {
+        media_type = calendar_type(&media_type, &beginning(source));
+    }
     let mut headers = Section::default();
-    headers.structured("Content-Type", &media_type, &place.field("content_type"))?;
+    let at = place.field("filename");
+    let name = attachment.shown_name();
+    match &name {
+        // Exchange and older readers look for the name here ([MS-OXCMAIL] 2.1.3.4).
+        Some(name) if !has_parameter(&media_type, "name") => {
+            headers.with_name("Content-Type", &media_type, "name", name, &at)?;
+        }
+        _ => headers.structured("Content-Type", &media_type, &place.field("content_type"))?,
+    }
     let disposition = if inline { "inline" } else { "attachment" };
-    headers.disposition(disposition, attachment.shown_name().as_deref(), &place.field("filename"))?;
+    match &name {
+        Some(name) => headers.with_name("Content-Disposition", disposition, "filename", name, &at)?,
+        None => headers.plain("Content-Disposition", disposition),
+    }
     if let Some(id) = attachment.inline_id() {
         headers.plain("Content-ID", &format!("<{id}>"));
     }

@@ -14,6 +14,8 @@ mod header;
 pub(crate) mod line_ends;
 mod mime;
 mod open_file;
+#[cfg(test)]
+mod random_tests;
 mod raw;
 #[cfg(test)]
 mod raw_tests;

@@ -4,6 +4,7 @@ use super::attachment::Attachment;
 use super::content::Segment;
 use super::fields::{Fields, rfc5322_date};
 use super::header::Section;
+use super::line_ends::LINE_LIMIT;
 use super::mime::{self, Sink, Texts};
 use super::{Priority, Rendered, envelope};
 use crate::address::{Mailbox, MailboxOption};
@@ -75,23 +76,39 @@ fn author(fields: &Fields, default: Option<&MailboxOption>, place: &FieldPath) -
     }
 }
 
+/// The ids of a thread, at most on as much as RFC 5537 §3.4.4 lets a line have: the first one and the latest stay.
+fn thread(ids: &[String]) -> String {
+    let most = LINE_LIMIT - "References: ".len();
+    let [first, rest @ ..] = ids else { return String::new() };
+    let mut size = first.len();
+    let fits = rest.iter().rev().take_while(|id| {
+        size += id.len() + 1;
+        size <= most
+    });
+    let latest = fits.count().max(2).min(rest.len());
+    std::iter::once(first).chain(&rest[rest.len() - latest..]).cloned().collect::<Vec<_>>().join(" ")
+}
+
 fn write_head(fields: &Fields, from: &[Mailbox], place: &FieldPath, head: &mut Section) -> Result<()> {
     head.plain("Date", &rfc5322_date(fields.date));
     head.mailboxes("From", from, &place.field("from"))?;
     head.mailboxes("Sender", fields.sender.as_slice(), &place.field("sender"))?;
     head.mailboxes("Reply-To", &fields.reply_to, &place.field("reply_to"))?;
     head.mailboxes("To", &fields.to, &place.field("to"))?;
+    if let Some(group) = &fields.to_group {
+        head.plain("To", &Mailbox::encode_group(group, 4));
+    }
     head.mailboxes("Cc", &fields.cc, &place.field("cc"))?;
     if let Some(subject) = &fields.subject {
         head.unstructured("Subject", subject, &place.field("subject"))?;
     }
     head.plain("Message-ID", &fields.message_id);
     for (name, field, ids) in [
-        ("In-Reply-To", "in_reply_to", &fields.in_reply_to),
-        ("References", "references", &fields.references),
+        ("In-Reply-To", "in_reply_to", fields.in_reply_to.join(" ")),
+        ("References", "references", thread(&fields.references)),
     ] {
         if !ids.is_empty() {
-            head.structured(name, &ids.join(" "), &place.field(field))?;
+            head.structured(name, &ids, &place.field(field))?;
         }
     }
     if !fields.list_unsubscribe.is_empty() {
@@ -113,7 +130,7 @@ fn write_head(fields: &Fields, from: &[Mailbox], place: &FieldPath, head: &mut S
     }
     let at = place.field("headers");
     for custom in &fields.headers {
-        head.unstructured(&custom.name, &custom.value, &at.verbatim(&custom.name))?;
+        head.custom(custom, &at.verbatim(&custom.name))?;
     }
     head.plain("MIME-Version", "1.0");
     Ok(())

@@ -220,7 +220,7 @@ fn shape(message: &mail_parser::Message<'_>, id: usize) -> String {
 
 #[test]
 fn control_characters_are_refused_in_every_field() {
-    for c in ['\r', '\n', '\0', '\t', '\u{b}', '\u{1b}', '\u{7f}', '\u{85}'] {
+    for c in ['\r', '\n', '\0', '\u{b}', '\u{1b}', '\u{7f}', '\u{85}'] {
         let bad = format!("a{c}Bcc: eve@example.net");
         let address = format!("ada@example.com{c}");
         for (field, more) in [
@@ -266,6 +266,128 @@ fn control_characters_are_refused_in_every_field() {
 }
 
 #[test]
+fn a_tab_is_white_space() {
+    let octets = octets(minimal(json!({
+        "from": "Ada\tLovelace <ada@example.com>", "to": {"name": "Grace\tHopper", "address": "grace@example.org"},
+        "subject": "a\tb", "in_reply_to": "<a@b>\t<c@d>", "references": ["\t<a@b>\t"],
+        "list_unsubscribe": "<https://example.com/u>,\t<mailto:u@example.com>", "headers": {"X-Note": "a\tb"},
+    })));
+    let head = head(&octets);
+    for line in [
+        "From: Ada Lovelace <ada@example.com>",
+        "To: Grace Hopper <grace@example.org>",
+        "Subject: a b",
+        "In-Reply-To: <a@b> <c@d>",
+        "References: <a@b>",
+        "X-Note: a b",
+    ] {
+        assert!(head.split("\r\n").any(|l| l == line), "{line} in\n{head}");
+    }
+    assert!(!head.contains('\t'));
+    // No address has one, and an envelope is no header.
+    assert!(made(minimal(json!({"cc": "a\tb@example.com"}))).is_err());
+    assert!(made(minimal(json!({"envelope": {"mail_from": "a@x\t", "rcpt_to": ["b@x"]}}))).is_err());
+    assert!(made(minimal(json!({"tag": "a\tb"}))).is_err());
+}
+
+#[test]
+fn ids_are_found_among_what_stands_beside_them() {
+    let ids = |text: &str| {
+        let octets = octets(minimal(json!({ "references": text })));
+        let head = head(&octets).replace("\r\n ", " ");
+        let line = head.split("\r\n").find_map(|line| line.strip_prefix("References: ")).unwrap();
+        line.to_owned()
+    };
+    for (text, want) in [
+        ("<a@x.example><b@x.example>", "<a@x.example> <b@x.example>"),
+        ("< a@x.example >", "<a@x.example>"),
+        ("a@x.example, <b@x.example>,", "<a@x.example> <b@x.example>"),
+        ("Your message of Monday <a@x.example>", "<a@x.example>"),
+        ("\"Ada <x@y>, Countess\" <a@x.example> (the <first>) word", "<a@x.example>"),
+        ("Grüße <a@x.example>", "<a@x.example>"),
+        // Other programs make ids without `@`; brackets say that it is one.
+        ("<20261123>", "<20261123>"),
+        ("<a\"b@x>", "<a\"b@x>"),
+    ] {
+        assert_eq!(ids(text), want, "{text}");
+    }
+    for wrong in ["hello", "<a@b", "a@b>", "<>", "<a b@c>", "<ü@b>", "\"a@b", "(a@b", "<a@b> <>"] {
+        assert_eq!(
+            made(minimal(json!({"in_reply_to": wrong}))).unwrap_err().field(),
+            Some("in_reply_to"),
+            "{wrong}"
+        );
+    }
+}
+
+#[test]
+fn urls_that_end_a_subscription_are_read_as_the_header_has_them() {
+    let urls = |value: Value| {
+        let octets = octets(minimal(json!({ "list_unsubscribe": value })));
+        let head = head(&octets).replace("\r\n ", " ");
+        let find =
+            |name: &str| head.split("\r\n").find_map(|line| line.strip_prefix(name).map(str::to_owned));
+        (find("List-Unsubscribe: ").unwrap_or_default(), find("List-Unsubscribe-Post: ").is_some())
+    };
+    let both = ("<https://example.com/u>, <mailto:u@example.com>".to_owned(), true);
+    for value in [
+        json!("<https://example.com/u>, <mailto:u@example.com>"),
+        json!("<https://example.com/u>,<mailto:u@example.com>"),
+        json!(" (click) < https://example.com/u > (or write),, <mailto:u@example.com> "),
+        json!(["<https://example.com/u>, <mailto:u@example.com>"]),
+        json!(["<https://example.com/u>", "mailto:u@example.com"]),
+        json!(["https://example.com/u", "", null, "mailto:u@example.com"]),
+    ] {
+        assert_eq!(urls(value.clone()), both, "{value}");
+    }
+    assert!(!urls(json!("<mailto:u@example.com>, <mailto:v@example.com>")).1);
+    assert_eq!(urls(json!("https://example.com/u?a=b,c")).0, "<https://example.com/u?a=b%2Cc>");
+    assert_eq!(urls(json!("")), (String::new(), false));
+    for wrong in [
+        "https://example.com/u, mailto:u@example.com",
+        "https://example.com/u,mailto:u@example.com",
+        "https://example.com/u mailto:u@example.com",
+        "https://example.com/a b",
+    ] {
+        let error = made(minimal(json!({"list_unsubscribe": wrong}))).unwrap_err();
+        assert_eq!(error.field(), Some("list_unsubscribe"), "{wrong}");
+        assert!(error.hint().unwrap().contains("Give a list"), "{wrong}: {error}");
+    }
+    for wrong in
+        ["<https://example.com/u> <mailto:u@x>", "<https://example.com/u", "<javascript:x>", "(x)", "<a>, b"]
+    {
+        assert!(made(minimal(json!({"list_unsubscribe": wrong}))).is_err(), "{wrong}");
+    }
+}
+
+#[test]
+fn an_empty_optional_field_is_none() {
+    let octets = octets(json!({
+        "from": "ada@example.com", "to": ["grace@example.org", null, ""], "cc": "", "bcc": [], "reply_to": [null],
+        "sender": "", "in_reply_to": "", "references": [""], "list_unsubscribe": [], "attachments": [null],
+        "message_id": "", "date": "", "priority": "", "calendar": "", "text": "t",
+    }));
+    let head = head(&octets);
+    for name in
+        ["Cc:", "Reply-To:", "Sender:", "In-Reply-To:", "References:", "List-", "X-Priority:", "multipart"]
+    {
+        assert!(!head.contains(name), "{name} in {head}");
+    }
+    assert!(head.contains("\r\nTo: grace@example.org\r\n") && head.contains("Message-ID: <"));
+    for to in [json!(""), json!([]), json!([null]), json!(null), json!([" "])] {
+        let error = made(json!({"from": "ada@example.com", "to": to})).unwrap_err();
+        assert_eq!((error.field(), error.message()), (Some("to"), "`to` is missing"), "{to}");
+    }
+    assert_eq!(
+        render_with(&made(json!({"from": "", "to": "a@x.org"})).unwrap(), Some("d@x.org"), &NO_FILES)
+            .unwrap()
+            .envelope
+            .mail_from,
+        "d@x.org"
+    );
+}
+
+#[test]
 fn mistakes_are_named_as_the_caller_spells_them() {
     let camel = |fields| Message::from_json(fields, Vec::new(), Spelling::Camel).unwrap_err();
     let error = camel(json!({"to": "a@example.com", "replyTos": "b@example.com"}));
@@ -282,7 +404,7 @@ fn mistakes_are_named_as_the_caller_spells_them() {
         let error = camel(json!({"to": "a@x", "date": date}));
         assert!(error.message().contains("RFC 3339"), "{error}");
     }
-    for id in ["", "<>", "a", "<a@b", "a b@c", "<a@b>c", "a@", "ü@b"] {
+    for id in ["<>", "a", "<a@b", "a b@c", "<a@b>c", "a@", "ü@b"] {
         assert_eq!(camel(json!({"to": "a@x", "messageId": id})).field(), Some("messageId"), "{id}");
     }
     let error = camel(json!({"to": "a@x", "priority": "high", "headers": {"importance": "low"}}));
@@ -415,6 +537,137 @@ fn path_attachments_are_read_when_the_message_is_sent() {
 }
 
 #[test]
+fn a_long_thread_keeps_its_first_id_and_its_latest() {
+    let references = |ids: &[String]| {
+        let octets = octets(minimal(json!({ "references": ids, "in_reply_to": ids.last() })));
+        let head = head(&octets).replace("\r\n ", " ");
+        head.split("\r\n").find_map(|line| line.strip_prefix("References: ")).unwrap().to_owned()
+    };
+    let ids: Vec<_> = (0..1000).map(|at| format!("<{at:04}.{}@x.example>", "a".repeat(60))).collect();
+    let got = references(&ids);
+    assert!(got.len() <= 998 - 12 && got.len() > 900, "{}", got.len());
+    let got: Vec<_> = got.split(' ').collect();
+    assert_eq!(got[0], ids[0]);
+    assert_eq!(got[1..], ids[ids.len() - (got.len() - 1)..]);
+    // The last two are never left out, whatever their length.
+    let long: Vec<_> = (0..9).map(|at| format!("<{at}{}@x.example>", "a".repeat(600))).collect();
+    assert_eq!(references(&long), [&*long[0], &*long[7], &*long[8]].join(" "));
+    for few in [1, 2, 3, 11] {
+        assert_eq!(references(&ids[..few]), ids[..few].join(" "));
+    }
+}
+
+#[test]
+fn ids_are_never_encoded_words() {
+    let id = format!("<{}=?utf-8?q?x?=@x.example>", "a".repeat(300));
+    let octets = octets(minimal(json!({"in_reply_to": id, "references": [id, "<b@x>"], "message_id": id})));
+    assert_eq!(head(&octets).matches(&id).count(), 3);
+}
+
+#[test]
+fn nobody_is_named_in_to_if_that_is_asked_for() {
+    for to in [
+        json!("undisclosed-recipients:;"),
+        json!(["Undisclosed recipients: ;"]),
+        json!("Unbekannte Empfänger:;"),
+    ] {
+        let message =
+            made(json!({"from": "ada@example.com", "to": to, "bcc": ["a@x.org", "b@x.org"]})).unwrap();
+        let rendered = render(&message).unwrap();
+        assert_eq!(rendered.envelope.rcpt_to, ["a@x.org", "b@x.org"]);
+        let head = head(&rendered.bytes());
+        let line = head.split("\r\n").find_map(|line| line.strip_prefix("To: ")).unwrap();
+        assert!(line.ends_with(":;") && line.is_ascii() && !head.contains("x.org"), "{head}");
+        let (fields, blobs) = message.to_json(Spelling::Snake);
+        let again = Message::from_json(fields, blobs, Spelling::Snake).unwrap();
+        assert_eq!(self::head(&render(&again).unwrap().bytes()), head);
+    }
+    for wrong in [
+        json!({"to": "undisclosed-recipients:;"}),
+        json!({"to": ["undisclosed-recipients:;", "a@x.org"], "bcc": "b@x.org"}),
+        json!({"to": "friends: a@x.org;", "bcc": "b@x.org"}),
+        json!({"to": ":;", "bcc": "b@x.org"}),
+        json!({"to": "=?utf-8?q?A=0D=0AX?=:;", "bcc": "b@x.org"}),
+        json!({"to": "b@x.org", "cc": "undisclosed-recipients:;"}),
+    ] {
+        assert!(made(wrong.clone()).is_err(), "{wrong}");
+    }
+}
+
+#[test]
+fn an_attached_calendar_says_its_charset_and_its_method() {
+    let attach = |content: &str, more: Value| {
+        let mut attachment = json!({"blob": 0, "filename": "invite.ics"});
+        attachment.as_object_mut().unwrap().extend(more.as_object().unwrap().clone());
+        let fields = minimal(json!({"attachments": [attachment]}));
+        let blobs = vec![Bytes::from(content.to_owned()).into()];
+        let octets = render(&Message::from_json(fields, blobs, Spelling::Snake).unwrap()).unwrap().bytes();
+        let text = String::from_utf8_lossy(&octets).into_owned();
+        let line =
+            text.split("\r\n").find_map(|line| line.strip_prefix("Content-Type: text/calendar")).unwrap();
+        assert!(
+            text.contains("\r\n name=\"invite.ics\"\r\n")
+                && text.contains("\r\n filename=\"invite.ics\"\r\n")
+        );
+        line.to_owned()
+    };
+    for (content, want) in [
+        ("BEGIN:VCALENDAR\r\nMETHOD:REQUEST\r\nBEGIN:VEVENT\r\n", "; charset=utf-8; method=REQUEST;"),
+        ("\u{feff}BEGIN:VCALENDAR\nMETHOD:CANCEL\nEND:VCALENDAR\n", "; charset=utf-8; method=CANCEL;"),
+        ("BEGIN:VCALENDAR\r\nMETH\r\n OD:RE\r\n\tPLY\r\n", "; charset=utf-8; method=REPLY;"),
+        ("BEGIN:VCALENDAR\r\nMETHOD;X-A=\"a:b\":PUBLISH\r\n", "; charset=utf-8; method=PUBLISH;"),
+        ("BEGIN:VCALENDAR\r\nMETHODX:PUBLISH\r\n", "; charset=utf-8;"),
+        ("BEGIN:VCALENDAR\r\nMETHOD:a b\r\n", "; charset=utf-8;"),
+        ("BEGIN:VCALENDAR\r\nBEGIN:VEVENT\r\nMETHOD:REQUEST\r\n", "; charset=utf-8;"),
+        ("", "; charset=utf-8;"),
+    ] {
+        assert_eq!(attach(content, json!({})), want, "{content:?}");
+    }
+    let request = "BEGIN:VCALENDAR\r\nMETHOD:REQUEST\r\n";
+    for (given, want) in [
+        ("text/calendar", "; charset=utf-8; method=REQUEST;"),
+        ("text/calendar; method=\"PUBLISH\"", "; method=\"PUBLISH\"; charset=utf-8;"),
+        ("text/calendar; charset=iso-8859-1", "; charset=iso-8859-1; method=REQUEST;"),
+    ] {
+        assert_eq!(attach(request, json!({"content_type": given})), want);
+    }
+    // The same from a file that is not loaded.
+    let dir = tempfile::tempdir().unwrap();
+    let path = dir.path().join("year.ics");
+    std::fs::write(&path, format!("{request}{}", "X-A:b\r\n".repeat(40_000))).unwrap();
+    let message = made(minimal(json!({"attachments": [path.to_str().unwrap()]}))).unwrap();
+    let octets = render_with(&message, None, &FilePolicy::Allow).unwrap().bytes();
+    assert!(String::from_utf8_lossy(&octets).contains("text/calendar; charset=utf-8; method=REQUEST;"));
+}
+
+#[test]
+fn names_of_files_are_on_both_headers() {
+    for (name, want) in [
+        ("a".repeat(42) + ".pdf", true),
+        ("résumé.pdf".to_owned(), false),
+        ("漢字".repeat(40) + ".pdf", false),
+        ("x".repeat(150) + ".pdf", false),
+        ("a\tb \"c\".pdf".to_owned(), true),
+    ] {
+        let octets = octets(minimal(
+            json!({"attachments": [{"content": "x", "filename": name, "content_type": "application/pdf"}]}),
+        ));
+        let text = String::from_utf8_lossy(&octets).into_owned();
+        assert_eq!(text.contains(" filename=\"") && text.contains(" name=\""), want, "{text}");
+        assert!(text.is_ascii() && text.lines().all(|line| line.len() <= 78), "{text}");
+        let parsed = parse(&octets);
+        let part = parsed.attachment(0).unwrap();
+        let name = name.replace('\t', " ");
+        assert_eq!(part.content_disposition().unwrap().attribute("filename"), Some(&*name), "{text}");
+        assert_eq!(part.content_type().unwrap().attribute("name"), Some(&*name), "{text}");
+    }
+    // A name of the caller's own stays.
+    let own = json!({"content": "x", "filename": "a.pdf", "content_type": "application/pdf; name=b.pdf"});
+    let octets = octets(minimal(json!({"attachments": [own]})));
+    assert!(String::from_utf8_lossy(&octets).contains("Content-Type: application/pdf; name=b.pdf\r\n"));
+}
+
+#[test]
 fn an_invitation_is_the_last_of_the_forms() {
     let invite = "BEGIN:VCALENDAR\nMETHOD: REQUEST\nBEGIN:VEVENT\nSUMMARY:Grüße\nEND:VEVENT\nEND:VCALENDAR\n";
     for (more, want) in [
@@ -437,7 +690,15 @@ fn an_invitation_is_the_last_of_the_forms() {
         assert_eq!(fields["calendar"], invite);
         assert!(Message::from_json(fields, blobs, Spelling::Snake).is_ok());
     }
-    for wrong in ["", "hello", "BEGIN:VCARD"] {
+    let octets = octets(minimal(
+        json!({"calendar": format!("\u{feff}{}", invite.replace("METHOD: ", "METHOD;X-A=b:"))}),
+    ));
+    assert!(String::from_utf8_lossy(&octets).contains("text/calendar; charset=utf-8; method=REQUEST\r\n"));
+    assert!(
+        !octets.windows(3).any(|three| three == "\u{feff}".as_bytes())
+            && !String::from_utf8_lossy(&octets).contains("=EF=BB=BF")
+    );
+    for wrong in ["hello", "BEGIN:VCARD"] {
         assert_eq!(made(minimal(json!({"calendar": wrong}))).unwrap_err().field(), Some("calendar"));
     }
 }

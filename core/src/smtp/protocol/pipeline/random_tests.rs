@@ -13,27 +13,8 @@ use crate::message::Piece;
 use crate::receipt::Envelope;
 use crate::smtp::protocol::capabilities::Capabilities;
 use crate::smtp::protocol::submission::Transaction;
+use crate::testing::Random;
 use std::collections::HashMap;
-
-/// Xorshift64: the same numbers every time.
-struct Random(u64);
-
-impl Random {
-    fn next(&mut self) -> u64 {
-        self.0 ^= self.0 << 13;
-        self.0 ^= self.0 >> 7;
-        self.0 ^= self.0 << 17;
-        self.0
-    }
-
-    fn below(&mut self, n: usize) -> usize {
-        (self.next() % n as u64) as usize
-    }
-
-    fn one_in(&mut self, n: usize) -> bool {
-        self.below(n) == 0
-    }
-}
 
 #[derive(Debug, PartialEq)]
 struct Stored {
