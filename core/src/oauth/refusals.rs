@@ -21,9 +21,9 @@ pub(crate) type Fingerprint = [u8; 32];
 
 /// By request.
 #[derive(Default)]
-pub(crate) struct Refusals(Mutex<HashMap<Fingerprint, Refused>>);
+pub(crate) struct Refusals(Mutex<HashMap<Fingerprint, RememberedRefusal>>);
 
-struct Refused {
+struct RememberedRefusal {
     error: Error,
     since: Instant,
     times: u32,
@@ -74,14 +74,14 @@ impl Refusals {
             return;
         }
         let until = now + asked.unwrap_or(MINUTE);
-        let refused = map.entry(request).or_insert_with(|| Refused {
+        let refused = map.entry(request).or_insert_with(|| RememberedRefusal {
             error: error.clone(),
             since: now,
             times: 0,
             until,
         });
         if now > refused.since + MINUTE || !same(&refused.error, error) {
-            *refused = Refused { error: error.clone(), since: now, times: 0, until };
+            *refused = RememberedRefusal { error: error.clone(), since: now, times: 0, until };
         }
         refused.times += 1;
         refused.until = asked.map_or(refused.since + MINUTE, |asked| now + asked);

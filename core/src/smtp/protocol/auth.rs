@@ -87,7 +87,7 @@ fn fits(mechanism: Sasl, response: &str) -> bool {
 
 /// One AUTH exchange.
 #[derive(Debug)]
-pub(crate) struct Exchange {
+pub(crate) struct AuthExchange {
     mechanism: Sasl,
     /// Base64 already.
     response: Secret,
@@ -132,7 +132,7 @@ pub(crate) struct AuthRefusal {
     pub(crate) line: usize,
 }
 
-impl Exchange {
+impl AuthExchange {
     /// The exchange, and the line that opens it.
     pub(crate) fn start(
         mechanism: Sasl,
@@ -307,7 +307,8 @@ mod tests {
 
     /// Runs an exchange against replies and says what was sent and how it ended.
     fn run(mechanism: Sasl, inline: bool, fall_back: bool, replies: &[&str]) -> (Vec<String>, String) {
-        let (mut exchange, first) = Exchange::start(mechanism, Secret::new("VE9LRU4="), inline, fall_back);
+        let (mut exchange, first) =
+            AuthExchange::start(mechanism, Secret::new("VE9LRU4="), inline, fall_back);
         let mut sent = vec![first.expose().trim_end().to_owned()];
         for line in replies {
             match exchange.reply(reply(line)) {
@@ -408,11 +409,12 @@ mod tests {
             format!("501 5.5.4 {}", &response[..30]),
         ];
         for echo in &echoes {
-            let mut exchange = Exchange::start(Sasl::Xoauth2, Secret::new(response.clone()), true, false).0;
+            let mut exchange =
+                AuthExchange::start(Sasl::Xoauth2, Secret::new(response.clone()), true, false).0;
             let AuthStep::Refused(refusal) = exchange.reply(reply(echo)) else { panic!("{echo}") };
             assert!(refusal.reply.text.starts_with("(the server's words"), "{}", refusal.reply.text);
         }
-        let mut exchange = Exchange::start(Sasl::Xoauth2, Secret::new(response), true, false).0;
+        let mut exchange = AuthExchange::start(Sasl::Xoauth2, Secret::new(response), true, false).0;
         let AuthStep::Refused(refusal) = exchange.reply(reply("535 5.7.3 no user=ada@contoso.com here"))
         else {
             panic!()
@@ -429,7 +431,7 @@ mod tests {
     fn a_long_line_that_was_cut_is_asked_again_in_two_steps() {
         let cut = || reply("535 5.7.8 Error: authentication failed: Invalid base64 data in initial response");
         let start = |length, fall_back| {
-            Exchange::start(Sasl::Xoauth2, Secret::new("A".repeat(length)), true, fall_back).0
+            AuthExchange::start(Sasl::Xoauth2, Secret::new("A".repeat(length)), true, fall_back).0
         };
         assert!(matches!(start(2500, true).reply(cut()), AuthStep::FallBack(_)));
         assert!(matches!(start(400, true).reply(cut()), AuthStep::Refused(_)), "it was not cut");
@@ -440,7 +442,7 @@ mod tests {
     #[test]
     fn an_echoed_token_is_left_out() {
         let secret = "dXNlcj1hQHgBYXV0aD1CZWFyZXIgYWJjZGVmZ2g=";
-        let (mut exchange, _) = Exchange::start(Sasl::Xoauth2, Secret::new(secret), true, false);
+        let (mut exchange, _) = AuthExchange::start(Sasl::Xoauth2, Secret::new(secret), true, false);
         let AuthStep::Refused(refusal) = exchange.reply(reply(&format!("501 what is {}", &secret[..30])))
         else {
             panic!("not refused")

@@ -25,7 +25,7 @@ use crate::provider::Security;
 use crate::smtp::Route;
 use crate::smtp::bounds::Bounds;
 use crate::smtp::pool::{Pool, ServerFacts};
-use crate::smtp::protocol::auth::{self, AuthRefusal, AuthStep, Exchange, Sasl};
+use crate::smtp::protocol::auth::{self, AuthExchange, AuthRefusal, AuthStep, Sasl};
 use crate::smtp::protocol::capabilities::Capabilities;
 use crate::smtp::protocol::classify::{Stage, classify};
 use crate::smtp::protocol::pipeline::Lost;
@@ -251,7 +251,7 @@ async fn authenticate<B: Bearer>(
         memory.is_two_step(),
     );
     let may_fall_back = settings.initial_response == InitialResponse::Auto;
-    let (mut exchange, mut line) = Exchange::start(mechanism, response, inline, may_fall_back);
+    let (mut exchange, mut line) = AuthExchange::start(mechanism, response, inline, may_fall_back);
     let what = format!("reply to AUTH from {host}");
     // Inline, fall back, response, end of challenge: no exchange has more lines.
     for _ in 0..5 {
