@@ -151,30 +151,30 @@ impl Serialize for Granted {
 /// A refusal, as it stands.
 #[derive(Clone, Deserialize)]
 #[serde(from = "Map<String, Value>")]
-pub(super) struct Refused(pub(super) Map<String, Value>);
+pub(super) struct Denied(pub(super) Map<String, Value>);
 
-impl From<Map<String, Value>> for Refused {
+impl From<Map<String, Value>> for Denied {
     fn from(map: Map<String, Value>) -> Self {
         Self(map)
     }
 }
 
-impl ErrorResponse for Refused {}
+impl ErrorResponse for Denied {}
 
-impl fmt::Debug for Refused {
+impl fmt::Debug for Denied {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("Refused(..)")
+        f.write_str("Denied(..)")
     }
 }
 
-impl fmt::Display for Refused {
+impl fmt::Display for Denied {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let word = self.0.get("error").and_then(Value::as_str).unwrap_or("an error");
         f.write_str(&text::shown(word, 60))
     }
 }
 
-impl Serialize for Refused {
+impl Serialize for Denied {
     fn serialize<S: Serializer>(&self, to: S) -> Result<S::Ok, S::Error> {
         to.serialize_unit()
     }
@@ -287,7 +287,7 @@ mod tests {
     fn what_the_crate_may_print_holds_no_secret() {
         let granted: Granted =
             serde_json::from_value(json!({"access_token": "s3cret", "id_token": "s3cret"})).unwrap();
-        let refused = Refused::from(map(json!({"error": "invalid_grant", "error_description": "s3cret"})));
+        let refused = Denied::from(map(json!({"error": "invalid_grant", "error_description": "s3cret"})));
         let printed =
             format!("{granted:?} {refused:?} {refused} {}", serde_json::to_string(&granted).unwrap());
         assert!(!printed.contains("s3cret"), "{printed}");

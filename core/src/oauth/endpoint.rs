@@ -11,7 +11,7 @@ use oauth2::{AsyncHttpClient, HttpRequest, HttpResponse, RequestTokenError};
 use serde_json::{Map, Value};
 use url::Url;
 
-use super::answer::{Granted, Refused, TokenAnswer, detail, seconds};
+use super::answer::{Denied, Granted, TokenAnswer, detail, seconds};
 use super::form::Form;
 use super::hints::{self, Asked};
 use super::service::Service;
@@ -77,7 +77,7 @@ impl<'a> Courier<'a> {
     /// [`http::post_form`].
     pub(super) fn tokens(
         self,
-        result: Result<Granted, RequestTokenError<Error, Refused>>,
+        result: Result<Granted, RequestTokenError<Error, Denied>>,
     ) -> Result<TokenAnswer> {
         let Delivered { form, answer, id } = match (result, self.take()) {
             (Err(RequestTokenError::Request(error)), _) => return Err(error),
@@ -99,7 +99,7 @@ impl<'a> Courier<'a> {
     ///
     /// # Errors
     /// As for [`tokens`](Self::tokens).
-    pub(super) fn other<T>(self, result: Result<T, RequestTokenError<Error, Refused>>) -> Result<T> {
+    pub(super) fn other<T>(self, result: Result<T, RequestTokenError<Error, Denied>>) -> Result<T> {
         let error = match result {
             Ok(found) => return Ok(found),
             Err(RequestTokenError::Request(error)) => return Err(error),

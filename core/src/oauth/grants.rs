@@ -15,7 +15,7 @@ use oauth2::{
 use serde::{Deserialize, Serialize};
 use url::Url;
 
-use super::answer::{Granted, Refused, TokenAnswer};
+use super::answer::{Denied, Granted, TokenAnswer};
 use super::assertion;
 use super::endpoint::Courier;
 use super::form::Form;
@@ -29,11 +29,11 @@ use crate::provider::Family;
 
 /// The crate's client with our types of answers. Nobody asks about tokens (RFC 7662).
 type Registered = Client<
-    Refused,
+    Denied,
     Granted,
     StandardTokenIntrospectionResponse<EmptyExtraTokenFields, BasicTokenType>,
     StandardRevocableToken,
-    Refused,
+    Denied,
 >;
 
 /// The answer to the beginning of a device's sign-in.
@@ -53,7 +53,7 @@ impl<'a> Service<'a> {
     /// # Errors
     /// The 300s; `config_invalid` if what proves the application cannot be read.
     pub(crate) async fn client_credentials(self, application: &Application) -> Result<TokenAnswer> {
-        self.exchange(application, Exchange::ClientCredentials).await
+        self.exchange(application, Presented::ClientCredentials).await
     }
 
     /// A new access token for a person.
@@ -67,7 +67,7 @@ impl<'a> Service<'a> {
         imported: bool,
     ) -> Result<TokenAnswer> {
         let scopes = self.refresh_scopes(imported);
-        self.exchange(application, Exchange::Refresh { token, scopes }).await
+        self.exchange(application, Presented::Refresh { token, scopes }).await
     }
 
     /// Redeems the code that came to the redirect URI.
@@ -75,7 +75,7 @@ impl<'a> Service<'a> {
     /// # Errors
     /// As for [`client_credentials`](Self::client_credentials).
     pub(crate) async fn redeem(self, application: &Application, code: &Redemption) -> Result<TokenAnswer> {
-        self.exchange(application, Exchange::Code(code)).await
+        self.exchange(application, Presented::Code(code)).await
     }
 
     /// Asks whether the person has signed in on the other device.
@@ -83,7 +83,7 @@ impl<'a> Service<'a> {
     /// # Errors
     /// As for [`client_credentials`](Self::client_credentials); `authorization_pending` and `slow_down` are errors, too.
     pub(crate) async fn poll_device(self, application: &Application, code: &Secret) -> Result<TokenAnswer> {
-        self.exchange(application, Exchange::Device(code)).await
+        self.exchange(application, Presented::Device(code)).await
     }
 
     /// Where a person signs in in a browser (RFC 6749 §4.1.1 with RFC 7636 §4.3).
@@ -227,17 +227,17 @@ impl<'a> Service<'a> {
 
     /// Posts to the token endpoint with the application's id and proof. What proves it is read now; if it is
     /// refused it is read once more and, if it changed meanwhile, tried once.
-    async fn exchange(self, application: &Application, exchange: Exchange<'_>) -> Result<TokenAnswer> {
+    async fn exchange(self, application: &Application, presented: Presented<'_>) -> Result<TokenAnswer> {
         let endpoints = self.endpoints(&application.address).await?;
         let url = &endpoints.token;
         let proof = Proof::read(self, application, url).await?;
-        let refusal = match self.attempt(application, &exchange, url, proof.as_ref()).await {
+        let refusal = match self.attempt(application, &presented, url, proof.as_ref()).await {
             Err(error) if error.oauth().is_some_and(|detail| detail.error == "invalid_client") => error,
             other => return other,
         };
         match Proof::read(self, application, url).await {
             Ok(renewed) if renewed != proof => {
-                self.attempt(application, &exchange, url, renewed.as_ref()).await
+                self.attempt(application, &presented, url, renewed.as_ref()).await
             }
             _ => Err(refusal),
         }
@@ -246,15 +246,15 @@ impl<'a> Service<'a> {
     async fn attempt(
         self,
         application: &Application,
-        exchange: &Exchange<'_>,
+        presented: &Presented<'_>,
         url: &Url,
         proof: Option<&Proof>,
     ) -> Result<TokenAnswer> {
         let signed = self.sign(application, url, proof).await?;
         let client = registered(application, &signed).set_token_uri(TokenUrl::from_url(url.clone()));
-        let courier = Courier::new(self, exchange.asked(), url).alike(signed.alike.clone());
-        let result = match exchange {
-            Exchange::ClientCredentials => {
+        let courier = Courier::new(self, presented.asked(), url).alike(signed.alike.clone());
+        let result = match presented {
+            Presented::ClientCredentials => {
                 let scopes = owned(self.auth.scopes.iter().map(String::as_str).collect());
                 let mut request = client.exchange_client_credentials().add_scopes(scopes);
                 for (name, value) in signed.fields() {
@@ -262,7 +262,7 @@ impl<'a> Service<'a> {
                 }
                 request.request_async(&courier).await
             }
-            Exchange::Refresh { token, scopes } => {
+            Presented::Refresh { token, scopes } => {
                 let token = RefreshToken::new(token.expose().to_owned());
                 let mut request = client.exchange_refresh_token(&token).add_scopes(owned(scopes.clone()));
                 for (name, value) in signed.fields() {
@@ -270,7 +270,7 @@ impl<'a> Service<'a> {
                 }
                 request.request_async(&courier).await
             }
-            Exchange::Code(code) => {
+            Presented::Code(code) => {
                 let mut request = client
                     .exchange_code(AuthorizationCode::new(code.code.expose().to_owned()))
                     .set_pkce_verifier(PkceCodeVerifier::new(code.verifier.expose().to_owned()))
@@ -281,7 +281,7 @@ impl<'a> Service<'a> {
                 }
                 request.request_async(&courier).await
             }
-            Exchange::Device(code) => {
+            Presented::Device(code) => {
                 let form = Form::default()
                     .with("grant_type", "urn:ietf:params:oauth:grant-type:device_code")
                     .with("device_code", code.expose())
@@ -307,14 +307,14 @@ impl<'a> Service<'a> {
 }
 
 /// What is given for tokens at the token endpoint.
-enum Exchange<'a> {
+enum Presented<'a> {
     ClientCredentials,
     Refresh { token: &'a Secret, scopes: Vec<&'a str> },
     Code(&'a Redemption),
     Device(&'a Secret),
 }
 
-impl Exchange<'_> {
+impl Presented<'_> {
     fn asked(&self) -> Asked {
         match self {
             Self::ClientCredentials => Asked::App,
