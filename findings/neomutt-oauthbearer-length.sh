@@ -19,7 +19,7 @@ send() {
     printf 'set %s\n' "smtp_url=smtp://ada%40example.com@127.0.0.1:$port" "smtp_authenticators=$1" \
         "smtp_oauth_refresh_command=$tmp/token" ssl_starttls=no ssl_force_tls=no copy=no from=ada@example.com \
         hostname=client.example >"$tmp/neomuttrc"
-    echo hello | HOME=$tmp LD_LIBRARY_PATH=$libraries timeout 60 "$root/usr/bin/neomutt" -n -F "$tmp/neomuttrc" -s hello \
+    echo hello | HOME=$tmp TMPDIR=$tmp LD_LIBRARY_PATH=$libraries timeout 60 "$root/usr/bin/neomutt" -n -F "$tmp/neomuttrc" -s hello \
         bob@example.com >"$tmp/out" 2>&1
 }
 signed_in() { send "$@" && grep -qi "^C: AUTH $1 " "$heard" && grep -q '^C: DATA' "$heard"; }

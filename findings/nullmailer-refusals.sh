@@ -3,8 +3,8 @@
 #
 # Guess: a refused sign-in (535) fails the message for good, as any 5xx; one unknown recipient of two costs that recipient only.
 # Seen:  the other way round. After 535 the exit code is temporary (below 32), so that the queue tries again until the message
-#        is a week old. After one 550 of two RCPT the whole message fails for good (32 and more): no DATA is sent, and the
-#        recipient whom the server took gets nothing.
+#        is a week old (queuelifetime in nullmailer-send(8)). After one 550 of two RCPT the whole message fails for good (32 and
+#        more): no DATA is sent, and the recipient whom the server took gets nothing.
 source "$(dirname "$0")/setup.sh"
 debian_packages nullmailer=1:2.2-4
 
