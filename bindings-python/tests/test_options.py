@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import datetime as dt
+import json
 import os
+import subprocess
+import sys
 from email.headerregistry import Address
 from pathlib import Path
 from typing import Any
@@ -132,3 +135,17 @@ def test_files_can_be_denied(tmp_path: Path) -> None:
         mailer.send(to="a@example.com", attachments=[inside / "a.txt"])
         with pytest.raises(mailbearer.MessageError):
             mailer.send(to="a@example.com", attachments=[tmp_path / "a.txt"])
+
+
+def test_a_command_says_its_secret_where_sigchld_is_ignored(mailbearer_emulator: Emulator) -> None:
+    program = """
+import json, signal, sys
+signal.signal(signal.SIGCHLD, signal.SIG_IGN)
+from mailbearer import TokenSource
+with TokenSource.from_dict(json.loads(sys.argv[1])) as source:
+    print(len(source.get().secret) > 0)
+"""
+    options: Any = mailbearer_emulator.settings()
+    options["auth"]["client_secret"] = {"command": ["echo", options["auth"]["client_secret"]]}
+    ended = subprocess.run([sys.executable, "-c", program, json.dumps(options)], capture_output=True, text=True, timeout=60)
+    assert ended.stdout == "True\n", ended.stderr

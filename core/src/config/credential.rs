@@ -14,6 +14,7 @@ use serde_json::Value;
 use zeroize::Zeroizing;
 
 use crate::crypto::certificate::CertificateFacts;
+use crate::crypto::pem::pem_text;
 use crate::crypto::pkcs12;
 use crate::crypto::private_key::{Algorithm, PrivateKey, opening};
 use crate::error::{Error, Result};
@@ -120,7 +121,7 @@ impl CertificateOptions {
     pub(super) fn check(&self, field: &str) -> Result<Option<SystemTime>> {
         let password = format!("{field}.password");
         if let Some(source) = &self.password {
-            source.check(&password)?;
+            source.check_password(&password)?;
         }
         let runs = |source: &SecretSource| matches!(source, SecretSource::Command(_));
         if runs(&self.source) || self.password.as_ref().is_some_and(runs) {
@@ -130,7 +131,7 @@ impl CertificateOptions {
             };
         }
         let octets = self.source.read_octets_now(field)?;
-        let secret = self.password.as_ref().map(|source| source.read_now(&password)).transpose()?;
+        let secret = self.password.as_ref().map(|source| source.read_password_now(&password)).transpose()?;
         let opened = self.open(field, &octets, secret.as_ref())?;
         let ends =
             opened.chain.first().and_then(|der| CertificateFacts::read(der)).and_then(|read| read.not_after);
@@ -184,20 +185,31 @@ impl CertificateOptions {
 /// Keys and certificates of a PEM or a PFX, or a sentence's end.
 fn contents(octets: &[u8], password: Option<&Secret>) -> Result<(Vec<PrivateKey>, Vec<Vec<u8>>), String> {
     let password = password.map(Secret::expose);
-    let text = std::str::from_utf8(octets).ok();
-    if let Some(pem) = text.filter(|text| text.contains("-----BEGIN ")) {
-        let key = PrivateKey::from_pem(pem, password)?;
-        let certificates = CertificateDer::pem_slice_iter(octets).map(|found| found.map(|der| der.to_vec()));
-        let chain = certificates.collect::<Result<_, _>>().map_err(|_| "has a damaged certificate")?;
+    if let Some(pem) = pem_text(octets) {
+        let certificates = CertificateDer::pem_slice_iter(pem.as_bytes());
+        let chain: Result<Vec<_>, _> = certificates.map(|found| found.map(|der| der.to_vec())).collect();
+        let key = match (PrivateKey::from_pem(&pem, password), &chain) {
+            (Ok(key), _) => key,
+            (Err(what), Err(_)) => return Err(what),
+            (Err(what), Ok(chain)) => {
+                let der = PrivateKeyDer::from_pem_slice(pem.as_bytes()).map_err(|_| what.clone())?;
+                PrivateKey::with_certificates(der.secret_der(), chain).ok_or(what)?
+            }
+        };
+        let chain = chain.map_err(|_| "has a damaged certificate")?;
         return Ok((vec![key], chain));
     }
+    let text = std::str::from_utf8(octets).ok().map(|text| text.trim_start_matches('\u{feff}'));
     let decoded = text.and_then(|text| {
         let text: Zeroizing<String> = Zeroizing::new(text.split_ascii_whitespace().collect());
         STANDARD.decode(&*text).ok().map(Zeroizing::new)
     });
     let found =
         pkcs12::open(decoded.as_ref().map_or(octets, |decoded| decoded), password).map_err(opening)?;
-    let keys = found.keys.iter().map(|key| PrivateKey::from_der(&PrivateKeyDer::Pkcs8((&key[..]).into())));
+    let keys = found.keys.iter().map(|key| {
+        let read = PrivateKey::from_der(&PrivateKeyDer::Pkcs8((&key[..]).into()));
+        read.or_else(|what| PrivateKey::with_certificates(key, &found.certificates).ok_or(what))
+    });
     Ok((keys.collect::<Result<_, _>>()?, found.certificates))
 }
 
@@ -344,6 +356,61 @@ mod tests {
     fn open(octets: &[u8], password: Option<&str>) -> Result<Certificate> {
         let options: CertificateOptions = serde_json::from_str(r#"{"file": "x"}"#).unwrap();
         options.open("auth.certificate", octets, password.map(Secret::new).as_ref())
+    }
+
+    #[test]
+    fn remarks_in_latin_1_and_line_ends_written_out_are_read_past() {
+        let pem = std::str::from_utf8(FILES[4].1).unwrap();
+        let remarks = [b"    friendlyName: Gr\xfc\xdfe\n", pem.as_bytes()].concat();
+        assert_eq!(open(&remarks, None).unwrap().chain, [APP, ISSUER]);
+        assert_eq!(open(pem.replace('\n', "\\n").as_bytes(), None).unwrap().chain, [APP, ISSUER]);
+    }
+
+    #[test]
+    fn a_key_on_a_curve_without_its_public_half_is_completed_from_the_certificate() {
+        use crate::crypto::der::{self, DerReader};
+        let pem = std::str::from_utf8(FILES[4].1).unwrap();
+        let key = PrivateKeyDer::from_pem_slice(pem.as_bytes()).unwrap();
+        let mut inner = DerReader::new(key.secret_der()).take(der::SEQUENCE).unwrap();
+        inner.skip().unwrap();
+        let private = inner.octets(der::OCTETS).unwrap();
+        let object = |octets: &[u8]| der::write(der::OBJECT, &[octets]);
+        let number = |octet: u8| der::write(der::INTEGER, &[&[octet]]);
+        let own = der::write(der::SEQUENCE, &[&number(1), &der::write(der::OCTETS, &[private])]);
+        let curve =
+            [object(&[0x2a, 0x86, 0x48, 0xce, 0x3d, 2, 1]), object(&[0x2a, 0x86, 0x48, 0xce, 0x3d, 3, 1, 7])];
+        let java = der::write(
+            der::SEQUENCE,
+            &[
+                &number(0),
+                &der::write(der::SEQUENCE, &[&curve[0], &curve[1]]),
+                &der::write(der::OCTETS, &[&own]),
+            ],
+        );
+        let java =
+            format!("-----BEGIN PRIVATE KEY-----\n{}\n-----END PRIVATE KEY-----\n", STANDARD.encode(java));
+        let certificates = &pem[pem.find("-----BEGIN CERTIFICATE-----").unwrap()..];
+        let found = open(format!("{java}{certificates}").as_bytes(), None).unwrap();
+        assert_eq!((found.chain, found.algorithm), (vec![APP.to_vec(), ISSUER.to_vec()], Algorithm::Es256));
+        assert!(found.key.sign(Algorithm::Es256, b"x").is_ok());
+        assert!(open(java.as_bytes(), None).is_err());
+    }
+
+    #[test]
+    fn an_empty_password_is_one() {
+        let dir = tempfile::tempdir().unwrap();
+        let file = dir.path().join("app.pfx");
+        std::fs::write(&file, FILES[3].1).unwrap();
+        let options = |password: serde_json::Value| -> CertificateOptions {
+            serde_json::from_value(serde_json::json!({"file": file, "password": password})).unwrap()
+        };
+        let empty = dir.path().join("empty");
+        std::fs::write(&empty, "\n").unwrap();
+        for password in [serde_json::json!(""), serde_json::json!({ "file": empty })] {
+            let told =
+                options(password).check("auth.certificate").err().map(|error| error.message().to_owned());
+            assert!(told.as_ref().is_none_or(|told| !told.contains("password` is empty")), "{told:?}");
+        }
     }
 
     #[test]

@@ -144,8 +144,43 @@ pub fn from_file(path: &Path, profile: Option<&str>, environment: &Environment) 
         };
         overlay(&mut base, over);
     }
+    // The program's working folder is anybody's; the file's own is what its author saw.
+    if let Some(folder) = std::path::absolute(path).ok().as_deref().and_then(Path::parent) {
+        place("", &mut base, folder);
+    }
     Ok(base)
 }
+
+/// Paths that the file writes relative begin at its own folder.
+fn place(name: &str, value: &mut Value, folder: &Path) {
+    let row = schema::find(name);
+    match value {
+        Value::Object(map) => {
+            let secret = row.is_some_and(OptionRow::is_secret);
+            for (key, value) in map {
+                let inner = if name.is_empty() { key.clone() } else { format!("{name}.{key}") };
+                match value {
+                    Value::String(path) if secret && key == "file" => absolute(path, folder),
+                    value => place(&inner, value, folder),
+                }
+            }
+        }
+        Value::String(path) if row.is_some_and(|row| row.kind == OptionKind::Path) => absolute(path, folder),
+        Value::String(path) if name == ROOTS && !["platform", "bundled"].contains(&path.as_str()) => {
+            absolute(path, folder);
+        }
+        _ => {}
+    }
+}
+
+fn absolute(path: &mut String, folder: &Path) {
+    if !path.is_empty() && Path::new(path).is_relative() {
+        *path = folder.join(&*path).to_string_lossy().into_owned();
+    }
+}
+
+/// A word or a path.
+const ROOTS: &str = "tls.roots";
 
 /// Reads the environment: `MAILBEARER_AUTH__CLIENT_ID` is `auth.client_id`; `__` is a dot; lists and
 /// tables are JSON. `MAILBEARER_CONFIG` and `MAILBEARER_PROFILE` are not options, nor is what the emulator exports.
@@ -212,6 +247,31 @@ mod tests {
         );
         let error = from_file(&path, Some("home"), &Environment::default()).unwrap_err();
         assert!(error.hint().unwrap().contains("work"), "{error}");
+    }
+
+    #[test]
+    fn a_relative_path_of_a_file_begins_at_its_folder() {
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("config.toml");
+        std::fs::write(
+            &path,
+            "tls = {roots = 'ca.pem'}\nstore = {kind = 'file', path = 't.json', key = {file = '/abs'}}\n\
+             [auth]\nclient_secret = {file = 'secret'}\ncertificate = {file = 'a/app.pem', password = {file = 'p'}}\n\
+             tenant = 'file'\n[profiles.work]\nauth = {client_secret = {command = ['cat', 'x']}}\ntls = {roots = 'bundled'}\n",
+        )
+        .unwrap();
+        let at = |name: &str| dir.path().join(name).to_str().unwrap().to_owned();
+        let read = from_file(&path, None, &Environment::default()).unwrap();
+        assert_eq!(
+            read,
+            json!({"tls": {"roots": at("ca.pem")},
+                "store": {"kind": "file", "path": at("t.json"), "key": {"file": "/abs"}},
+                "auth": {"client_secret": {"file": at("secret")}, "tenant": "file",
+                    "certificate": {"file": at("a/app.pem"), "password": {"file": at("p")}}}})
+        );
+        let work = from_file(&path, Some("work"), &Environment::default()).unwrap();
+        assert_eq!(work["auth"]["client_secret"], json!({"command": ["cat", "x"]}));
+        assert_eq!(work["tls"]["roots"], "bundled");
     }
 
     #[test]

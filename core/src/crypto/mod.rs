@@ -5,6 +5,7 @@
 
 pub(crate) mod certificate;
 pub(crate) mod der;
+pub(crate) mod pem;
 pub(crate) mod pkcs12;
 pub(crate) mod private_key;
 pub(crate) mod random;

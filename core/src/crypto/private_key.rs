@@ -14,7 +14,8 @@ use rustls::pki_types::PrivateKeyDer;
 use rustls::pki_types::pem::PemObject;
 use zeroize::Zeroizing;
 
-use super::der;
+use super::der::{self, DerReader};
+use super::pem::pem_text;
 use super::pkcs12::{self, PfxTrouble};
 use crate::error::{Error, ErrorCode, Result};
 
@@ -45,6 +46,7 @@ impl PrivateKey {
     /// # Errors
     /// A sentence's end that says what is wrong, without the text.
     pub(crate) fn from_pem(pem: &str, password: Option<&str>) -> Result<Self, String> {
+        let pem = &**pem_text(pem.as_bytes()).ok_or("is no private key in PEM")?;
         if pem.contains("Proc-Type: 4,ENCRYPTED") {
             return Err("is encrypted in an old form: convert it with `openssl pkcs8 -topk8`".into());
         }
@@ -91,7 +93,44 @@ impl PrivateKey {
             }
             _ => return Err("is in an unknown form: convert it with `openssl pkcs8 -topk8`".into()),
         };
+        if let Pair::Rsa(pair) = &pair
+            && pair.sign(&RSA_PKCS1_SHA256, &random, b"", &mut vec![0; pair.public().modulus_len()]).is_err()
+        {
+            // Its parts do not belong together, which shows at the first signature alone.
+            return Err("is damaged".into());
+        }
         Ok(Self(Arc::new(pair)))
+    }
+
+    /// A PKCS #8 key on a curve that has no public half, as Java writes it; the public half stands in a certificate.
+    pub(crate) fn with_certificates(pkcs8: &[u8], certificates: &[Vec<u8>]) -> Option<Self> {
+        let mut whole = DerReader::new(pkcs8).take(der::SEQUENCE).ok()?;
+        whole.skip().ok()?;
+        whole.skip().ok()?;
+        let inner = whole.octets(der::OCTETS).ok()?;
+        let mut inner = DerReader::new(inner).take(der::SEQUENCE).ok()?;
+        inner.skip().ok()?;
+        let private = inner.octets(der::OCTETS).ok()?;
+        // The head of the public key's bits, and their length.
+        for (head, length, curve) in [
+            ([3, 66, 0, 4], 65, &ECDSA_P256_SHA256_FIXED_SIGNING),
+            ([3, 98, 0, 4], 97, &ECDSA_P384_SHA384_FIXED_SIGNING),
+        ] {
+            for certificate in certificates {
+                let ends = certificate.windows(length + 3).filter(|found| found.starts_with(&head));
+                for found in ends {
+                    let random = SystemRandom::new();
+                    // Refused if it is another key's.
+                    let pair =
+                        EcdsaKeyPair::from_private_key_and_public_key(curve, private, &found[3..], &random);
+                    if let Ok(pair) = pair {
+                        let pair = if length == 65 { Pair::P256(pair) } else { Pair::P384(pair) };
+                        return Some(Self(Arc::new(pair)));
+                    }
+                }
+            }
+        }
+        None
     }
 
     /// A key on a curve in the form of RFC 5915: wrapped, it is PKCS #8.
@@ -204,6 +243,21 @@ impl fmt::Debug for PrivateKey {
 mod tests {
     use super::*;
     use base64::engine::general_purpose::URL_SAFE_NO_PAD;
+
+    #[test]
+    fn a_damaged_key_is_refused_when_it_is_read_and_not_when_it_signs() {
+        let der = include_bytes!("../../testdata/rfc7515-a2.der");
+        let mut damaged = 0;
+        for at in (40..der.len()).step_by(61) {
+            let mut bent = der.to_vec();
+            bent[at] ^= 1;
+            match PrivateKey::from_der(&PrivateKeyDer::Pkcs8((&bent[..]).into())) {
+                Err(what) => damaged += usize::from(what == "is damaged"),
+                Ok(key) => assert!(key.sign(Algorithm::Ps256, b"x").is_ok(), "{at}"),
+            }
+        }
+        assert!(damaged > 0);
+    }
 
     #[test]
     fn rfc_7515_a2_is_signed_as_it_stands_there() {

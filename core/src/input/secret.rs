@@ -46,7 +46,7 @@ pub enum SecretSource {
     Value(Secret),
     /// An environment variable, read at every use.
     Env(Variable),
-    /// A file, read at every use; one trailing newline is cut.
+    /// A file, read at every use; a byte order mark, and line ends and blanks behind, are cut.
     File(PathBuf),
     /// A program and its arguments; its standard output is the secret.
     Command(Vec<String>),
@@ -70,6 +70,34 @@ impl SecretSource {
         }
     }
 
+    /// As [`check`](Self::check), for a password of a file, which may be empty.
+    pub(crate) fn check_password(&self, field: &str) -> Result<()> {
+        match self {
+            Self::Command(_) => self.check(field),
+            _ => self.read_password_now(field).map(|_| ()),
+        }
+    }
+
+    /// As [`read`](Self::read), for a password of a file, which may be empty.
+    pub(crate) async fn read_password(&self, field: &str) -> Result<Secret> {
+        match self {
+            Self::Env(variable) => {
+                cleaned(value_of(variable, variable.current().await, field)?.into_bytes(), field)
+            }
+            Self::Command(_) => self.read(field).await,
+            _ => self.read_password_now(field),
+        }
+    }
+
+    pub(crate) fn read_password_now(&self, field: &str) -> Result<Secret> {
+        match self {
+            Self::Value(secret) => Ok(secret.clone()),
+            Self::Env(variable) => cleaned(value_of(variable, variable.get(), field)?.into_bytes(), field),
+            Self::File(path) => cleaned(std::fs::read(path).map_err(|e| unreadable(field, path, &e))?, field),
+            Self::Command(_) => self.read_now(field),
+        }
+    }
+
     /// Reads the secret as it is now.
     ///
     /// # Errors
@@ -77,7 +105,9 @@ impl SecretSource {
     pub async fn read(&self, field: &str) -> Result<Secret> {
         match self {
             Self::Command(words) => run(words, field, COMMAND_TIME).await,
-            Self::Env(variable) => trimmed(value_of(variable, variable.current().await, field)?, field),
+            Self::Env(variable) => {
+                filled(value_of(variable, variable.current().await, field)?.into_bytes(), field)
+            }
             _ => self.read_now(field),
         }
     }
@@ -100,13 +130,13 @@ impl SecretSource {
     }
 
     pub(crate) fn read_now(&self, field: &str) -> Result<Secret> {
-        let text = match self {
+        let octets = match self {
             Self::Value(secret) => return Ok(secret.clone()),
-            Self::Env(variable) => value_of(variable, variable.get(), field)?,
-            Self::File(path) => std::fs::read_to_string(path).map_err(|e| unreadable(field, path, &e))?,
-            Self::Command(_) => String::new(),
+            Self::Env(variable) => value_of(variable, variable.get(), field)?.into_bytes(),
+            Self::File(path) => std::fs::read(path).map_err(|e| unreadable(field, path, &e))?,
+            Self::Command(_) => Vec::new(),
         };
-        trimmed(text, field)
+        filled(octets, field)
     }
 }
 
@@ -128,14 +158,42 @@ fn unreadable(field: &str, path: &Path, error: &std::io::Error) -> Error {
         .with_hint("Check the path, and whether the user of this program may read the file.")
 }
 
-fn trimmed(text: String, field: &str) -> Result<Secret> {
-    let text = Zeroizing::new(text);
-    let cut = text.strip_suffix('\n').unwrap_or(&text);
-    let cut = cut.strip_suffix('\r').unwrap_or(cut);
-    if cut.is_empty() {
-        return Err(Error::config(field, format!("`{field}` is empty")));
+/// The secret in what was read: not empty.
+fn filled(octets: Vec<u8>, field: &str) -> Result<Secret> {
+    let secret = cleaned(octets, field)?;
+    match secret.expose().is_empty() {
+        true => Err(Error::config(field, format!("`{field}` is empty"))),
+        false => Ok(secret),
     }
-    Ok(Secret::new(cut))
+}
+
+/// Without what editors add: a byte order mark in front, line ends and blanks behind. Keys and JSON have lines, and other
+/// secrets are one (RFC 6749 appendix A.2).
+fn cleaned(octets: Vec<u8>, field: &str) -> Result<Secret> {
+    let octets = Zeroizing::new(octets);
+    let wrong = |what: &str| Error::config(field, format!("`{field}` {what}"));
+    if octets.starts_with(&[0xff, 0xfe]) || octets.starts_with(&[0xfe, 0xff]) {
+        return Err(
+            wrong("is written in UTF-16").with_hint("Save it as UTF-8, or as plain text without formats.")
+        );
+    }
+    // A PEM may have remarks in any encoding.
+    let pem = octets.windows(11).any(|found| found == b"-----BEGIN ");
+    let text = match std::str::from_utf8(&octets) {
+        Ok(text) => Zeroizing::new(text.to_owned()),
+        Err(_) if pem => Zeroizing::new(octets.iter().map(|octet| char::from(*octet)).collect()),
+        Err(_) => return Err(wrong("is not UTF-8")),
+    };
+    let text = text.trim_start_matches('\u{feff}').trim_end_matches([' ', '\t', '\r', '\n']);
+    let lines = pem || text.trim_start().starts_with('{');
+    let control = text.chars().find(|c| c.is_control() && !(lines && ['\n', '\r', '\t'].contains(c)));
+    match control {
+        Some('\n' | '\r') => {
+            Err(wrong("has several lines").with_hint("A secret is one line: what else is in it?"))
+        }
+        Some(c) => Err(wrong(&format!("has a control character (U+{:04X})", u32::from(c)))),
+        None => Ok(Secret::new(text)),
+    }
 }
 
 /// Runs a program; its standard output is the secret.
@@ -164,7 +222,13 @@ pub(crate) async fn run(words: &[String], field: &str, limit: Duration) -> Resul
             said.take(LONGEST_OUTPUT + 1).read_to_end(&mut octets).await?;
         }
         // Whoever goes on writing is ended when its pipe is closed.
-        Ok::<_, std::io::Error>((octets, child.wait().await?))
+        let status = match child.wait().await {
+            Ok(status) => Some(status),
+            // A parent that ignores SIGCHLD leaves its children nothing to wait for: what was said counts.
+            Err(e) if e.raw_os_error() == Some(NO_CHILD) => None,
+            Err(e) => return Err(e),
+        };
+        Ok::<_, std::io::Error>((octets, status))
     };
     let (octets, status) = tokio::time::timeout(limit, ended)
         .await
@@ -173,14 +237,19 @@ pub(crate) async fn run(words: &[String], field: &str, limit: Duration) -> Resul
     if octets.len() as u64 > LONGEST_OUTPUT {
         return Err(failed(format!("its output is longer than {LONGEST_OUTPUT} octets")));
     }
-    if !status.success() {
+    if let Some(status) = status.filter(|status| !status.success()) {
         return Err(
             failed(format!("ended with {status}")).with_hint("Run the command by hand, as this user.")
         );
     }
-    let text = std::str::from_utf8(&octets).map_err(|_| failed("its output is not UTF-8".into()))?;
-    trimmed(text.to_owned(), field)
+    filled(octets.to_vec(), field).map_err(|error| {
+        let told = error.message().replace(&format!("`{field}` "), "its output ");
+        failed(told)
+    })
 }
+
+/// ECHILD, of Linux, macOS and the BSDs.
+const NO_CHILD: i32 = 10;
 
 const LONGEST_OUTPUT: u64 = 64 * 1024;
 
@@ -209,5 +278,40 @@ impl<'de> Deserialize<'de> for SecretSource {
             (None, None, Some(words)) => Ok(Self::Command(words)),
             _ => Err(de::Error::custom(sentence)),
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_editors_add_is_no_part_of_a_secret() {
+        let read = |octets: &[u8]| filled(octets.to_vec(), "auth.client_secret");
+        for octets in [
+            &b"s3cret"[..],
+            b"s3cret\n",
+            b"s3cret\r\n",
+            b"s3cret \n\n",
+            b"\xef\xbb\xbfs3cret\r\n",
+            b"s3cret\t",
+        ] {
+            assert_eq!(read(octets).unwrap().expose(), "s3cret", "{octets:?}");
+        }
+        let pem = "-----BEGIN X-----\nYQ==\n-----END X-----";
+        assert_eq!(read(format!("{pem}\n").as_bytes()).unwrap().expose(), pem);
+        assert_eq!(read(b"{\n  \"a\": 1\n}\n").unwrap().expose(), "{\n  \"a\": 1\n}");
+        for (octets, says) in [
+            (&b"\xff\xfes\0"[..], "UTF-16"),
+            (b"hunter\xfc", "not UTF-8"),
+            (b"hunter2\nhunter2", "several lines"),
+            (b"hunter2\x00", "U+0000"),
+            (b" \n", "is empty"),
+            (b"\xef\xbb\xbf", "is empty"),
+        ] {
+            let error = read(octets).unwrap_err();
+            assert!(error.message().contains(says) && !format!("{error:?}").contains("hunter"), "{error}");
+        }
+        assert_eq!(cleaned(b"\n".to_vec(), "auth.certificate.password").unwrap().expose(), "");
     }
 }

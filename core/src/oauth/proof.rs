@@ -51,7 +51,7 @@ impl Proof {
                 let field = spelling.path("auth.certificate");
                 let octets = options.source.read_octets(&field).await?;
                 let password = match &options.password {
-                    Some(source) => Some(source.read(&format!("{field}.password")).await?),
+                    Some(source) => Some(source.read_password(&format!("{field}.password")).await?),
                     None => None,
                 };
                 Self::Certificate(octets, password)
