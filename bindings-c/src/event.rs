@@ -123,7 +123,7 @@ mod tests {
         }
         events.deliver();
         assert_eq!(seen.len(), KEPT);
-        assert_eq!(seen[0], r#"{"name":"warning","fields":{"index":2}}"#);
+        assert_eq!(seen[0], r#"{"name":"warning","level":"warning","fields":{"index":2}}"#);
         events.deliver();
         assert_eq!(seen.len(), KEPT, "each is told once");
     }
