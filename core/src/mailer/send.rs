@@ -109,6 +109,7 @@ impl Mailer {
             body: rendered.content,
             smtputf8: rendered.smtputf8,
             eight_bit: rendered.eight_bit,
+            fallback: rendered.fallback,
             partial: call.partial.unwrap_or(settings.partial),
             requests: rendered.requests,
         };

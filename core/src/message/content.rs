@@ -15,6 +15,7 @@ use super::spool::{SpoolFile, Spooled};
 use super::transfer::{self, LINE_OCTETS};
 use crate::error::{Error, ErrorCode, Result};
 use crate::input::FieldPath;
+use crate::text;
 
 /// A message's octets in order, ready for the wire: CRLF line ends, not dot-stuffed. Cheap to clone.
 #[derive(Clone, Debug)]
@@ -116,6 +117,21 @@ impl Content {
     /// Whether a stream in it was begun: it cannot be sent again.
     pub(crate) fn is_spent(&self) -> bool {
         self.streams().any(|one| one.stream.is_taken())
+    }
+
+    /// The name of the first header that is not ASCII.
+    pub(crate) fn wide_header(&self) -> Option<String> {
+        let head = self.octets_in_memory().next()?;
+        let mut name = None;
+        for line in head.split(|octet| *octet == b'\n').take_while(|line| !line.trim_ascii().is_empty()) {
+            if !line.starts_with(b" ") && !line.starts_with(b"\t") {
+                name = line.split(|octet| *octet == b':').next();
+            }
+            if !line.is_ascii() {
+                return name.map(|name| text::one_line(&String::from_utf8_lossy(name), 76));
+            }
+        }
+        None
     }
 
     /// The parts that lie in memory.

@@ -23,6 +23,17 @@ pub(crate) fn read(value: Value, place: FieldPath) -> Result<Envelope> {
     check(Envelope { mail_from, rcpt_to }, reader.place())
 }
 
+/// Reads the envelope of finished MIME: without `mail_from`, the headers say who sends.
+pub(crate) fn read_partly(mut value: Value, place: FieldPath) -> Result<(Option<String>, Vec<String>)> {
+    let key = place.spell("mail_from").into_owned();
+    let said = value.get(&key).is_some_and(|sender| !sender.is_null());
+    if let (false, Value::Object(map)) = (said, &mut value) {
+        map.insert(key, Value::String(String::new()));
+    }
+    let envelope = read(value, place)?;
+    Ok((said.then_some(envelope.mail_from), envelope.rcpt_to))
+}
+
 impl Envelope {
     /// An envelope from mailboxes as people and other mail libraries write them: display names are left out, and `<>`
     /// or nothing is the null reverse-path.

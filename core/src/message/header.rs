@@ -69,6 +69,16 @@ fn check_name(name: &str, place: &FieldPath) -> Result<()> {
     Ok(())
 }
 
+/// Whether a header, its name in lower case, holds free text, which may be encoded.
+pub(crate) fn is_free_text(name: &str) -> bool {
+    let known = FIELDS.iter().any(|(field, _)| *field == name) || MADE.contains(&name);
+    match name {
+        "subject" | "content-description" => true,
+        "" => false,
+        _ => !known && !name.starts_with("resent-") && matches!(Syntax::of(name), Syntax::Text),
+    }
+}
+
 /// How a header's value is written.
 enum Syntax {
     /// RFC 5322 §3.4.

@@ -92,13 +92,15 @@ pub(crate) struct Texts<'a> {
     pub(crate) calendar: Option<&'a str>,
 }
 
-/// The tree for a message: related in alternative in mixed, each only where there is need.
+/// The tree for a message: related in alternative in mixed, each only where there is need. With `seven_bit`,
+/// attached messages that are not are files.
 ///
 /// # Errors
 /// `message_invalid` if a part's header does not fit on a line.
 pub(crate) fn tree<'a>(
     texts: Texts<'a>,
     attachments: &'a [(Attachment, Segment)],
+    seven_bit: bool,
     place: &FieldPath,
 ) -> Result<Part<'a>> {
     let Texts { text, html, calendar } = texts;
@@ -108,7 +110,7 @@ pub(crate) fn tree<'a>(
         let place = place.field("attachments").index(at);
         // A content id without HTML that could refer to it is only one more attachment.
         let is_inline = html.is_some() && attachment.inline_id().is_some();
-        let part = file(attachment, source, is_inline, &place)?;
+        let part = file(attachment, source, is_inline, seven_bit, &place)?;
         if is_inline { inline.push(part) } else { rest.push(part) }
     }
     let mut body = Vec::new();
@@ -334,6 +336,7 @@ fn file<'a>(
     attachment: &Attachment,
     source: &'a Segment,
     inline: bool,
+    seven_bit: bool,
     place: &FieldPath,
 ) -> Result<Part<'a>> {
     let mut media_type = attachment.media_type();
@@ -346,7 +349,7 @@ fn file<'a>(
     if let (true, Segment::Octets(octets)) = (attachment.is_message(), source) {
         // RFC 2046 §5.2 forbids to encode messages. One that cannot go as it is goes as a file.
         let lines = to_crlf(octets);
-        if lines.contains(&0) || has_line_over(&lines, LINE_LIMIT) {
+        if lines.contains(&0) || has_line_over(&lines, LINE_LIMIT) || (seven_bit && !lines.is_ascii()) {
             media_type = "application/octet-stream".to_owned();
         } else {
             body = MimeBody::Plain(lines);

@@ -44,8 +44,8 @@ pub use self::byte_stream::ByteStream;
 pub(crate) use self::content::{Content, Piece, Reading};
 pub use self::spool::{Spool, Spooled};
 
-use self::fields::{Fields, Made, Priority};
-use self::raw::{Mime, Raw};
+use self::fields::{Fields, Priority};
+use self::raw::{Beside, Mime, Raw};
 pub(crate) use self::requests::{Hold, Requests, xtext};
 pub(crate) use crate::input::FieldPath;
 use crate::input::reader::no_controls;
@@ -97,8 +97,18 @@ pub(crate) struct Rendered {
     pub eight_bit: bool,
     /// A line is over 998 octets (raw messages only).
     pub long_line: bool,
+    /// What goes to a server that cannot take `content`.
+    pub fallback: Option<Fallback>,
     /// What the server is asked for.
     pub requests: Requests,
+}
+
+/// The same message for a server without SMTPUTF8 or 8BITMIME: it needs no SMTPUTF8.
+#[derive(Clone, Debug)]
+pub(crate) struct Fallback {
+    pub content: Content,
+    /// It needs 8BITMIME all the same.
+    pub eight_bit: bool,
 }
 
 #[cfg(test)]
@@ -131,7 +141,7 @@ impl Message {
         default_sender: Option<&MailboxOption>,
     ) -> Result<Self> {
         if fields.get("raw").is_some() {
-            return Raw::read(fields, &blobs, spelling)
+            return Raw::read(fields, &blobs, spelling, default_sender)
                 .map(|raw| Self { kind: Arc::new(MessageKind::Raw(Box::new(raw))) });
         }
         Fields::read(fields, &blobs, spelling, default_sender).map(Self::built)
@@ -147,19 +157,21 @@ impl Message {
     }
 
     /// Finished MIME. Bcc and Resent-Bcc are removed, Message-ID and Date put in front if absent, bare
-    /// CR and LF made CRLF; nothing else changes. Without `envelope` the headers say who sends and who
-    /// receives, those of the latest resending first.
+    /// CR and LF made CRLF. Without From the mailer's sender, else the envelope's, is put in front; without any header
+    /// an empty line, too. Nothing else changes. Without `envelope` the headers say who sends and who receives, those
+    /// of the latest resending first.
     ///
     /// # Errors
-    /// `message_invalid`: a NUL octet, no From, or an envelope that cannot be read from the headers.
+    /// `message_invalid`: a NUL octet, or an envelope that cannot be read from the headers.
     pub fn raw(mime: impl Into<Bytes>, envelope: Option<Envelope>, tag: Option<String>) -> Result<Self> {
         let place = FieldPath::top(Spelling::Snake);
         let envelope = envelope.map(|e| envelope::check(e, &place.field("envelope"))).transpose()?;
         if let Some(tag) = &tag {
             no_controls(tag, &place.field("tag"))?;
         }
-        let (made, requests) = (Made::default(), Requests::default());
-        let raw = Raw::new(Mime::Whole(mime.into()), envelope, tag, &made, requests, Spelling::Snake)?;
+        let (mail_from, rcpt_to) = envelope.map(|e| (e.mail_from, e.rcpt_to)).unzip();
+        let beside = Beside { mail_from, rcpt_to, tag, ..Beside::default() };
+        let raw = Raw::new(Mime::Whole(mime.into()), beside, Spelling::Snake)?;
         Ok(Self { kind: Arc::new(MessageKind::Raw(Box::new(raw))) })
     }
 
@@ -199,7 +211,7 @@ impl Message {
                 blobs.push(raw.rendered.content.load().unwrap_or_default().into());
                 let mut out = Map::new();
                 out.insert("raw".to_owned(), json!({ "blob": 0 }));
-                out.insert("envelope".to_owned(), json!(raw.rendered.envelope));
+                out.insert("envelope".to_owned(), raw.envelope_json());
                 if let Some(tag) = &raw.tag {
                     out.insert("tag".to_owned(), json!(tag));
                 }
@@ -220,14 +232,14 @@ impl Message {
             MessageKind::Built(fields) => {
                 render::render(fields, None, &FilePolicy::Allow, spelling)?.content.load()
             }
-            MessageKind::Raw(raw) => raw.rendered.content.load(),
+            MessageKind::Raw(raw) => raw.complete(None, spelling)?.content.load(),
         }
     }
 
     /// Envelope and octets. Each call makes new boundaries, so a retry sends what was rendered first.
     pub(crate) async fn render(&self, defaults: Defaults<'_>) -> Result<Rendered> {
         let fields = match &*self.kind {
-            MessageKind::Raw(raw) => return Ok(raw.rendered.clone()),
+            MessageKind::Raw(raw) => return raw.complete(defaults.from.as_ref(), defaults.spelling),
             MessageKind::Built(fields) => fields,
         };
         let Defaults { from, files, spelling } = defaults;
@@ -237,7 +249,7 @@ impl Message {
         let (message, files) = (self.clone(), files.clone());
         let work = move || match &*message.kind {
             MessageKind::Built(fields) => render::render(fields, from.as_ref(), &files, spelling),
-            MessageKind::Raw(raw) => Ok(raw.rendered.clone()),
+            MessageKind::Raw(raw) => raw.complete(from.as_ref(), spelling),
         };
         tokio::task::spawn_blocking(work)
             .await
@@ -250,8 +262,13 @@ impl Message {
     /// `message_invalid` for a stream, `attachment_unreadable`.
     pub(crate) async fn signed(rendered: Rendered, dkim: DkimSettings) -> Result<Rendered> {
         let work = move || {
-            let content = dkim::sign(&rendered.content, &dkim, SystemTime::now())?;
-            Ok(Rendered { content, ..rendered })
+            let sign = |content: &Content| dkim::sign(content, &dkim, SystemTime::now());
+            let content = sign(&rendered.content)?;
+            let fallback = match &rendered.fallback {
+                Some(other) => Some(Fallback { content: sign(&other.content)?, ..*other }),
+                None => None,
+            };
+            Ok(Rendered { content, fallback, ..rendered })
         };
         // An RSA signature alone takes a millisecond.
         tokio::task::spawn_blocking(work)

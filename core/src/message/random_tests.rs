@@ -250,3 +250,109 @@ fn what_is_encoded_is_decoded_wherever_the_line_begins() {
         let _ = address_list::parse(&text);
     }
 }
+
+/// Pieces of raw messages.
+const MIME: &[&str] = &[
+    "From: a@x.org\r\n",
+    "From: A <a@x.org>\n",
+    "To: b@x.org\r\n",
+    "To: friends: b@x.org, c@x.org;\r",
+    "Cc: d@x.org,\r\n e@x.org\r\n",
+    "Bcc: hidden@x.org\r\n",
+    "bcc :\r\n hidden@x.org\r\n",
+    "Resent-Bcc: hidden@x.org\n",
+    "BCC: Jürgen <hidden@x.org>\r\n",
+    "Subject: x\r\n",
+    "Subject: Grüße\r\n",
+    "\r\n",
+    "\n",
+    "\r",
+    " folded\r\n",
+    "\tfolded\n",
+    "no header\r\n",
+    "Date: Mon, 23 Nov 2026 10:30:00 +0100\r\n",
+    "Message-ID: <1@x.org>\r\n",
+    "message-id:\r\n",
+    "Date:\r\n",
+    ".\r\n",
+    "..\n",
+    "body\r\n",
+    "body: b\n",
+    ": \r\n",
+    "From me Mon\r\n",
+    "Resent-To: r@x.org\r\n",
+    "Resent-From: s@x.org\r\n",
+    "X-A: =?utf-8?q?=0D=0A?=\r\n",
+    "MIME-Version: 1.0\r\n",
+    "é\n",
+    "\u{feff}",
+];
+
+#[test]
+fn finished_mime_is_mended_once_and_keeps_what_it_said() {
+    let mut random = Random(0x5eed_0001);
+    let mut taken = 0;
+    for round in 0..6000 {
+        let mut mime = random.text(MIME, 8);
+        if random.one_in(2) {
+            mime = format!("From: a@x.org\r\nTo: b@x.org\r\n{mime}\r\n{}", random.text(MIME, 5));
+        }
+        let envelope = random
+            .one_in(3)
+            .then(|| Envelope { mail_from: "m@x.org".to_owned(), rcpt_to: vec!["n@x.org".to_owned()] });
+        let Ok(message) = Message::raw(mime.clone(), envelope, None) else { continue };
+        let MessageKind::Raw(raw) = &*message.kind else { panic!("not raw") };
+        taken += 1;
+        let Ok(rendered) = raw.complete(None, Spelling::Snake) else { continue };
+        let octets = rendered.bytes();
+        // CRLF throughout, an end at the end, and no blind copy before the body.
+        assert!(matches!(line_ends::to_crlf(&octets), std::borrow::Cow::Borrowed(_)), "{mime:?}");
+        assert!(octets.ends_with(b"\r\n"));
+        let text = String::from_utf8(octets.to_vec()).unwrap();
+        let end =
+            if text.starts_with("\r\n") { 0 } else { text.find("\r\n\r\n").map_or(text.len(), |at| at + 2) };
+        let (head, body) = text.split_at(end);
+        assert!(!head.contains("hidden@"), "round {round}: {mime:?} became {text:?}");
+        // What was written stands there still, in its order.
+        let whole = String::from_utf8(
+            line_ends::to_crlf(mime.trim_start_matches('\u{feff}').as_bytes()).into_owned(),
+        )
+        .unwrap();
+        let said = body.trim_start_matches("\r\n");
+        let without_end = said.strip_suffix("\r\n").unwrap_or(said);
+        let stands = whole.ends_with(said) || whole.ends_with(without_end);
+        assert!(stands, "round {round}: {mime:?} became {text:?}");
+        for name in ["subject:", "x-a:", "cc:", "to:"] {
+            let count = |text: &str| {
+                text.split("\r\n").filter(|line| line.to_ascii_lowercase().starts_with(name)).count()
+            };
+            assert_eq!(count(&text), count(&whole), "round {round}: {name} of {mime:?} in {text:?}");
+        }
+        for name in ["message-id:", "date:", "from:"] {
+            let with = |line: &&str| line.to_ascii_lowercase().starts_with(name);
+            assert!(
+                head.split("\r\n").any(|line| with(&line)),
+                "round {round}: {name} of {mime:?} in {text:?}"
+            );
+        }
+        // Read again, nothing changes.
+        let again = Message::raw(octets.clone(), Some(rendered.envelope.clone()), None).unwrap();
+        let MessageKind::Raw(again) = &*again.kind else { panic!("not raw") };
+        assert_eq!(again.rendered.bytes(), octets, "round {round}: {mime:?}");
+        assert_eq!(again.rendered.envelope, rendered.envelope);
+        assert_eq!((again.rendered.eight_bit, &again.message_id), (rendered.eight_bit, &raw.message_id));
+        // The other form says the same in ASCII.
+        if let Some(fallback) = rendered.fallback {
+            let octets = fallback.content.load().unwrap();
+            let head = String::from_utf8_lossy(&octets).split("\r\n\r\n").next().unwrap().to_owned();
+            assert!(head.is_ascii(), "round {round}: {head:?}");
+            let once = |text: &str| encoded_word::decode(&text.replace("\r\n\t", " ").replace("\r\n", ""));
+            // What would end a header is encoded once more, so that it is never read as that.
+            let unfold = |text: &str| encoded_word::decode(&once(text));
+            let original = text.split("\r\n\r\n").next().unwrap();
+            let blanks = |text: String| text.replace([' ', '\t', '\u{feff}'], "");
+            assert_eq!(blanks(unfold(&head)), blanks(unfold(original)), "round {round}");
+        }
+    }
+    assert!(taken > 2000, "{taken}");
+}

@@ -1,12 +1,12 @@
 //! From fields to the octets for the wire.
 
 use super::attachment::Attachment;
-use super::content::Segment;
+use super::content::{Content, Segment};
 use super::fields::{Fields, rfc5322_date};
 use super::header::Section;
 use super::line_ends::LINE_LIMIT;
 use super::mime::{self, Sink, Texts};
-use super::{Priority, Rendered, envelope};
+use super::{Fallback, Priority, Rendered, envelope};
 use crate::address::{Mailbox, MailboxOption};
 use crate::config::FilePolicy;
 use crate::error::Result;
@@ -33,15 +33,24 @@ pub(crate) fn render(
         html: fields.html.as_deref(),
         calendar: fields.calendar.as_deref(),
     };
-    let tree = mime::tree(texts, &attachments, &place)?;
-    let mut out = Sink::with_capacity(head.as_str().len() + tree.size_hint());
-    out.write(head.as_str().as_bytes());
-    tree.write(&mut out);
-    let content = out.finish();
-    let seven_bit = content.octets_in_memory().all(|octets| octets.is_ascii());
+    let write = |seven_bit| -> Result<Content> {
+        let tree = mime::tree(texts, &attachments, seven_bit, &place)?;
+        let mut out = Sink::with_capacity(head.as_str().len() + tree.size_hint());
+        out.write(head.as_str().as_bytes());
+        tree.write(&mut out);
+        Ok(out.finish())
+    };
+    let content = write(false)?;
+    let eight_bit = !content.octets_in_memory().all(|octets| octets.is_ascii());
+    let smtputf8 = envelope::needs_smtputf8(&envelope) || !head.as_str().is_ascii();
+    let fallback = match eight_bit && !smtputf8 {
+        true => Some(Fallback { content: write(true)?, eight_bit: false }),
+        false => None,
+    };
     Ok(Rendered {
-        smtputf8: envelope::needs_smtputf8(&envelope) || !head.as_str().is_ascii(),
-        eight_bit: !seven_bit,
+        smtputf8,
+        eight_bit,
+        fallback,
         long_line: false,
         envelope,
         content,

@@ -513,6 +513,19 @@ fn attached_messages_are_not_encoded() {
     );
     let eight = attach("Subject: old\n\nHé\n".as_bytes());
     assert!(eight.eight_bit && String::from_utf8_lossy(&eight.bytes()).contains("Encoding: 8bit\r\n"));
+    // For a server without 8BITMIME it goes as a file, and the rest as it is.
+    let fallback = eight.fallback.unwrap();
+    let octets = fallback.content.load().unwrap();
+    assert!(octets.is_ascii() && !fallback.eight_bit);
+    let parsed = parse(&octets);
+    let part = parsed.attachment(0).unwrap();
+    assert_eq!(part.contents(), "Subject: old\n\nHé\n".as_bytes());
+    assert!(part.is_content_type("application", "octet-stream") && part.attachment_name() == Some("old.eml"));
+    assert_eq!(
+        parsed.message_id().map(|id| format!("<{id}>")),
+        parse(&eight.content.load().unwrap()).message_id().map(|id| format!("<{id}>"))
+    );
+    assert!(plain.fallback.is_none());
     let binary = attach(b"Subject: old\n\n\0");
     assert!(!binary.eight_bit);
     assert_eq!(parse(&binary.bytes()).attachment(0).unwrap().contents(), b"Subject: old\n\n\0");

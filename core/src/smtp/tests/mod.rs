@@ -139,6 +139,7 @@ fn to(recipients: &[&str], body: &[u8]) -> Transaction {
         body: Bytes::copy_from_slice(body).into(),
         smtputf8: false,
         eight_bit: false,
+        fallback: None,
         partial: Partial::Deliver,
         requests: Default::default(),
     }

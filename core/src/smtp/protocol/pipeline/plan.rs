@@ -78,7 +78,11 @@ impl Plan {
         let smtputf8 = transaction.smtputf8 || !addresses().all(|a| a.is_ascii());
         // Which comes first is a matter of the sentence: 8-bit headers are there because of an address.
         if smtputf8 {
-            offered(server.smtputf8, "SMTPUTF8", "an address or header is not ASCII")?;
+            let why = match (addresses().all(|a| a.is_ascii()), transaction.body.wide_header()) {
+                (true, Some(name)) => format!("the header {name} is not ASCII"),
+                _ => "an address is not ASCII".to_owned(),
+            };
+            offered(server.smtputf8, "SMTPUTF8", &why)?;
         }
         if transaction.eight_bit {
             offered(server.eight_bit_mime, "8BITMIME", "the message has 8-bit text")?;
@@ -199,13 +203,14 @@ fn offered(is: bool, extension: &str, why: &str) -> Result<()> {
             "DSN" => "Leave `dsn` out for this server. (Gmail sends no delivery reports.)",
             "REQUIRETLS" => "Leave `require_tls` out for this server, if the message may go on without TLS.",
             "FUTURERELEASE" => "Send the message later: this server cannot hold it.",
-            _ => "Use ASCII addresses for this server.",
+            _ => "For this server, use ASCII addresses, and write names in headers as encoded words (RFC 2047).",
         }))
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::message::Fallback;
 
     fn transaction(from: &str, to: &[&str], body: &'static [u8]) -> Transaction {
         Transaction {
@@ -216,6 +221,7 @@ mod tests {
             body: Bytes::from_static(body).into(),
             smtputf8: false,
             eight_bit: false,
+            fallback: None,
             partial: Partial::Deliver,
             requests: Requests::default(),
         }
@@ -293,6 +299,36 @@ mod tests {
         plan.write_recipient(0, &mut out);
         Plan::write_chunk(b"hi", &mut out);
         assert_eq!(out, b"RCPT TO:<b@x>\r\nBDAT 4 LAST\r\nhi\r\n");
+    }
+
+    #[test]
+    fn a_server_that_lacks_something_gets_what_can_do_without() {
+        let all = Capabilities {
+            size: Some(Some(100)),
+            eight_bit_mime: true,
+            smtputf8: true,
+            ..Capabilities::default()
+        };
+        let none = Capabilities::default();
+        let mail = |t: &Transaction, c: &Capabilities| Plan::new(t, c).map(|p| p.mail);
+        let other = Fallback { content: Bytes::from_static(b"other\r\n").into(), eight_bit: false };
+        let mut wide = Transaction {
+            smtputf8: true,
+            eight_bit: true,
+            fallback: Some(other),
+            ..transaction("a@x", &["b@x"], b"\xff\r\n")
+        };
+        let mut kept = wide.clone();
+        kept.fit(&all);
+        assert_eq!(mail(&kept, &all).unwrap(), "MAIL FROM:<a@x> SIZE=3 BODY=8BITMIME SMTPUTF8\r\n");
+        wide.fit(&none);
+        assert_eq!(mail(&wide, &none).unwrap(), "MAIL FROM:<a@x>\r\n");
+        assert_eq!(wide.body.in_memory().unwrap(), "other\r\n");
+        let named = Transaction {
+            smtputf8: true,
+            ..transaction("a@x", &["b@x"], "X: y\r\nReply-To: Ü <c@x>\r\n\r\n".as_bytes())
+        };
+        assert!(mail(&named, &none).unwrap_err().message().contains("the header Reply-To is not ASCII"));
     }
 
     #[test]

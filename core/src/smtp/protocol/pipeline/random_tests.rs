@@ -202,6 +202,7 @@ fn message(id: usize, random: &mut Random) -> (Transaction, String) {
             body: bytes.into(),
             smtputf8: false,
             eight_bit: false,
+            fallback: None,
             partial,
             requests: Default::default(),
         },

@@ -19,6 +19,7 @@ pub(super) fn plan(recipients: usize, body: &[u8], partial: Partial) -> Plan {
         body,
         smtputf8: false,
         eight_bit: false,
+        fallback: None,
         partial,
         requests: Default::default(),
     };

@@ -225,7 +225,8 @@ impl Connection {
         self.begin_held();
     }
 
-    fn hold(&mut self, job: Job) {
+    fn hold(&mut self, mut job: Job) {
+        job.transaction.fit(&self.capabilities);
         job.course.connection.store(self.number, Ordering::Relaxed);
         match Plan::new(&job.transaction, &self.capabilities) {
             Ok(plan) => self.held = Some((plan, InFlight::new(job))),
