@@ -200,6 +200,15 @@ fn scopes(value: Option<&Value>) -> Option<Vec<Scope>> {
     (!words.is_empty()).then(|| words.into_iter().map(|word| Scope::new(word.to_owned())).collect())
 }
 
+/// A text, or a list of them.
+fn words(value: Option<&Value>) -> String {
+    match value {
+        Some(Value::String(text)) => text.clone(),
+        Some(Value::Array(list)) => list.iter().filter_map(Value::as_str).collect::<Vec<_>>().join(" "),
+        _ => String::new(),
+    }
+}
+
 /// MSAL assumes the same.
 const UNTOLD_LIFETIME: Duration = Duration::from_secs(600);
 
@@ -210,7 +219,7 @@ const NO_TOKEN: &str = "Check auth.authority and auth.token_endpoint: the servic
 pub(super) fn detail(map: &Map<String, Value>, form: &Form) -> Option<OAuthDetail> {
     let text = |name: &str| map.get(name).and_then(Value::as_str).filter(|t| !t.is_empty());
     let (error, description) = match map.get("error")? {
-        Value::String(error) => (error.clone(), text("error_description").unwrap_or_default().to_owned()),
+        Value::String(error) => (error.clone(), words(map.get("error_description"))),
         Value::Object(inner) => {
             let word = |name: &str| inner.get(name).and_then(Value::as_str).unwrap_or_default().to_owned();
             (word("status").to_ascii_lowercase(), word("message"))

@@ -22,6 +22,7 @@ use crate::net::http::{self, HttpAnswer};
 use crate::net::server_url::is_loopback;
 use crate::provider::Family;
 use crate::sync::lock;
+use crate::text;
 
 /// One request to an endpoint of the service. To the `oauth2` crate it is the HTTP client; what the crate does not hand on
 /// (status, headers, the form as it went) is kept here, for the error.
@@ -234,7 +235,13 @@ fn success(answer: &HttpAnswer) -> bool {
 }
 
 fn object(answer: &HttpAnswer) -> Option<Map<String, Value>> {
-    match serde_json::from_slice(&answer.body).ok()? {
+    let body = answer.body.strip_prefix(b"\xef\xbb\xbf").unwrap_or(&answer.body);
+    let value = match std::str::from_utf8(body) {
+        Ok(text) => serde_json::from_str(text),
+        // Some services write their words in Latin-1; what is read is ASCII.
+        Err(_) => serde_json::from_str(&body.iter().map(|octet| char::from(*octet)).collect::<String>()),
+    };
+    match value.ok()? {
         Value::Object(map) => Some(map),
         _ => None,
     }
@@ -254,6 +261,10 @@ fn refusal(
     }
     let host = url.host_str().unwrap_or_default();
     let status = answer.status;
+    // RFC 9457.
+    let problem = |name: &str| map.as_ref().and_then(|map| map.get(name)).and_then(Value::as_str);
+    let words = problem("detail").or(problem("title")).map(|words| text::one_line(&form.redact(words), 300));
+    let words = words.map_or_else(|| " without saying why".to_owned(), |words| format!(": {words}"));
     let html = answer.content_type.contains("html") || answer.body.trim_ascii_start().starts_with(b"<");
     // A captive portal answers for a while in the middle of a sign-in, and then lets the polls through.
     let passes = asked == Asked::Device;
@@ -283,7 +294,21 @@ fn refusal(
         _ if html => unavailable(format!("{host} answered HTTP {status} with a web page"))
             .with_retryable(false)
             .with_hint("Check auth.authority, auth.tenant and auth.token_endpoint, and proxies on the way."),
-        _ => unavailable(format!("{host} answered HTTP {status} without saying why"))
+        401 | 403 => {
+            let text = format!("{host} answered HTTP {status}{words}");
+            with_id(Error::new(ErrorCode::ClientRejected, text), id).with_hint(
+                "Check auth.client_id and what proves the application: the service does not accept them.",
+            )
+        }
+        400 if asked == Asked::Refresh => {
+            let text = format!("{host} answered HTTP 400 to the refresh{words}");
+            with_id(Error::new(ErrorCode::InteractionRequired, text), id)
+                .with_hint("The sign-in has ended at the service.")
+        }
+        404 | 410 => unavailable(format!("{host} answered HTTP {status}: nothing is at {}", url.path()))
+            .with_retryable(false)
+            .with_hint("Check auth.authority, auth.tenant and auth.token_endpoint."),
+        _ => unavailable(format!("{host} answered HTTP {status}{words}"))
             .with_retryable(false)
             .with_hint("Check auth.authority, auth.tenant and auth.token_endpoint."),
     }
@@ -331,6 +356,59 @@ mod tests {
             refused("three", false).await;
         }
         assert_eq!(fake.count(), 9);
+    }
+
+    #[tokio::test]
+    async fn refusals_are_read_in_every_shape_that_services_write() {
+        use crate::sign_in::testing::{Fake, octets, reply};
+        let latin = b"{\"error\": \"invalid_client\", \"error_description\": \"ung\xfcltig\"}".to_vec();
+        let bom = [b"\xef\xbb\xbf", &b"{\"error\": \"invalid_client\"}"[..]].concat();
+        let list = json!({"error": "invalid_client", "error_description": ["one", "two"]}).to_string();
+        let problem = json!({"type": "about:blank", "title": "Forbidden", "detail": "no such client"});
+        let json = "application/json";
+        for (status, kind, body, asked, code, said) in [
+            (401, json, latin, Asked::App, ErrorCode::ClientRejected, "ungültig"),
+            (401, json, bom, Asked::App, ErrorCode::ClientRejected, "invalid_client"),
+            (401, json, list.into_bytes(), Asked::App, ErrorCode::ClientRejected, "one two"),
+            (
+                403,
+                "application/problem+json",
+                problem.to_string().into_bytes(),
+                Asked::App,
+                ErrorCode::ClientRejected,
+                "no such client",
+            ),
+            (401, json, Vec::new(), Asked::App, ErrorCode::ClientRejected, "HTTP 401"),
+            (403, json, Vec::new(), Asked::Refresh, ErrorCode::ClientRejected, "HTTP 403"),
+            (
+                400,
+                json,
+                Vec::new(),
+                Asked::Refresh,
+                ErrorCode::InteractionRequired,
+                "HTTP 400 to the refresh",
+            ),
+            (404, json, Vec::new(), Asked::App, ErrorCode::TokenEndpointUnavailable, "nothing is at /"),
+        ] {
+            let what = String::from_utf8_lossy(&body).into_owned();
+            let fake = Fake::start(move |_| octets(status, kind, &body)).await;
+            let source = fake.app(json!({}));
+            let service = source.shared.service().unwrap();
+            let url = Url::parse(&fake.url).unwrap();
+            let error = Courier::new(service, asked, &url).post(Form::default()).await.unwrap_err();
+            assert_eq!((error.code(), error.retryable()), (code, false), "{what}: {error}");
+            assert!(error.message().contains(said), "{what}: {error}");
+        }
+        // A service that has no other word for it.
+        let fake = Fake::start(|_| reply(400, json!({"error": "invalid_request"}))).await;
+        let auth = json!({"grant": "refresh_token", "client_id": "app", "refresh_token": "r", "scopes": ["s"],
+            "token_endpoint": fake.url});
+        let options = json!({"provider": "custom", "smtp": {"host": "mail.example.com"}, "auth": auth});
+        let options = crate::config::Options::from_json(options, crate::config::Spelling::Snake).unwrap();
+        let source = crate::TokenSource::new(options, crate::Host::default()).unwrap();
+        let error = source.get(crate::GetToken::default()).await.unwrap_err();
+        assert_eq!(error.code(), ErrorCode::InteractionRequired, "{error}");
+        assert!(!fake.asked()[0].form.contains_key("scope"), "it asks for what was granted");
     }
 
     #[test]

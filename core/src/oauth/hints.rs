@@ -6,7 +6,7 @@
 
 use std::time::Duration;
 
-use crate::config::AuthSettings;
+use crate::config::{AuthSettings, ClientCredential};
 use crate::error::{Error, ErrorCode, OAuthDetail};
 use crate::provider::Family;
 
@@ -33,7 +33,11 @@ pub(crate) fn error(
     asked: Asked,
     auth: &AuthSettings,
 ) -> Error {
-    let (code, hint) = judge(&detail, status, asked);
+    let (mut code, hint) = judge(&detail, status, asked);
+    // Some services have no other word for a refresh token that is gone; the request asks for nothing else.
+    if asked == Asked::Refresh && auth.family == Family::Plain && detail.error == "invalid_request" {
+        code = ErrorCode::InteractionRequired;
+    }
     let words = plain_words(&detail.description);
     let message = match words.is_empty() {
         true => format!("the sign-in service says {}", plain_words(&detail.error)),
@@ -41,11 +45,17 @@ pub(crate) fn error(
     };
     // It gives no time, and is closed for minutes.
     let looping = detail.codes.contains(&50196).then_some(Duration::from_secs(300));
+    // Never a word about a secret where there is none.
+    let unproven = auth.grant.application().is_none_or(|a| matches!(a.credential, ClientCredential::None));
+    let fitting = fitting(code, auth);
+    let hint = hint.filter(|hint| unproven || fitting.is_none() || !hint.contains("client_secret"));
     let mut error = Error::new(code, message).with_retry_after(retry_after.or(looping));
     if let Some(hint) = hint {
         error = error.with_hint(hint);
     } else if code == ErrorCode::GrantRejected && asked == Asked::Refresh {
         error = error.with_hint("Sign in again with `mailbearer login`.");
+    } else if let Some(hint) = fitting {
+        error = error.with_hint(hint);
     }
     let base = &auth.authority;
     if code == ErrorCode::ConsentRequired && auth.family == Family::Microsoft && !base.is_empty() {
@@ -55,6 +65,28 @@ pub(crate) fn error(
         ));
     }
     error.with_oauth(detail)
+}
+
+/// A hint where the code's own speaks of what this source does not have.
+fn fitting(code: ErrorCode, auth: &AuthSettings) -> Option<&'static str> {
+    let credential = auth.grant.application().map(|application| &application.credential);
+    match (code, credential) {
+        (ErrorCode::ClientRejected, None) => Some("Check auth.key_file: the service does not take its key."),
+        (ErrorCode::ClientRejected, Some(ClientCredential::None)) => Some(
+            "Check auth.client_id. If the application has a secret at the service, set auth.client_secret.",
+        ),
+        (ErrorCode::ClientRejected, Some(ClientCredential::Certificate(_))) => Some(
+            "Check auth.client_id, and that the certificate is uploaded to this application and has not ended.",
+        ),
+        (ErrorCode::ClientRejected, Some(ClientCredential::Secret(_))) => None,
+        (ErrorCode::ClientRejected, Some(_)) => Some(
+            "Check auth.client_id, and that the application trusts the issuer, subject and audience of the assertion.",
+        ),
+        (ErrorCode::ScopeRejected, _) if auth.family == Family::Plain => {
+            Some("Set auth.scopes to those that the service names for SMTP.")
+        }
+        _ => None,
+    }
 }
 
 /// The code, and a hint better than the code's own.
@@ -173,6 +205,9 @@ const ONE_RESOURCE: &str = "Ask for one resource at a time: leave auth.scopes ou
 const STALE_CODE: &str =
     "Start a new sign-in: a sign-in's code works once, in the sign-in that it belongs to.";
 const FIELD: &str = "The request lacks a field: leave auth.scopes out, so that the preset fills it in.";
+const CLOUD: &str =
+    "The application belongs to another of Microsoft's clouds: set `cloud` (`global`, `us`, `dod`, `china`).";
+const PLATFORM: &str = "The redirect URI is registered as `Single-page application`: register it as `Mobile and desktop applications`.";
 const AUDIENCE: &str =
     "The registration takes work accounts only: let it support personal accounts, or set auth.tenant.";
 
@@ -235,6 +270,7 @@ static ENTRA: &[Row] = &[
     (90024, PASSING, ""),
     (90033, PASSING, ""),
     (90055, PASSING, ""),
+    (90072, None, ACCOUNT),
     (90094, CONSENT, "Only an administrator may grant this permission."),
     (90095, CONSENT, "Only an administrator may grant this permission."),
     (
@@ -273,8 +309,13 @@ static ENTRA: &[Row] = &[
         None,
         "The redirect URI is of type SPA, whose sign-ins last 24 hours: register it as `Mobile and desktop`.",
     ),
+    (700211, CLIENT, FEDERATED),
+    (700212, CLIENT, FEDERATED),
     (700213, CLIENT, FEDERATED),
+    (700214, CLIENT, FEDERATED),
     (900144, None, FIELD),
+    (900382, CLIENT, CLOUD),
+    (900439, CLIENT, CLOUD),
     (7000112, CLIENT, "The application is disabled: use an application of your own in auth.client_id."),
     (7000215, CLIENT, "auth.client_secret must be the secret's Value, not its Secret ID."),
     (
@@ -287,7 +328,15 @@ static ENTRA: &[Row] = &[
         CLIENT,
         "The application's secret has expired: make a new one and put its Value into auth.client_secret.",
     ),
+    (
+        7000229,
+        CONSENT,
+        "The application has no account in this organisation: an administrator must consent once, or set auth.tenant to the right one.",
+    ),
     (9001023, None, TENANT),
+    (9002325, CLIENT, PLATFORM),
+    (9002326, CLIENT, PLATFORM),
+    (9002327, CLIENT, PLATFORM),
     (9002332, None, AUDIENCE),
 ];
 
@@ -295,6 +344,54 @@ type GoogleRow = (&'static str, &'static str, Option<ErrorCode>, &'static str);
 
 /// `error`, a word of `error_subtype` or of the description (or any), the code if not the usual, the cure.
 static GOOGLE: &[GoogleRow] = &[
+    (
+        "invalid_grant",
+        "reasonable timeframe",
+        CLIENT,
+        "Check this machine's clock: the time in the service account's assertion does not fit Google's.",
+    ),
+    (
+        "invalid_grant",
+        "Invalid JWT Signature",
+        CLIENT,
+        "Google does not know this key: it was deleted or disabled. Make a new key for the service account, and set auth.key_file.",
+    ),
+    (
+        "invalid_grant",
+        "account not found",
+        CLIENT,
+        "Google does not know the service account, or it was deleted: check auth.key_file.",
+    ),
+    (
+        "invalid_grant",
+        "Invalid email or User ID",
+        None,
+        "The mailbox in auth.subject (or username) is not in the Workspace: name an account of the organisation, not an alias or a group.",
+    ),
+    (
+        "invalid_request",
+        "Invalid impersonation",
+        None,
+        "The mailbox in auth.subject (or username) is not in the Workspace: name an account of the organisation, not an alias or a group.",
+    ),
+    (
+        "invalid_grant",
+        "has been deleted",
+        None,
+        "The Google account was deleted: use another one, or ask an administrator to restore it within 20 days.",
+    ),
+    (
+        "deleted_client",
+        "",
+        None,
+        "The OAuth client was deleted in the Google Cloud console: make a new one, and set auth.client_id.",
+    ),
+    (
+        "disabled_client",
+        "",
+        None,
+        "The OAuth client is disabled in the Google Cloud console: enable it there.",
+    ),
     (
         "invalid_grant",
         "invalid_rapt",
@@ -415,6 +512,47 @@ mod tests {
         }
         let google = detail("invalid_grant", "invalid_rapt", 0);
         assert!(judge(&google, 400, Asked::Refresh).1.unwrap().contains("session length"));
+    }
+
+    #[test]
+    fn google_says_what_is_wrong_and_so_do_we() {
+        for (error, words, code, hint) in [
+            ("invalid_grant", "Token has been expired or revoked.", InteractionRequired, "every 7 days"),
+            (
+                "invalid_grant",
+                "Invalid JWT: Token must be a short-lived token (60 minutes) and in a reasonable timeframe. Check your iat and exp values in the JWT claim.",
+                ClientRejected,
+                "clock",
+            ),
+            ("invalid_grant", "Invalid JWT Signature.", ClientRejected, "new key"),
+            ("invalid_grant", "Invalid grant: account not found", ClientRejected, "auth.key_file"),
+            ("invalid_grant", "Invalid email or User ID", InteractionRequired, "not in the Workspace"),
+            ("invalid_grant", "Account has been deleted", InteractionRequired, "was deleted"),
+            ("deleted_client", "The OAuth client was deleted.", ClientRejected, "make a new one"),
+            ("unauthorized_client", "Client is unauthorized", GrantRejected, "domain-wide delegation"),
+        ] {
+            let said =
+                OAuthDetail { error: error.into(), description: words.into(), ..OAuthDetail::default() };
+            let (seen, cure) = judge(&said, 400, Asked::Refresh);
+            assert_eq!(seen, code, "{words}");
+            assert!(cure.unwrap_or_default().contains(hint), "{words}: {cure:?}");
+        }
+    }
+
+    #[test]
+    fn no_hint_speaks_of_a_secret_where_there_is_none() {
+        use serde_json::json;
+        for number in [700_211, 7_000_229, 9_002_325, 9_002_327, 90072, 900_382, 900_439, 0] {
+            let auth = json!({"grant": "client_credentials", "client_id": "app", "tenant": "contoso.com",
+                "client_assertion": "a.b.c"});
+            let options = json!({"provider": "microsoft365", "username": "a@contoso.com", "auth": auth});
+            let options = crate::config::Options::from_json(options, crate::config::Spelling::Snake).unwrap();
+            let source = crate::TokenSource::new(options, crate::Host::default()).unwrap();
+            let auth = source.shared.auth().unwrap();
+            let error = error(detail("invalid_client", "", number), 401, None, Asked::App, auth);
+            let hint = error.hint().unwrap();
+            assert!(!hint.contains("secret") && !hint.contains("mailbearer login"), "{number}: {hint}");
+        }
     }
 
     #[test]

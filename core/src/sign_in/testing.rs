@@ -30,7 +30,7 @@ pub(crate) struct Asked {
 pub(crate) struct Reply {
     status: u16,
     headers: String,
-    body: String,
+    body: Vec<u8>,
     delay: Duration,
     /// Only so much of the body is sent, under the whole one's length.
     cut: Option<usize>,
@@ -41,6 +41,10 @@ pub(crate) fn reply(status: u16, body: Value) -> Reply {
 }
 
 pub(crate) fn raw(status: u16, content_type: &str, body: &str) -> Reply {
+    octets(status, content_type, body.as_bytes())
+}
+
+pub(crate) fn octets(status: u16, content_type: &str, body: &[u8]) -> Reply {
     Reply {
         status,
         headers: format!("Content-Type: {content_type}\r\n"),
@@ -114,7 +118,7 @@ impl Fake {
                         reply.body.len()
                     );
                     let body = &reply.body[..reply.cut.unwrap_or(reply.body.len())];
-                    let _ = stream.write_all(format!("{head}{body}").as_bytes()).await;
+                    let _ = stream.write_all(&[head.as_bytes(), body].concat()).await;
                     let _ = stream.shutdown().await;
                 });
             }

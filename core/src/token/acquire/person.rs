@@ -101,7 +101,10 @@ impl Attempt<'_> {
                 Step::Fail(fault) => {
                     drop((turn, pending));
                     return Err(match fault {
-                        Fault::NobodySignedIn => shared.nobody(auth),
+                        Fault::NobodySignedIn => match entry.account() {
+                            Some(account) => no_refresh_token(&account.username),
+                            None => shared.nobody(auth),
+                        },
                         Fault::RefusedLately => {
                             self.refused_lately(&entry, Instant::now()).unwrap_or_else(contended)
                         }
@@ -257,7 +260,8 @@ impl Attempt<'_> {
         let error = match error.code() {
             ErrorCode::InteractionRequired => {
                 let cure = self.shared.sign_in_hint(auth);
-                let hint = error.oauth().filter(|o| !o.codes.is_empty()).and_then(|_| error.hint());
+                // The code's own hint says no more than the cure.
+                let hint = error.hint().filter(|hint| *hint != error.code().row().hint);
                 let hint = hint.map_or_else(|| cure.clone(), |hint| format!("{hint} {cure}"));
                 error.with_hint(hint)
             }
@@ -294,6 +298,16 @@ fn refusal(error: &Error, sent: Option<&Secret>, stored: Option<&Secret>) -> Ref
 /// The service does not take this refresh token any more.
 fn is_dead(error: &Error) -> bool {
     error.oauth().is_some_and(|detail| detail.error == "invalid_grant")
+}
+
+/// Somebody signed in, and the service gave nothing that renews the token.
+fn no_refresh_token(username: &str) -> Error {
+    let text = format!(
+        "the service gave no refresh token when {username} signed in, so the token cannot be renewed"
+    );
+    Error::new(ErrorCode::InteractionRequired, text).with_hint(
+        "Add the scope that asks for one to auth.scopes (`offline_access` at most services), then sign in again.",
+    )
 }
 
 fn contended() -> Error {
