@@ -118,6 +118,9 @@ class _AuthClient(_AuthService, total=False):
     device_authorization_endpoint: str
     #: The revocation endpoint (RFC 7009 §2), which `logout` tells. Default: the provider's.
     revocation_endpoint: str
+    #: How `auth.client_secret` travels: in the body (`post`), or as HTTP Basic authentication. `auto`: as the issuer's
+    #: document says, else in the body, and as `basic` if that is refused. Default: `auto`.
+    client_auth: Literal["auto", "post", "basic"]
 
 
 class ClientCredentials(_AuthClient, total=False):

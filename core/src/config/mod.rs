@@ -21,8 +21,8 @@ pub use self::dkim::{DkimKey, DkimOptions, DkimSettings};
 pub use self::identity::{Identity, IdentityService};
 pub use self::load::{Load, from_env, from_file, overlay, scalar, search_path, user_file};
 pub use self::options::{
-    AuthOptions, Chunking, Cloud, FilePolicy, HttpOptions, InitialResponse, LimitOptions, Mechanism, Options,
-    Pipelining, RetryOptions, SmtpOptions, StoreOptions, TimeoutOptions, TlsOptions,
+    AuthOptions, Chunking, ClientAuth, Cloud, FilePolicy, HttpOptions, InitialResponse, LimitOptions,
+    Mechanism, Options, Pipelining, RetryOptions, SmtpOptions, StoreOptions, TimeoutOptions, TlsOptions,
 };
 pub(crate) use self::reading::layer;
 pub use self::settings::{

@@ -129,6 +129,8 @@ pub struct AuthOptions {
     pub login_hint: Option<String>,
     /// `authorization_code`: the domain to offer.
     pub domain_hint: Option<String>,
+    /// How the secret travels; default `auto`.
+    pub client_auth: ClientAuth,
     /// `authorization_code`: a claims request, as JSON text.
     pub claims: Option<String>,
     /// `authorization_code`: how the answer comes back, `query` (default) or `form_post`.
@@ -159,6 +161,19 @@ pub struct AuthOptions {
     pub access_token: Option<SecretSource>,
     /// `access_token`: when it expires, RFC 3339 or epoch seconds.
     pub expires_at: Option<Value>,
+}
+
+/// How an application's secret travels (RFC 6749 §2.3.1).
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum ClientAuth {
+    /// As the issuer's document says, else in the body, and as HTTP Basic authentication if that is refused.
+    #[default]
+    Auto,
+    /// In the body.
+    Post,
+    /// As HTTP Basic authentication.
+    Basic,
 }
 
 /// `smtp.*`.

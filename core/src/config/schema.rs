@@ -266,6 +266,8 @@ pub static OPTIONS: &[OptionRow] = &[
         "The account that the sign-in page offers."),
     row("auth.domain_hint", Text, Nothing, PERSON,
         "The domain that the sign-in page offers."),
+    row("auth.client_auth", Word(&["auto", "post", "basic"]), Says("`auto`"), CLIENT,
+        "How `auth.client_secret` travels: in the body (`post`), or as HTTP Basic authentication. `auto`: as the issuer's document says, else in the body, and as `basic` if that is refused."),
     row("auth.claims", Text, Nothing, PERSON,
         "A claims request, as JSON text."),
     row("auth.response_mode", Word(&["query", "form_post"]), Says("`query`"), PERSON,

@@ -60,6 +60,9 @@ impl<'a> Service<'a> {
             device_authorization: or(&overrides.device_authorization, &found.device_authorization),
             revocation: or(&overrides.revocation, &found.revocation),
             issuer: found.issuer.clone(),
+            scopes_supported: found.scopes_supported.clone(),
+            basic_only: found.basic_only,
+            pushed_only: found.pushed_only,
         }))
     }
 }
@@ -133,6 +136,10 @@ fn interpret(issuer: &Url, document: &Map<String, Value>) -> Result<Endpoints> {
             .with_retryable(false)
             .with_hint("Set auth.authority to the issuer's URL, exactly as the service writes it.")
     };
+    let list = |name: &str| {
+        let list = document.get(name)?.as_array()?;
+        Some(list.iter().filter_map(Value::as_str).map(str::to_owned).collect::<Vec<_>>())
+    };
     let said = text("issuer").unwrap_or_default();
     if said.trim_end_matches('/') != issuer.as_str().trim_end_matches('/') {
         let said = text::shown(said, 200);
@@ -156,6 +163,12 @@ fn interpret(issuer: &Url, document: &Map<String, Value>) -> Result<Endpoints> {
         device_authorization: endpoint("device_authorization_endpoint")?,
         revocation: endpoint("revocation_endpoint")?,
         issuer: Some(said.to_owned()),
+        scopes_supported: list("scopes_supported"),
+        basic_only: list("token_endpoint_auth_methods_supported").is_some_and(|methods| {
+            let has = |name: &str| methods.iter().any(|method| method == name);
+            has("client_secret_basic") && !has("client_secret_post")
+        }),
+        pushed_only: document.get("require_pushed_authorization_requests") == Some(&Value::Bool(true)),
     })
 }
 

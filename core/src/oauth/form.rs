@@ -2,6 +2,8 @@
 
 use std::borrow::Cow;
 
+use base64::Engine;
+use base64::engine::general_purpose::STANDARD;
 use url::form_urlencoded;
 use zeroize::Zeroizing;
 
@@ -55,11 +57,21 @@ impl Form {
         self
     }
 
-    /// Adds what proves the application.
-    pub(crate) fn signed(mut self, signed: &Signed) -> Self {
-        if let Some(secret) = &signed.secret {
-            self = self.with("client_secret", secret.expose());
+    /// Adds the application's id and what proves it: its secret in the body, or as HTTP Basic authentication, form-encoded
+    /// (RFC 6749 §2.3.1).
+    pub(crate) fn signed(mut self, id: &str, signed: &Signed, basic: bool) -> Self {
+        match &signed.secret {
+            Some(secret) if basic => {
+                let encode =
+                    |text: &str| form_urlencoded::byte_serialize(text.as_bytes()).collect::<String>();
+                let pair = Zeroizing::new(format!("{}:{}", encode(id), encode(secret.expose())));
+                self.authorization = Some(Secret::new(format!("Basic {}", STANDARD.encode(&*pair))));
+                return self;
+            }
+            Some(secret) => self = self.with("client_secret", secret.expose()),
+            None => {}
         }
+        self = self.with("client_id", id);
         for (name, value) in signed.fields() {
             self = self.with(name, value);
         }

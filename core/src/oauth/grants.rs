@@ -22,7 +22,7 @@ use super::form::Form;
 use super::hints::Asked;
 use super::proof::{Proof, Signed};
 use super::service::Service;
-use crate::config::{Application, ServiceAccount, SignInSettings};
+use crate::config::{Application, ClientAuth, Endpoints, ServiceAccount, SignInSettings};
 use crate::error::{Error, ErrorCode, Result};
 use crate::input::Secret;
 use crate::provider::Family;
@@ -89,15 +89,26 @@ impl<'a> Service<'a> {
     /// Where a person signs in in a browser (RFC 6749 §4.1.1 with RFC 7636 §4.3).
     ///
     /// # Errors
-    /// `config_invalid` if the redirect URI is no URL.
+    /// `config_invalid` where the service has no such endpoint, or takes pushed requests alone.
     pub(crate) fn authorization_url(
         self,
         application: &Application,
         sign_in: &SignInSettings,
-        endpoint: &Url,
+        endpoints: &Endpoints,
         asked: &AuthorizationRequest<'_>,
         parameters: impl Iterator<Item = (&'static str, String)>,
     ) -> Result<Url> {
+        let field = self.settings.spelling.path("auth.authorization_endpoint");
+        let Some(endpoint) = &endpoints.authorization else {
+            return Err(Error::config(field.clone(), format!("`{field}` is missing"))
+                .with_hint("Set it, or sign in with method `device_code`."));
+        };
+        if endpoints.pushed_only {
+            let text = "the sign-in service demands pushed authorization requests (PAR, RFC 9126)";
+            return Err(Error::config("auth.authority", text).with_hint(
+                "Turn the demand off for this client at the service, or sign in with method `device_code`.",
+            ));
+        }
         let client = Registered::new(ClientId::new(application.id.clone()))
             .set_auth_uri(AuthUrl::from_url(endpoint.clone()))
             .set_redirect_uri(redirect_url(asked.redirect_uri)?);
@@ -105,7 +116,7 @@ impl<'a> Service<'a> {
         let mut request = client
             .authorize_url(|| CsrfToken::new(asked.state.to_owned()))
             .set_pkce_challenge(PkceCodeChallenge::from_code_verifier_sha256(&verifier))
-            .add_scopes(owned(self.login_scopes(sign_in)));
+            .add_scopes(owned(self.login_scopes(sign_in, endpoints.scopes_supported.as_deref())));
         for (name, value) in parameters {
             request = request.add_extra_param(name, value);
         }
@@ -129,10 +140,12 @@ impl<'a> Service<'a> {
         };
         // A confidential client proves itself from the first request on (RFC 8628 §3.1).
         let signed = self.signed(application, &endpoints.token).await?;
-        let client = registered(application, &signed)
+        let client = registered(application, &signed, basic_first(application, &endpoints))
             .set_device_authorization_url(DeviceAuthorizationUrl::from_url(url.clone()));
         let courier = Courier::new(self, Asked::Device, url).alike(signed.alike.clone());
-        let mut request = client.exchange_device_code().add_scopes(owned(self.login_scopes(sign_in)));
+        let mut request = client
+            .exchange_device_code()
+            .add_scopes(owned(self.login_scopes(sign_in, endpoints.scopes_supported.as_deref())));
         for (name, value) in signed.fields() {
             request = request.add_extra_param(name, value);
         }
@@ -155,7 +168,8 @@ impl<'a> Service<'a> {
             let signed = self.signed(application, &endpoints.token).await?;
             let courier = courier.alike(signed.alike.clone());
             let token = StandardRevocableToken::RefreshToken(RefreshToken::new(token.expose().to_owned()));
-            let client = registered(application, &signed).set_revocation_url(https(url));
+            let client = registered(application, &signed, basic_first(application, &endpoints))
+                .set_revocation_url(https(url));
             let mut request = client.revoke_token(token).map_err(unmade)?;
             for (name, value) in signed.fields() {
                 request = request.add_extra_param(name, value);
@@ -201,10 +215,12 @@ impl<'a> Service<'a> {
     }
 
     /// What a person is asked to allow.
-    pub(crate) fn login_scopes(self, sign_in: &SignInSettings) -> Vec<&'a str> {
+    pub(crate) fn login_scopes(self, sign_in: &SignInSettings, supported: Option<&[String]>) -> Vec<&'a str> {
         let own = &self.auth.scopes;
         let mut out: Vec<&str> = own.iter().map(String::as_str).collect();
-        out.extend(sign_in.scopes.iter().copied().filter(|scope| !own.iter().any(|s| s == scope)));
+        let known = |scope: &str| supported.is_some_and(|list| list.iter().any(|s| s == scope));
+        let wanted = sign_in.scopes.iter().copied().filter(|scope| !sign_in.if_supported || known(scope));
+        out.extend(wanted.filter(|scope| !own.iter().any(|s| s == scope)));
         out
     }
 
@@ -216,7 +232,7 @@ impl<'a> Service<'a> {
             return Vec::new();
         }
         if let Some((_, sign_in)) = auth.grant.sign_in().filter(|_| !imported) {
-            return self.login_scopes(sign_in);
+            return self.login_scopes(sign_in, None);
         }
         let mut out: Vec<&str> = auth.scopes.iter().map(String::as_str).collect();
         if !out.contains(&"offline_access") {
@@ -231,13 +247,19 @@ impl<'a> Service<'a> {
         let endpoints = self.endpoints(&application.address).await?;
         let url = &endpoints.token;
         let proof = Proof::read(self, application, url).await?;
-        let refusal = match self.attempt(application, &presented, url, proof.as_ref()).await {
-            Err(error) if error.oauth().is_some_and(|detail| detail.error == "invalid_client") => error,
+        let basic = basic_first(application, &endpoints);
+        let refusal = match self.attempt(application, &presented, url, proof.as_ref(), basic).await {
+            Err(error) if error.code() == ErrorCode::ClientRejected => error,
             other => return other,
         };
+        let undecided = application.client_auth == ClientAuth::Auto && self.auth.family == Family::Plain;
+        if undecided && !basic && matches!(proof, Some(Proof::Secret(_))) {
+            // Some services take it in the header alone, and say no more than that the client is wrong.
+            return self.attempt(application, &presented, url, proof.as_ref(), true).await;
+        }
         match Proof::read(self, application, url).await {
             Ok(renewed) if renewed != proof => {
-                self.attempt(application, &presented, url, renewed.as_ref()).await
+                self.attempt(application, &presented, url, renewed.as_ref(), basic).await
             }
             _ => Err(refusal),
         }
@@ -249,9 +271,10 @@ impl<'a> Service<'a> {
         presented: &Presented<'_>,
         url: &Url,
         proof: Option<&Proof>,
+        basic: bool,
     ) -> Result<TokenAnswer> {
         let signed = self.sign(application, url, proof).await?;
-        let client = registered(application, &signed).set_token_uri(TokenUrl::from_url(url.clone()));
+        let client = registered(application, &signed, basic).set_token_uri(TokenUrl::from_url(url.clone()));
         let courier = Courier::new(self, presented.asked(), url).alike(signed.alike.clone());
         let result = match presented {
             Presented::ClientCredentials => {
@@ -274,8 +297,10 @@ impl<'a> Service<'a> {
                 let mut request = client
                     .exchange_code(AuthorizationCode::new(code.code.expose().to_owned()))
                     .set_pkce_verifier(PkceCodeVerifier::new(code.verifier.expose().to_owned()))
-                    .set_redirect_uri(Cow::Owned(redirect_url(&code.redirect_uri)?))
-                    .add_extra_param("scope", code.scopes.clone());
+                    .set_redirect_uri(Cow::Owned(redirect_url(&code.redirect_uri)?));
+                if let Some(scopes) = &code.scopes {
+                    request = request.add_extra_param("scope", scopes.clone());
+                }
                 for (name, value) in signed.fields() {
                     request = request.add_extra_param(name, value);
                 }
@@ -284,9 +309,8 @@ impl<'a> Service<'a> {
             Presented::Device(code) => {
                 let form = Form::default()
                     .with("grant_type", "urn:ietf:params:oauth:grant-type:device_code")
-                    .with("device_code", code.expose())
-                    .with("client_id", application.id.clone());
-                return courier.post(form.signed(&signed)).await;
+                    .with("device_code", code.expose());
+                return courier.post(form.signed(&application.id, &signed, basic)).await;
             }
         };
         courier.tokens(result)
@@ -338,17 +362,27 @@ pub(crate) struct Redemption {
     pub(crate) code: Secret,
     pub(crate) redirect_uri: String,
     pub(crate) verifier: Secret,
-    /// As they were asked for.
-    pub(crate) scopes: String,
+    /// As they were asked for. Entra takes them here, and nobody else expects them (RFC 6749 §4.1.3).
+    pub(crate) scopes: Option<String>,
 }
 
-/// The application, as the crate knows it. It authenticates in the body: Entra and Google take that, and some services take
-/// nothing else.
-fn registered(application: &Application, signed: &Signed) -> Registered {
-    let client = Registered::new(ClientId::new(application.id.clone())).set_auth_type(AuthType::RequestBody);
+/// The application, as the crate knows it. Entra and Google take its secret in the body, and some services take nothing else;
+/// others take HTTP Basic authentication alone.
+fn registered(application: &Application, signed: &Signed, basic: bool) -> Registered {
+    let way = if basic { AuthType::BasicAuth } else { AuthType::RequestBody };
+    let client = Registered::new(ClientId::new(application.id.clone())).set_auth_type(way);
     match &signed.secret {
         Some(secret) => client.set_client_secret(ClientSecret::new(secret.expose().to_owned())),
         None => client,
+    }
+}
+
+/// Whether the secret goes as HTTP Basic authentication from the first request on.
+fn basic_first(application: &Application, endpoints: &Endpoints) -> bool {
+    match application.client_auth {
+        ClientAuth::Basic => true,
+        ClientAuth::Post => false,
+        ClientAuth::Auto => endpoints.basic_only,
     }
 }
 

@@ -14,6 +14,7 @@ use url::Url;
 use super::form::Form;
 use crate::error::{Error, ErrorCode};
 use crate::fork::ForkCell;
+use crate::input::Secret;
 use crate::sync::lock;
 
 /// A request, as a digest: no secret is kept.
@@ -96,6 +97,7 @@ pub(crate) fn fingerprint(url: &Url, form: &Form) -> Fingerprint {
         context.update(text.as_bytes());
     };
     add(url.as_str());
+    add(form.authorization().map_or("", Secret::expose));
     for (name, likeness) in form.likeness() {
         add(name);
         add(likeness);
@@ -120,7 +122,6 @@ const MOST: usize = 1024;
 mod tests {
     use super::*;
     use crate::error::OAuthDetail;
-    use crate::input::Secret;
 
     fn refusal(code: u64) -> Error {
         let detail = OAuthDetail {

@@ -10,7 +10,7 @@ use super::saved::invalid;
 use super::service::SignInService;
 use crate::config::{Application, AuthSettings, Endpoints, ServiceAddress, check_redirect_uri, overlay};
 use crate::crypto::random;
-use crate::error::{Error, OAuthDetail, Result};
+use crate::error::{OAuthDetail, Result};
 use crate::input::Secret;
 use crate::net::server_url::is_loopback;
 use crate::oauth::grants::{AuthorizationRequest, Redemption};
@@ -40,11 +40,6 @@ pub(super) fn begin(
 ) -> Result<(CodeFlow, Option<Listener>, String)> {
     let service = at.service;
     let Service { settings, auth } = service;
-    let field = settings.spelling.path("auth.authorization_endpoint");
-    let Some(endpoint) = &endpoints.authorization else {
-        return Err(Error::config(field.clone(), format!("`{field}` is missing"))
-            .with_hint("Set it, or sign in with method `device_code`."));
-    };
     if let Some(uri) = &request.redirect_uri {
         check_redirect_uri(&settings.spelling.path("redirect_uri"), uri)?;
     }
@@ -71,7 +66,7 @@ pub(super) fn begin(
         verifier: &flow.verifier,
     };
     let more = parameters_of(at, request, challenge);
-    let url = service.authorization_url(at.application, at.sign_in, endpoint, &asked, more)?;
+    let url = service.authorization_url(at.application, at.sign_in, endpoints, &asked, more)?;
     Ok((flow, listener, url.into()))
 }
 
@@ -125,7 +120,8 @@ impl CodeFlow {
             code: Secret::new(value),
             redirect_uri: self.redirect_uri.clone(),
             verifier: self.verifier.clone(),
-            scopes: service.login_scopes(sign_in).join(" "),
+            scopes: (service.auth.family == Family::Microsoft)
+                .then(|| service.login_scopes(sign_in, None).join(" ")),
         })
     }
 }

@@ -23,6 +23,7 @@ pub(crate) struct Asked {
     pub(crate) path: String,
     pub(crate) form: HashMap<String, String>,
     pub(crate) request_id: Option<String>,
+    pub(crate) authorization: Option<String>,
 }
 
 /// What to answer.
@@ -107,6 +108,7 @@ impl Fake {
                         path: request.target.clone(),
                         form: parse(&request.body).into_iter().collect(),
                         request_id: request.header("client-request-id").map(str::to_owned),
+                        authorization: request.header("authorization").map(str::to_owned),
                     };
                     log.lock().unwrap().push(asked.clone());
                     let reply = (answer.lock().unwrap())(&asked);

@@ -497,6 +497,83 @@ async fn many_sources_of_one_issuer_ask_for_its_document_once() {
     assert_eq!(fake.count(), 4);
 }
 
+/// A service of one's own that describes itself with `more`, and takes the secret `p w+` as HTTP Basic alone.
+async fn described(more: Value) -> (Fake, impl Fn(Value) -> TokenSource) {
+    let base = Arc::new(Mutex::new(String::new()));
+    let said = base.clone();
+    let fake = Fake::start(move |asked| {
+        let base = said.lock().unwrap().clone();
+        let mut document = json!({"issuer": base, "token_endpoint": format!("{base}/t"),
+            "authorization_endpoint": format!("{base}/a")});
+        crate::config::overlay(&mut document, more.clone());
+        match &*asked.path {
+            "/.well-known/openid-configuration" => reply(200, document),
+            _ if asked.authorization.as_deref() != Some("Basic YXBwOnArdyUyQg==") => {
+                reply(401, json!({"error": "invalid_client"}))
+            }
+            _ => signed_in("ada@example.com"),
+        }
+    })
+    .await;
+    base.lock().unwrap().clone_from(&fake.url);
+    let url = fake.url.clone();
+    let source = move |more: Value| {
+        let mut options = json!({"provider": "custom", "smtp": {"host": "mail.example.com"}, "auth": {
+            "grant": "authorization_code", "client_id": "app", "client_secret": "p w+", "scopes": ["mail.send"],
+            "authority": url, "redirect_uri": "https://app.example/"}});
+        crate::config::overlay(&mut options, more);
+        TokenSource::new(Options::from_json(options, Spelling::Snake).unwrap(), Host::default()).unwrap()
+    };
+    (fake, source)
+}
+
+#[tokio::test]
+async fn a_service_of_ones_own_is_asked_for_the_scopes_that_it_lists() {
+    for (listed, asked) in [
+        (json!({}), "mail.send"),
+        (json!({"scopes_supported": ["mail.send"]}), "mail.send"),
+        (
+            json!({"scopes_supported": ["openid", "mail.send", "offline_access"]}),
+            "mail.send openid offline_access",
+        ),
+    ] {
+        let (_fake, source) = described(listed).await;
+        let login = source(json!({})).login(LoginRequest::default()).await.unwrap();
+        assert_eq!(query(login.url())["scope"], asked);
+    }
+    let (_fake, source) = described(json!({"require_pushed_authorization_requests": true})).await;
+    let error = source(json!({})).login(LoginRequest::default()).await.err().unwrap();
+    assert!(error.message().contains("PAR, RFC 9126"), "{error}");
+}
+
+#[tokio::test]
+async fn the_secret_travels_as_the_service_takes_it() {
+    let basic = json!({"token_endpoint_auth_methods_supported": ["client_secret_basic", "private_key_jwt"]});
+    let both =
+        json!({"token_endpoint_auth_methods_supported": ["client_secret_basic", "client_secret_post"]});
+    for (document, option, ways) in [
+        // Not known: in the body, and then as Basic, once.
+        (json!({}), "auto", &[false, true][..]),
+        (both, "auto", &[false, true]),
+        (basic.clone(), "auto", &[true]),
+        (json!({}), "basic", &[true]),
+        (basic, "post", &[false]),
+    ] {
+        let (fake, source) = described(document).await;
+        let source = source(json!({"auth": {"client_auth": option}}));
+        let login = source.login(LoginRequest::default()).await.unwrap();
+        let answer = json!({"code": "c", "state": login.state()});
+        let outcome = login.finish(&answer, Call::default()).await;
+        assert_eq!(outcome.is_ok(), ways.last() == Some(&true), "{option}");
+        let posted: Vec<_> = fake.asked().into_iter().filter(|asked| asked.path == "/t").collect();
+        let seen: Vec<bool> = posted.iter().map(|asked| asked.authorization.is_some()).collect();
+        assert_eq!(seen, ways, "{option}");
+        for asked in posted {
+            assert_ne!(asked.authorization.is_some(), asked.form.contains_key("client_secret"), "{asked:?}");
+        }
+    }
+}
+
 #[tokio::test]
 async fn the_answer_of_rfc_8628_3_2_is_understood() {
     let fake = Fake::start(|_| {

@@ -6,6 +6,7 @@ use url::Url;
 
 use crate::config::credential::{BearerKey, ClientCredential, TokenCallback};
 use crate::config::identity::{Identity, IdentityService};
+use crate::config::options::ClientAuth;
 use crate::input::SecretSource;
 use crate::provider::Family;
 
@@ -69,6 +70,8 @@ pub struct Application {
     pub credential: ClientCredential,
     /// When its certificate ends, as it was when the options were read.
     pub credential_expires_at: Option<SystemTime>,
+    /// How its secret travels.
+    pub client_auth: ClientAuth,
     /// Where the service answers.
     pub address: ServiceAddress,
 }
@@ -78,6 +81,8 @@ pub struct Application {
 pub struct SignInSettings {
     /// What is asked for beside the resource's scopes.
     pub scopes: &'static [&'static str],
+    /// They are asked for only where the service's document lists them.
+    pub if_supported: bool,
     /// Added to the authorization URL.
     pub parameters: &'static [(&'static str, &'static str)],
     /// The application's own redirect URI.
@@ -134,6 +139,12 @@ pub struct Endpoints {
     pub revocation: Option<Url>,
     /// The issuer that answers (RFC 9207), where known.
     pub issuer: Option<String>,
+    /// The scopes that the issuer's document lists.
+    pub scopes_supported: Option<Vec<String>>,
+    /// The document lists HTTP Basic authentication of clients, and no secret in the body.
+    pub basic_only: bool,
+    /// The document demands pushed authorization requests (RFC 9126).
+    pub pushed_only: bool,
 }
 
 /// Endpoints that the options name beside an issuer's own document.

@@ -70,7 +70,16 @@ impl Resolver<'_> {
         if grant == GrantName::DeviceCode && device_authorization.is_none() {
             return Err(self.unnamed("auth.device_authorization_endpoint"));
         }
-        let endpoints = Endpoints { token, authorization, device_authorization, revocation, issuer: None };
+        let endpoints = Endpoints {
+            token,
+            authorization,
+            device_authorization,
+            revocation,
+            issuer: None,
+            scopes_supported: None,
+            basic_only: false,
+            pushed_only: false,
+        };
         Ok((base, ServiceAddress::Known(endpoints)))
     }
 

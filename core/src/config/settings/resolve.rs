@@ -11,7 +11,7 @@ use super::urls::check_redirect_uri;
 use crate::config::credential::{AssertionOption, BearerKey, ClientCredential, TokenCallback};
 use crate::config::github_job;
 use crate::config::identity::{Identity, IdentityService};
-use crate::config::options::{AuthOptions, Cloud, Options};
+use crate::config::options::{AuthOptions, ClientAuth, Cloud, Options};
 use crate::error::{Error, Result};
 use crate::input::{COMMAND_TIME, SecretSource, Spelling, nearest};
 use crate::provider::{Family, Preset};
@@ -97,7 +97,8 @@ impl Resolver<'_> {
             None => None,
         };
         let (authority, address) = self.address(name)?;
-        let application = Application { id, credential, credential_expires_at, address };
+        let client_auth = auth.client_auth;
+        let application = Application { id, credential, credential_expires_at, client_auth, address };
         let grant = match name {
             GrantName::AuthorizationCode => Grant::AuthorizationCode(application, self.sign_in()?),
             GrantName::DeviceCode => Grant::DeviceCode(application, self.sign_in()?),
@@ -114,6 +115,8 @@ impl Resolver<'_> {
         let auth = self.auth;
         Ok(SignInSettings {
             scopes: self.preset.login_scopes,
+            // Of another's service nothing is known.
+            if_supported: self.preset.name == "custom",
             parameters: self.preset.authorization_parameters,
             redirect_uri: self.redirect_uri()?,
             prompt: auth.prompt.clone(),
@@ -273,11 +276,12 @@ impl Resolver<'_> {
         let auth = self.auth;
         let (application, interactive) = (name.has_application(), name.is_interactive());
         let (jwt, managed) = (name == JwtBearer, name == ManagedIdentity);
-        let rows: [(&str, bool, bool); 25] = [
+        let rows: [(&str, bool, bool); 26] = [
             ("client_id", auth.client_id.is_some(), application),
             ("certificate", auth.certificate.is_some(), application),
             ("client_assertion", auth.client_assertion.is_some(), application),
             ("client_secret", auth.client_secret.is_some(), application),
+            ("client_auth", auth.client_auth != ClientAuth::Auto, application),
             ("redirect_uri", auth.redirect_uri.is_some(), interactive),
             ("prompt", auth.prompt.is_some(), interactive),
             ("login_hint", auth.login_hint.is_some(), interactive),
