@@ -14,6 +14,7 @@ mod form;
 mod github;
 pub(crate) mod grants;
 pub(crate) mod hints;
+mod known_refusals;
 mod managed;
 pub(crate) mod pkce;
 mod proof;
