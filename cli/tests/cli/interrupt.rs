@@ -80,7 +80,7 @@ fn ctrl_c_in_a_bulk_send_still_gives_each_pulled_message_its_result() {
 #[test]
 fn the_emulator_ends_with_a_signal_and_leaves_its_command_alone() {
     let cli = Cli::new();
-    let mut child = cli.command(&["emulator", "--env"]).stdout(Stdio::piped()).spawn().unwrap();
+    let mut child = cli.command(&["emulator"]).stdin(Stdio::piped()).stdout(Stdio::piped()).spawn().unwrap();
     let mut stdout = child.stdout.take().unwrap();
     std::io::Read::read_exact(&mut stdout, &mut [0]).unwrap();
     signal(&child, "INT");
