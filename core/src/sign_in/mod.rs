@@ -16,6 +16,8 @@ mod service;
 pub(crate) mod testing;
 #[cfg(test)]
 mod tests;
+mod under_way;
+mod work;
 
 pub use login::Login;
 pub use request::LoginRequest;

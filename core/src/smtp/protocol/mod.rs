@@ -5,6 +5,8 @@ pub(crate) mod auth;
 pub(crate) mod breaker;
 pub(crate) mod capabilities;
 pub(crate) mod classify;
+#[cfg(test)]
+mod classify_tests;
 pub(crate) mod dot_stuffing;
 pub(crate) mod pipeline;
 pub(crate) mod refusal;
