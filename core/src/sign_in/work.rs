@@ -61,9 +61,9 @@ impl Work {
                         };
                         // The program may end as soon as it knows.
                         let _ = tokio::time::timeout(PAGE_TIME, show(browser, &account)).await;
-                        drop(inner.settle(account));
+                        drop(inner.finish_with(account));
                     }
-                    Err(error) => drop(inner.settle(Err(error))),
+                    Err(error) => drop(inner.finish_with(Err(error))),
                 }
             }
             Way::Device { device_code, pace, .. } => loop {
@@ -72,7 +72,7 @@ impl Work {
                     biased;
                     () = inner.cancel.cancelled() => return,
                     () = tokio::time::sleep(wait) => {}
-                    () = tokio::time::sleep_until(end) => return drop(inner.settle(Err(expired()))),
+                    () = tokio::time::sleep_until(end) => return drop(inner.finish_with(Err(expired()))),
                 }
                 if inner.saved.load(Ordering::Relaxed) || inner.poll(device_code, pace).await.is_some() {
                     return;
@@ -99,7 +99,7 @@ impl Inner {
         let shared = &self.source.shared;
         let at = match SignInService::of(&self.source) {
             Ok(at) => at,
-            Err(error) => return Some(self.settle(Err(error))),
+            Err(error) => return Some(self.finish_with(Err(error))),
         };
         let _pending = shared.pending_write();
         match at.service.poll_device(at.application, device_code).await {
@@ -107,7 +107,7 @@ impl Inner {
                 let account = shared.adopt(answer).await;
                 let until = millis(self.expires_at);
                 crate::sign_in::saved::finished().finish(&self.id(), millis(SystemTime::now()), until);
-                Some(self.settle(account))
+                Some(self.finish_with(account))
             }
             Err(error) => {
                 let next = lock(pace).after(&error);
@@ -116,7 +116,7 @@ impl Inner {
                         *lock(pace) = next;
                         None
                     }
-                    None => Some(self.settle(Err(error))),
+                    None => Some(self.finish_with(Err(error))),
                 }
             }
         }
@@ -133,7 +133,7 @@ impl Inner {
                 Ok(redemption) => this.exchange(&redemption).await,
                 Err(error) => Err(error),
             };
-            this.settle(account)
+            this.finish_with(account)
         });
         task.await.unwrap_or_else(|_| Err(Cancel::error()))
     }
@@ -174,7 +174,7 @@ impl Inner {
     }
 
     /// Remembers the outcome for all who wait, and closes the port.
-    pub(super) fn settle(&self, account: Result<Account>) -> Result<Account> {
+    pub(super) fn finish_with(&self, account: Result<Account>) -> Result<Account> {
         self.standing.send_replace(Standing::Done(account.clone()));
         self.close();
         account

@@ -196,7 +196,7 @@ pub(crate) async fn close_idle<B: Bearer>(route: &Route<B>) {
     };
     // A connection whose runtime stands still is not waited for.
     let _: Result<(), _> = tokio::time::timeout(CLOSING, all).await;
-    pool.settle().await;
+    pool.await_given_back().await;
 }
 
 async fn connect<B: Bearer>(

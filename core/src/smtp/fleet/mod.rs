@@ -124,7 +124,7 @@ impl Fleet {
     }
 
     /// Waits until what is not used any more was given back, but not for long: the process may be about to end.
-    pub(crate) async fn settle(&self) {
+    pub(crate) async fn await_given_back(&self) {
         for _ in 0..SETTLING {
             // A slot comes back a moment after its connection's end was seen.
             tokio::time::sleep(Duration::from_millis(10)).await;
@@ -271,16 +271,16 @@ impl Fleet {
             call.arg(id);
         }
         match self.link.run::<Vec<String>>(&call).await {
-            Ok(answer) => self.heard(member, &answer, &held, new, asked),
+            Ok(answer) => self.take_answer(member, &answer, &held, new, asked),
             Err(trouble) => {
                 // The script may have run although nothing was heard of it.
                 self.lock().given_back.extend(new.into_iter().map(|id| (id, asked.0)));
-                self.unheard(member, &trouble);
+                self.note_silence(member, &trouble);
             }
         }
     }
 
-    fn heard<M: Member>(
+    fn take_answer<M: Member>(
         self: &Arc<Self>,
         member: &Arc<M>,
         answer: &[String],
@@ -317,7 +317,7 @@ impl Fleet {
         }
     }
 
-    fn unheard<M: Member>(&self, member: &Arc<M>, trouble: &RedisTrouble) {
+    fn note_silence<M: Member>(&self, member: &Arc<M>, trouble: &RedisTrouble) {
         if let Err(error) = self.check(trouble) {
             return member.refuse(&error);
         }

@@ -149,9 +149,9 @@ impl Pool {
     }
 
     /// Waits shortly until what the mailbox does not use any more was given back to the other processes.
-    pub(crate) async fn settle(&self) {
+    pub(crate) async fn await_given_back(&self) {
         if let Some(fleet) = &self.fleet {
-            fleet.settle().await;
+            fleet.await_given_back().await;
         }
     }
 

@@ -256,7 +256,7 @@ impl Pipeline {
             // Nothing but closing without the end stops a body that has begun (RFC 5321 §4.1.1.4).
             self.stop(at);
         } else {
-            self.settle(at);
+            self.go_on(at);
         }
     }
 
@@ -329,7 +329,7 @@ impl Pipeline {
     }
 
     /// Goes on with the `at`th when nothing of it is outstanding, or makes way for the next.
-    fn settle(&mut self, at: usize) {
+    fn go_on(&mut self, at: usize) {
         if self.dead || self.open[at].outstanding > 0 {
             return;
         }

@@ -53,7 +53,7 @@ impl Pipeline {
             Command::End | Command::Chunk => self.refuse(at, reply),
             Command::LoneDot => self.decide_envelope(at),
         }
-        self.settle(at);
+        self.go_on(at);
     }
 
     pub(super) fn lose(&mut self, why: Lost) {
@@ -151,7 +151,7 @@ impl Pipeline {
         } else {
             self.decide_envelope(at);
         }
-        self.settle(at);
+        self.go_on(at);
     }
 
     fn refuse(&mut self, at: usize, reply: Reply) {
