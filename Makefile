@@ -72,8 +72,8 @@ c: built  ## the C library
 header:  ## writes include/mailbearer.h anew
 	MAILBEARER_WRITE_HEADER=1 $(CARGO) test -q $(ALL) --test header
 
-docs:  ## writes docs/errors.md, docs/events.md, docs/reference/emulator.md and Python's words anew
-	MAILBEARER_WRITE_DOCS=1 $(CARGO) test -q $(ALL) --test generated_docs
+docs:  ## writes docs/errors.md, events.md, options.md, reference/emulator.md, and the faces' words and option types anew
+	MAILBEARER_WRITE_DOCS=1 $(CARGO) test -q $(ALL) --test generated_docs --test generated_options
 	MAILBEARER_WRITE_DOCS=1 $(CARGO) test -q $(ALL) --lib the_reference_has_the_same_page
 
 wheel: $(VENV)/bin/maturin  ## a release wheel in build/wheels
