@@ -183,8 +183,13 @@ fn phrase(name: &str, used: usize) -> String {
     if atoms {
         return name.to_owned();
     }
+    quoted(name)
+}
+
+/// A quoted-string (RFC 5322 §3.2.4); `text` has no control characters.
+pub(crate) fn quoted(text: &str) -> String {
     let mut out = String::from("\"");
-    for c in name.chars() {
+    for c in text.chars() {
         if matches!(c, '"' | '\\') {
             out.push('\\');
         }

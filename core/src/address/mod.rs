@@ -7,5 +7,5 @@ pub(crate) mod address_list;
 pub(crate) mod encoded_word;
 mod mailbox;
 
-pub(crate) use mailbox::Mailbox;
 pub use mailbox::MailboxOption;
+pub(crate) use mailbox::{Mailbox, quoted};

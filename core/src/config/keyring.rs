@@ -17,6 +17,7 @@ use crate::crypto::{random, seal};
 use crate::error::{Error, Result};
 use crate::input::Secret;
 use crate::private_file::{self, create_folder};
+use crate::text;
 
 /// The key; one is made and kept there if there is none. Processes of a user that begin together take turns by `lock`,
 /// a file. `stores` are those that it may be for.
@@ -179,8 +180,7 @@ fn run(program: &str, words: &[&str], input: &[u8]) -> Result<Ran> {
     if let Some(pipe) = child.stderr.take() {
         let _ = pipe.take(LONGEST).read_to_string(&mut complaint);
     }
-    let complaint =
-        complaint.trim().chars().map(|c| if c.is_control() { ' ' } else { c }).take(300).collect();
+    let complaint = text::one_line(&complaint, 300);
     Ok(Ran { good: status.success(), code: status.code(), said, complaint })
 }
 

@@ -5,6 +5,7 @@ use std::fmt::Write;
 use serde_json::Value;
 
 use super::line_ends::LINE_LIMIT;
+use crate::address::quoted;
 use crate::address::{Mailbox, encoded_word};
 use crate::error::Result;
 use crate::input::FieldPath;
@@ -323,18 +324,6 @@ fn parameter(key: &str, value: &str) -> String {
             (false, false) => write!(out, ";\r\n {key}*{at}*={charset}{section}"),
         };
     }
-    out
-}
-
-fn quoted(text: &str) -> String {
-    let mut out = String::from("\"");
-    for c in text.chars() {
-        if matches!(c, '"' | '\\') {
-            out.push('\\');
-        }
-        out.push(c);
-    }
-    out.push('"');
     out
 }
 

@@ -11,7 +11,7 @@ use std::time::{Duration, SystemTime};
 use tokio::net::TcpStream;
 
 use super::bearer::{Bearer, BearerToken};
-use super::wire::{Wire, accepted};
+use super::wire::{Wire, accepted, take_leave};
 use crate::config::{InitialResponse, SmtpSettings};
 use crate::doctor::Seen;
 use crate::error::{Error, ErrorCode, Result};
@@ -20,7 +20,7 @@ use crate::instant;
 use crate::net::dial;
 use crate::net::proxy::{self, ProxyTarget};
 use crate::net::stream::{Stream, Tap, handshake};
-use crate::net::tls::Roots;
+use crate::net::tls::{self, Roots};
 use crate::provider::Security;
 use crate::smtp::Route;
 use crate::smtp::bounds::Bounds;
@@ -96,7 +96,7 @@ pub(crate) async fn prepare(
         Security::None => None,
         _ => {
             steps.begin("tls");
-            Some(crate::net::tls::configs().client(roots)?)
+            Some(tls::configs().client(roots)?)
         }
     };
     let what = format!("TLS handshake with {host}");
@@ -191,13 +191,13 @@ pub(crate) async fn sign_in<B: Bearer>(
     let breaker_open = pool.sign_in_refused(&first, route.settings.breaker);
     let error = refused(&peer, &first);
     if !first.calls_for_another_token(token.age(), breaker_open) {
-        crate::smtp::session::wire::take_leave(opened.wire.stream).await;
+        take_leave(opened.wire.stream).await;
         return Err(error);
     }
     route.tokens.invalidate(token.secret());
     let another = route.tokens.token(bounds.call()).await.map_err(|e| e.with_smtp(first.reply.clone()))?;
     if another.secret() == token.secret() {
-        crate::smtp::session::wire::take_leave(opened.wire.stream).await;
+        take_leave(opened.wire.stream).await;
         return Err(error);
     }
     token = another;
@@ -226,7 +226,7 @@ pub(crate) async fn sign_in<B: Bearer>(
         }
         Some(refusal) => {
             pool.sign_in_refused(&refusal, route.settings.breaker);
-            crate::smtp::session::wire::take_leave(opened.wire.stream).await;
+            take_leave(opened.wire.stream).await;
             Err(refused(&peer, &refusal))
         }
     }
